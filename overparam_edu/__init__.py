@@ -1,0 +1,1 @@
+"""Implicit acceleration by overparameterization, taught by moving pictures and checked proofs."""
