@@ -135,7 +135,7 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     ValueError
         If it is not.
     """
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         words = ", ".join(repr(word) for word in allowed)
         raise ValueError(f"{name} must be one of {words}; got {_shown(value)}")
-    return str(value)
+    return value

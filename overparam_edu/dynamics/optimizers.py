@@ -1,0 +1,275 @@
+"""How it moves: gradient descent and the explicit accelerators it is compared with.
+
+Each optimizer is a frozen set of hyperparameters with two pure functions: ``start`` makes its
+memory, ``step`` turns a gradient into what to subtract from the parameters. The definitions,
+defaults and order of operations are those of ``torch.optim``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam_edu._validation import Array, at_least, finite_array, number
+
+Memory = tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Optimizer(ABC):
+    """A first-order optimizer: hyperparameters, ``start`` and ``step``.
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        Step size, 0 or more; an array gives each lane its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a rate is negative or not a finite number.
+    """
+
+    learning_rate: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "learning_rate", at_least("learning_rate", self.learning_rate, 0.0)
+        )
+
+    @abstractmethod
+    def start(self, parameters: Array) -> Memory:
+        """Return the memory before the first step, for parameters of any shape."""
+
+    @abstractmethod
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return what to subtract from the parameters, and the memory after it.
+
+        ``learning_rate`` must broadcast with `gradient` as it is; `descend` and `train` see to
+        that.
+        """
+
+
+def _fraction(name: str, value: float) -> float:
+    """Return `value` if it is in [0, 1), as decay rates are."""
+    number(name, value, lower=0, upper=1)
+    if value == 1:
+        raise ValueError(f"{name} must be below 1; got {value!r}")
+    return float(value)
+
+
+@dataclass(frozen=True, eq=False)
+class GradientDescent(Optimizer):
+    r"""Plain gradient descent, :math:`w \leftarrow w - \eta g`.
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        :math:`\eta`, 0 or more; an array gives each lane its own.
+
+    Examples
+    --------
+    >>> move, _ = GradientDescent(0.1).step(np.array([2.0]), ())
+    >>> move
+    array([0.2])
+    """
+
+    def start(self, parameters: Array) -> Memory:
+        """Return an empty memory."""
+        return ()
+
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return ``learning_rate * gradient``."""
+        return self.learning_rate * gradient, memory
+
+
+@dataclass(frozen=True, eq=False)
+class Momentum(Optimizer):
+    r"""Heavy-ball or Nesterov momentum.
+
+    :math:`v \leftarrow \beta v + g`, :math:`w \leftarrow w - \eta v`; Nesterov's form moves by
+    :math:`g + \beta v` instead (Polyak 1964; Nesterov 1983, as in ``torch.optim.SGD``).
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        :math:`\eta`.
+    momentum : float
+        :math:`\beta` in [0, 1).
+    nesterov : bool
+        Look ahead.
+    """
+
+    momentum: float = field(default=0.9, kw_only=True)
+    nesterov: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _fraction("momentum", self.momentum)
+
+    def start(self, parameters: Array) -> Memory:
+        """Return a velocity of 0."""
+        return (np.zeros_like(parameters),)
+
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return the move, and the new velocity."""
+        velocity = self.momentum * memory[0] + gradient
+        ahead = gradient + self.momentum * velocity if self.nesterov else velocity
+        return self.learning_rate * ahead, (velocity,)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaGrad(Optimizer):
+    r"""AdaGrad, :math:`w \leftarrow w - \eta g / (\sqrt{\sum g^2} + \epsilon)` (Duchi et al. 2011).
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        :math:`\eta`.
+    eps : float
+        :math:`\epsilon`, 0 or more.
+    """
+
+    learning_rate: Any = 1e-2
+    eps: float = field(default=1e-10, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("eps", self.eps, lower=0)
+
+    def start(self, parameters: Array) -> Memory:
+        """Return a sum of squares of 0."""
+        return (np.zeros_like(parameters),)
+
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return the move, and the new sum of squares."""
+        total = memory[0] + gradient * gradient
+        return self.learning_rate * _quotient(gradient, np.sqrt(total) + self.eps), (total,)
+
+
+@dataclass(frozen=True, eq=False)
+class RMSProp(Optimizer):
+    r"""RMSProp: AdaGrad with a decaying mean of squares (Hinton 2012).
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        :math:`\eta`.
+    decay : float
+        Weight of the past in the mean of squares, in [0, 1) (``alpha`` in torch).
+    eps : float
+        Added to the root, 0 or more.
+    """
+
+    learning_rate: Any = 1e-2
+    decay: float = field(default=0.99, kw_only=True)
+    eps: float = field(default=1e-8, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _fraction("decay", self.decay)
+        number("eps", self.eps, lower=0)
+
+    def start(self, parameters: Array) -> Memory:
+        """Return a mean of squares of 0."""
+        return (np.zeros_like(parameters),)
+
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return the move, and the new mean of squares."""
+        mean = self.decay * memory[0] + (1 - self.decay) * gradient * gradient
+        return self.learning_rate * _quotient(gradient, np.sqrt(mean) + self.eps), (mean,)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaDelta(Optimizer):
+    r"""AdaDelta: steps in the units of the parameters (Zeiler 2012).
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        A factor on the method's own step, 1 in the original.
+    decay : float
+        Weight of the past in both means of squares, in [0, 1) (``rho`` in torch).
+    eps : float
+        Added under the roots, above 0: without it the method never moves.
+    """
+
+    learning_rate: Any = 1.0
+    decay: float = field(default=0.9, kw_only=True)
+    eps: float = field(default=1e-6, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _fraction("decay", self.decay)
+        if number("eps", self.eps, lower=0) == 0:
+            raise ValueError(f"eps must be positive; got {self.eps!r}")
+
+    def start(self, parameters: Array) -> Memory:
+        """Return means of squared gradients and of squared changes of 0."""
+        return np.zeros_like(parameters), np.zeros_like(parameters)
+
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return the move, and both new means of squares."""
+        squares, changes = memory
+        squares = self.decay * squares + (1 - self.decay) * gradient * gradient
+        change = np.sqrt(changes + self.eps) / np.sqrt(squares + self.eps) * gradient
+        changes = self.decay * changes + (1 - self.decay) * change * change
+        return self.learning_rate * change, (squares, changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Adam(Optimizer):
+    r"""Adam: momentum and RMSProp, both corrected for their start at 0 (Kingma and Ba 2015).
+
+    Parameters
+    ----------
+    learning_rate : array_like
+        :math:`\eta`.
+    betas : tuple of float
+        Weights of the past in the mean and in the mean of squares, each in [0, 1).
+    eps : float
+        Added to the root, 0 or more.
+    """
+
+    learning_rate: Any = 1e-3
+    betas: tuple[float, float] = field(default=(0.9, 0.999), kw_only=True)
+    eps: float = field(default=1e-8, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
+            raise ValueError(f"betas must be two numbers in [0, 1); got {self.betas!r}")
+        for j, beta in enumerate(self.betas):
+            _fraction(f"betas[{j}]", beta)
+        number("eps", self.eps, lower=0)
+
+    def start(self, parameters: Array) -> Memory:
+        """Return both means at 0, after no step."""
+        return np.zeros_like(parameters), np.zeros_like(parameters), 0
+
+    def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """Return the move, and the new means and step count."""
+        mean, squares, t = memory
+        first, second = self.betas
+        t += 1
+        mean = first * mean + (1 - first) * gradient
+        squares = second * squares + (1 - second) * gradient * gradient
+        root = np.sqrt(squares) / np.sqrt(1 - second**t) + self.eps
+        return self.learning_rate / (1 - first**t) * _quotient(mean, root), (mean, squares, t)
+
+
+def _quotient(numerator: Array, denominator: Array) -> Array:
+    """Return the quotient, 0 where nothing has moved yet (0 / 0 with ``eps = 0``)."""
+    safe = np.where((denominator == 0) & (numerator == 0), 1.0, denominator)
+    result: Array = numerator / safe
+    return result
+
+
+def per_lane(rate: ArrayLike, dimensions: int) -> Array:
+    """Return `rate` with `dimensions` unit axes added, to multiply parameters of that many."""
+    array = finite_array("learning_rate", rate)
+    return array.reshape(array.shape + (1,) * dimensions)

@@ -1,0 +1,209 @@
+"""A fair comparison of depths: the learning rate that suits each, by a stated criterion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam_edu._validation import Array, finite_array, number, positive, whole_number
+from overparam_edu.dynamics.descent import checked_depth, descend, parameter_shape
+from overparam_edu.dynamics.losses import SupportsGradient
+from overparam_edu.dynamics.optimizers import GradientDescent
+
+# A rise of the loss below this fraction is rounding.
+_ROUNDING = 1e-12
+# Rates tried, as multiples of the stability bound 2 / curvature at the start, and how many more
+# around the best of them.
+_FACTORS = np.geomspace(1e-2, 1e2, 49)
+_REFINED = 11
+# A rate is given up when it has taken this many times as long as a faster one of its depth.
+_LAG = 4
+# Numbers recorded at once.
+_BLOCK = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class TunedLearningRate:
+    """The outcome of `tuned_learning_rate`, with the race it was decided by.
+
+    Attributes
+    ----------
+    fastest : ndarray, shape (*lanes,)
+        The safe rate that reaches the target in the fewest steps; NaN where none reaches it.
+    steps : ndarray, shape (*lanes,)
+        Steps it takes, of the slowest of the three runs; infinity where none reaches it.
+    largest_safe : ndarray, shape (*lanes,)
+        The largest safe rate tried; NaN where none was safe.
+    rates : ndarray, shape (n, *lanes)
+        Every rate tried, increasing.
+    steps_at : ndarray, shape (n, *lanes)
+        Steps to the target at each: NaN if not safe, infinity if not reached (in the steps
+        allowed, or in 4 times those of the fastest rate, after which slower ones are given up).
+    criterion : str
+        The criterion in a sentence, to be shown with the comparison.
+    """
+
+    fastest: Array
+    steps: Array
+    largest_safe: Array
+    rates: Array
+    steps_at: Array
+    criterion: str
+
+
+def tuned_learning_rate(
+    loss: SupportsGradient,
+    start: ArrayLike,
+    *,
+    depth: ArrayLike = 1,
+    target: float,
+    steps: int = 5_000,
+    rates: ArrayLike | None = None,
+    spread: float = 0.1,
+) -> TunedLearningRate:
+    """Find the learning rate of gradient descent that suits each depth.
+
+    A rate is *safe* if the loss never rises on the way to the target, and does not either in two
+    neighbouring runs, with start and rate both scaled by ``1 - spread``, and both by
+    ``1 + spread``. Among safe rates the *fastest* reaches the target in the fewest steps, counted for the
+    slowest of the three runs. Without the neighbours the race is won by lucky rates: one large
+    step that happens to land on the minimum, and would not from anywhere else.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of a vector (d,) or of a matrix (k, d).
+    start : array_like, shape loss.shape
+        Where each run starts.
+    depth : array_like, shape (*lanes,)
+        ``N``; each is tuned on its own.
+    target : float
+        The loss to reach.
+    steps : int
+        Give up after so many steps.
+    rates : array_like, shape (n,), optional
+        Rates to try. If not given, 49 from 1/100 to 100 times ``2 / curvature at the start``, and
+        11 more around the best.
+    spread : float
+        How far away the neighbouring runs are, in [0, 1); 0 does without them.
+
+    Returns
+    -------
+    TunedLearningRate
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, has the wrong shape or is out of range.
+
+    Examples
+    --------
+    >>> from overparam_edu import SeparableLp
+    >>> tuned = tuned_learning_rate(SeparableLp((1.0, 0.1), p=2), [0.01, 0.01], target=1e-6,
+    ...                             rates=[0.5, 1.5, 2.5])
+    >>> float(tuned.fastest), float(tuned.steps), float(tuned.largest_safe)
+    (0.5, 12.0, 1.5)
+    """
+    shape = parameter_shape(loss)
+    start = finite_array("start", start)
+    if start.shape != shape:
+        raise ValueError(f"start must have shape {shape}; got {start.shape}")
+    depth = checked_depth(depth, len(shape))
+    target, spread = number("target", target), number("spread", spread, lower=0, upper=0.99)
+    steps = whole_number("steps", steps, lower=1)
+    factors = np.unique([1 - spread, 1.0, 1 + spread])
+    starts = np.multiply.outer(factors, start)
+    if rates is None:
+        tried = _FACTORS * (2 / _curvature(loss, start))
+    else:
+        tried = np.unique(positive("rates", rates))
+    flat = depth.ravel()
+    grid = np.repeat(tried[:, None], flat.size, axis=1)
+    steps_at = _race(loss, starts, flat, np.multiply.outer(factors, grid), target, steps)
+    if rates is None:
+        finer = _between_neighbours(grid, steps_at)
+        more = _race(loss, starts, flat, np.multiply.outer(factors, finer), target, steps)
+        grid, steps_at = np.concatenate([grid, finer]), np.concatenate([steps_at, more])
+        order = np.argsort(grid, axis=0, kind="stable")
+        grid = np.take_along_axis(grid, order, axis=0)
+        steps_at = np.take_along_axis(steps_at, order, axis=0)
+    return _decided(grid, steps_at, depth.shape, spread)
+
+
+def _race(
+    loss: SupportsGradient, starts: Array, depth: Array, rates: Array, target: float, steps: int
+) -> Array:
+    """Return the steps to the target, (n, depths), for rates (starts, n, depths): the slowest.
+
+    All runs advance together, a block of steps at a time; those that have arrived or are unsafe
+    drop out between blocks.
+    """
+    lanes, rate = rates.shape, rates.ravel()
+    N = np.broadcast_to(depth, lanes).ravel()
+    w = np.repeat(starts, rates[0].size, axis=0)
+    arrival = np.full(rate.size, np.inf)
+    running, done = np.arange(rate.size), 0
+    while running.size and done < steps:
+        block = min(max(8, _BLOCK // (running.size * starts[0].size)), steps - done, 256)
+        optimizer = GradientDescent(rate[running])
+        run = descend(
+            loss, w[running], depth=N[running], optimizer=optimizer, steps=block, progress=False
+        )
+        before, after = run.losses[:-1], run.losses[1:]
+        # Written so that NaN counts as a rise.
+        rises = ~(after <= before + _ROUNDING * np.abs(before))
+        below = run.losses <= target
+        rise = np.where(rises.any(axis=0), rises.argmax(axis=0) + 1, block + 1)
+        reach = np.where(below.any(axis=0), below.argmax(axis=0), block + 1)
+        arrived, unsafe = (reach < rise) & (reach <= block), (rise <= reach) & (rise <= block)
+        arrival[running[arrived]] = done + reach[arrived]
+        arrival[running[unsafe]] = np.nan
+        w[running] = run.points[-1]
+        done += block
+        best = np.where(np.isnan(arrival), np.inf, arrival).reshape(lanes).max(axis=0).min(axis=0)
+        late = np.broadcast_to(done > _LAG * best, lanes).ravel()
+        running = running[~(arrived | unsafe | late[running])]
+    slowest: Array = arrival.reshape(lanes).max(axis=0)  # NaN wins over infinity, as it should
+    return slowest
+
+
+def _between_neighbours(rates: Array, steps_at: Array) -> Array:
+    """Return rates strictly between those on either side of the best, for each depth."""
+    best = np.argmin(np.where(np.isnan(steps_at), np.inf, steps_at), axis=0)
+    columns = np.arange(rates.shape[1])
+    lower = rates[np.maximum(best - 1, 0), columns]
+    upper = rates[np.minimum(best + 1, len(rates) - 1), columns]
+    return np.geomspace(lower, upper, _REFINED + 2)[1:-1]
+
+
+def _decided(
+    rates: Array, steps_at: Array, lanes: tuple[int, ...], spread: float
+) -> TunedLearningRate:
+    safe = ~np.isnan(steps_at)
+    counted = np.where(safe, steps_at, np.inf)
+    best, columns = np.argmin(counted, axis=0), np.arange(rates.shape[1])
+    fewest = counted[best, columns]
+    fastest = np.where(np.isfinite(fewest), rates[best, columns], np.nan)
+    largest = np.where(safe, rates, -np.inf).max(axis=0)
+    largest = np.where(safe.any(axis=0), largest, np.nan)
+    criterion = (
+        "fewest steps to the target among rates whose loss never rises on the way"
+        + (f", there and with start and rate {spread:.0%} off" if spread else "")
+    )
+    return TunedLearningRate(
+        *(x.reshape(lanes) for x in (fastest, fewest, largest)),
+        *(x.reshape(-1, *lanes) for x in (rates, steps_at)),
+        criterion,
+    )
+
+
+def _curvature(loss: SupportsGradient, w: Array) -> float:
+    """Return the largest curvature of the loss at `w`, by central differences of its gradient."""
+    h = 1e-5 * max(1.0, float(np.abs(w).max()))
+    nudges = h * np.eye(w.size).reshape(w.size, *w.shape)
+    columns = (loss.gradient(w + nudges) - loss.gradient(w - nudges)).reshape(w.size, w.size)
+    hessian = columns / (2 * h)
+    largest = float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
+    return largest if largest > 0 else 1.0
