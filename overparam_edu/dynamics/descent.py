@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, at_least, finite_array, number
+from overparam_edu._validation import Array, _shown, at_least, finite_array, number
 from overparam_edu.dynamics.end_to_end import _end_to_end, _single_output, _whole_depth
 from overparam_edu.dynamics.linear_network import LinearNetwork, _layer_gradients, _product
 from overparam_edu.dynamics.losses import SupportsGradient, unchecked
@@ -80,9 +80,7 @@ def descend(
     ((101, 3, 2), (101, 3))
     """
     shape = parameter_shape(loss)
-    start = finite_array("start", start)
-    if start.shape[max(0, start.ndim - len(shape)) :] != shape:
-        raise ValueError(f"start must have shape (*lanes, *{shape}); got {start.shape}")
+    start = _checked_start(start, shape)
     depth = checked_depth(depth, len(shape))
     optimizer, rate = _checked_optimizer(optimizer)
     kept = kept_steps(record, steps)
@@ -91,15 +89,18 @@ def descend(
     count = (int(np.prod(lanes)),) if lanes else ()
     flat_depth, flat_rate = (np.broadcast_to(x, lanes).reshape(count) for x in (depth, rate))
     field = end_to_end_field(loss, flat_depth, weight_decay=weight_decay)
-    optimizer = replace(optimizer, learning_rate=per_lane(flat_rate, len(shape)))
+    w = np.broadcast_to(start, (*lanes, *shape)).reshape(*count, *shape)
+    w = _lanes_innermost(w, len(shape))
+    full_rate = _lanes_innermost(
+        np.broadcast_to(per_lane(flat_rate, len(shape)), w.shape), len(shape)
+    )
+    optimizer = replace(optimizer, learning_rate=full_rate)
 
     def step(state: list[Array], memory: Any) -> tuple[list[Array], Any]:
         (w,) = state
         move, memory = optimizer.step(field(w), memory)
         return [w - move], memory
 
-    w = np.broadcast_to(start, (*lanes, *shape)).reshape(*count, *shape)
-    w = _lanes_innermost(w, len(shape))
     (points,), diverged_at = run(
         step, [w], optimizer.start(w), kept=kept, lanes=count, progress=progress
     )
@@ -194,7 +195,9 @@ def parameter_shape(loss: SupportsGradient) -> tuple[int, ...]:
     shape = getattr(loss, "shape", None)
     callables = all(callable(getattr(loss, name, None)) for name in ("value", "gradient"))
     if not callables or not isinstance(shape, tuple) or len(shape) not in (1, 2):
-        raise TypeError(f"loss must have .shape (d,) or (k, d), .value and .gradient; got {loss!r}")
+        raise TypeError(
+            f"loss must have .shape (d,) or (k, d), .value and .gradient; got {_shown(loss)}"
+        )
     return shape
 
 
@@ -219,7 +222,7 @@ def layer_field(
     shape = parameter_shape(loss)
     decay = number("weight_decay", weight_decay, lower=0)
     if not isinstance(network, LinearNetwork):
-        raise TypeError(f"network must be a LinearNetwork; got {network!r}")
+        raise TypeError(f"network must be a LinearNetwork; got {_shown(network)}")
     matrix = (1, *shape) if len(shape) == 1 else shape
     if (network.widths[-1], network.widths[0]) != matrix:
         raise ValueError(
@@ -244,9 +247,16 @@ def checked_depth(depth: ArrayLike, dimensions: int) -> Array:
     return at_least("depth", depth, 1) if dimensions == 1 else _whole_depth(depth)
 
 
+def _checked_start(start: ArrayLike, shape: tuple[int, ...]) -> Array:
+    array = finite_array("start", start)
+    if array.shape[max(0, array.ndim - len(shape)) :] != shape:
+        raise ValueError(f"start must have shape (*lanes, *{shape}); got {array.shape}")
+    return array
+
+
 def _checked_optimizer(optimizer: Optimizer) -> tuple[Optimizer, Array]:
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer; got {optimizer!r}")
+        raise TypeError(f"optimizer must be an Optimizer; got {_shown(optimizer)}")
     return optimizer, np.asarray(optimizer.learning_rate, float)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, at_least, finite_array
+from overparam_edu._validation import Array, _shown, at_least, finite_array
 
 # The smallest normal float: stands in for 0 as a divisor where the dividend is 0 too.
 _TINY = np.finfo(np.float64).tiny
@@ -117,7 +117,7 @@ def _single_output(depth: Array) -> Callable[[Array, Array], Array]:
     if np.all(depth == 1):
         return lambda w, gradient: gradient
     exponent, extra = -1 / depth, depth - 1
-    shallow = (depth == 1)[..., None] if np.any(depth == 1) else None
+    shallow = (depth == 1)[..., None]
 
     def direction(w: Array, gradient: Array) -> Array:
         square = _dot(w, w)
@@ -126,13 +126,14 @@ def _single_output(depth: Array) -> Callable[[Array, Array], Array]:
         rate = square * power
         along = extra * power * _dot(w, gradient)
         F: Array = rate[..., None] * gradient + along[..., None] * w
-        return F if shallow is None else np.where(shallow, gradient, F)
+        np.copyto(F, gradient, where=shallow)
+        return F
 
     return direction
 
 
 def _dot(a: Array, b: Array) -> Array:
-    product: Array = np.einsum("...i,...i->...", a, b)
+    product: Array = np.add.reduce(a * b, axis=-1)
     return product
 
 
@@ -194,7 +195,7 @@ def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) ->
 def _whole_depth(depth: ArrayLike) -> Array:
     array = at_least("depth", depth, 1)
     if np.any(array != np.floor(array)):
-        raise ValueError(f"depth must be whole for an end-to-end matrix; got {depth!r}")
+        raise ValueError(f"depth must be whole for an end-to-end matrix; got {_shown(depth)}")
     return array
 
 
@@ -209,7 +210,8 @@ def _end_to_end(depth: Array) -> Callable[[Array, Array], Array]:
     exponent, shallow = (2 - 2 / depth)[..., None], (depth == 1)[..., None, None]
 
     def direction(W: Array, gradient: Array) -> Array:
-        # LAPACK refuses a whole batch for one matrix that is not finite: such lanes get NaN.
+        # LAPACK refuses a whole batch for one matrix that is not finite. Such a lane is lost
+        # already, so any other matrix will do.
         finite = np.isfinite(W).all(axis=(-2, -1), keepdims=True)
         U, sigma, Vt = np.linalg.svd(np.where(finite, W, 0.0), full_matrices=False)
         sigma = _without_rounding(sigma, W.shape)
@@ -218,8 +220,7 @@ def _end_to_end(depth: Array) -> Callable[[Array, Array], Array]:
         left = (U * outer[..., None, :]) @ rows
         right = columns @ (outer[..., :, None] * Vt)
         middle = U @ (_middle_terms(sigma, depth) * (rows @ np.swapaxes(Vt, -1, -2))) @ Vt
-        F = np.where(shallow, gradient, left + right + middle)
-        return np.where(finite, F, np.nan)
+        return np.where(shallow, gradient, left + right + middle)
 
     return direction
 
@@ -309,7 +310,7 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     if W.ndim < 2:
         raise ValueError(f"W must have shape (..., k, d); got {W.shape}")
     if N.ndim:
-        raise ValueError(f"depth must be a single number; got {depth!r}")
+        raise ValueError(f"depth must be a single number; got {_shown(depth)}")
     k, d = W.shape[-2:]
     U, sigma, Vt = np.linalg.svd(W)
     sigma = _without_rounding(sigma, W.shape)

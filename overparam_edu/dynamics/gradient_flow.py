@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, at_least, finite_array, number
+from overparam_edu._validation import Array, _shown, at_least, finite_array, number
 from overparam_edu.dynamics.descent import end_to_end_field, layer_field, parameter_shape
 from overparam_edu.dynamics.linear_network import LinearNetwork, _product
 from overparam_edu.dynamics.losses import SupportsGradient
@@ -64,11 +64,13 @@ def gradient_flow(
     shape = parameter_shape(loss)
     times = at_least("times", times, 0)
     if times.ndim != 1 or np.any(np.diff(times) <= 0):
-        raise ValueError(f"times must be increasing, of shape (records,); got {times!r}")
+        raise ValueError(
+            f"times must be increasing, of shape (records,); got {_shown(times.tolist())}"
+        )
     rtol = number("rtol", rtol, lower=1e-13, upper=1e-2)
     if isinstance(start, LinearNetwork):
         if depth is not None:
-            raise ValueError(f"depth must be left out with a network; got {depth!r}")
+            raise ValueError(f"depth must be left out with a network; got {_shown(depth)}")
         layers, field = layer_field(start, loss, weight_decay=weight_decay)
         if layers[0].ndim != 2:
             raise ValueError(f"start must be one network; got lanes {layers[0].shape[:-2]}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, finite_array, number, whole_number
+from overparam_edu._validation import Array, _shown, finite_array, number, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class LinearNetwork:
     weights: tuple[Array, ...]
 
     def __post_init__(self) -> None:
-        if isinstance(self.weights, np.ndarray) or not isinstance(self.weights, Sequence):
-            raise TypeError(f"weights must be a sequence of matrices; got {type(self.weights)}")
+        if isinstance(self.weights, str) or not isinstance(self.weights, Sequence):
+            raise TypeError(f"weights must be a sequence of matrices; got {_shown(self.weights)}")
         if not self.weights:
             raise ValueError("weights must hold at least one layer; got none")
         layers = tuple(finite_array(f"weights[{j}]", W) for j, W in enumerate(self.weights))
@@ -146,10 +146,10 @@ def _layer_gradients(weights: Sequence[Array], gradient: Array) -> tuple[Array, 
 
 def _checked_widths(widths: Any) -> tuple[int, ...]:
     if isinstance(widths, str) or not hasattr(widths, "__len__"):
-        raise TypeError(f"widths must be a sequence (d, n_1, ..., k); got {widths!r}")
+        raise TypeError(f"widths must be a sequence (d, n_1, ..., k); got {_shown(widths)}")
     sizes = tuple(whole_number(f"widths[{j}]", width, lower=1) for j, width in enumerate(widths))
     if len(sizes) < 2:
-        raise ValueError(f"widths must hold at least input and output size; got {widths!r}")
+        raise ValueError(f"widths must hold at least input and output size; got {_shown(widths)}")
     return sizes
 
 
@@ -157,7 +157,9 @@ def _noise(widths: tuple[int, ...], scale: float, rng: np.random.Generator | int
     try:
         generator = np.random.default_rng(rng)
     except (TypeError, ValueError):
-        raise ValueError(f"rng must be a Generator or a seed of 0 or more; got {rng!r}") from None
+        raise ValueError(
+            f"rng must be a Generator or a seed of 0 or more; got {_shown(rng)}"
+        ) from None
     shapes = list(zip(widths[1:], widths[:-1], strict=True))
     return [scale * generator.standard_normal(shape) for shape in shapes]
 
@@ -276,11 +278,11 @@ def balanced_network(
     rank = min(W.shape[-2:])
     if hidden is None or isinstance(hidden, (int, np.integer)):
         hidden = [rank if hidden is None else hidden] * (depth - 1)
-    if not hasattr(hidden, "__len__"):
-        raise TypeError(f"hidden must be a whole number or depth - 1 of them; got {hidden!r}")
+    if isinstance(hidden, str) or not hasattr(hidden, "__len__"):
+        raise TypeError(f"hidden must be a whole number or depth - 1 of them; got {_shown(hidden)}")
     between = [whole_number("hidden", width, lower=rank) for width in hidden]
     if len(between) != depth - 1:
-        raise ValueError(f"hidden must hold depth - 1 = {depth - 1} widths; got {hidden!r}")
+        raise ValueError(f"hidden must hold depth - 1 = {depth - 1} widths; got {_shown(hidden)}")
     if depth == 1:
         return LinearNetwork((W,))
     U, sigma, Vt = np.linalg.svd(W, full_matrices=False)

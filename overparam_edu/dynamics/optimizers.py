@@ -43,14 +43,37 @@ class Optimizer(ABC):
 
     @abstractmethod
     def start(self, parameters: Array) -> Memory:
-        """Return the memory before the first step, for parameters of any shape."""
+        """Return the memory before the first step.
+
+        Parameters
+        ----------
+        parameters : ndarray
+            What is to be optimized, of any shape.
+
+        Returns
+        -------
+        tuple
+            What `step` remembers from step to step.
+        """
 
     @abstractmethod
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
         """Return what to subtract from the parameters, and the memory after it.
 
-        ``learning_rate`` must broadcast with `gradient` as it is; `descend` and `train` see to
-        that.
+        Parameters
+        ----------
+        gradient : ndarray
+            Of the shape of the parameters. ``learning_rate`` must broadcast with it as it is;
+            `descend` and `train` see to that.
+        memory : tuple
+            From `start` or the step before.
+
+        Returns
+        -------
+        move : ndarray
+            To be subtracted from the parameters.
+        memory : tuple
+            For the next step.
         """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from overparam_edu._validation import Array, finite_array, whole_number
+from overparam_edu._validation import Array, _shown, finite_array, whole_number
 from overparam_edu.dynamics.losses import SupportsGradient, unchecked
 from overparam_edu.dynamics.trajectory import Trajectory
 
@@ -18,8 +18,9 @@ State = list[Array]
 
 # Steps between looks at whether a lane has left the finite range.
 _STRIDE = 64
-# Numbers in memory at once while losses are computed from recorded points.
-_BLOCK = 4_000_000
+# Residuals computed at once while losses are computed from recorded points: few enough for the
+# processor's cache, which is three times as fast as memory.
+_BLOCK = 16_384
 # A progress bar appears when a run has taken this long, in seconds.
 _PATIENCE = 2.0
 
@@ -32,7 +33,7 @@ def kept_steps(record: int | Sequence[int], steps: int) -> Steps:
         return np.unique(np.append(np.arange(0, steps + 1, every), steps))
     kept = finite_array("record", record)
     if kept.ndim != 1 or np.any(kept != np.floor(kept)) or np.any((kept < 0) | (kept > steps)):
-        raise ValueError(f"record must be steps from 0 to {steps}; got {record!r}")
+        raise ValueError(f"record must be steps from 0 to {steps}; got {_shown(record)}")
     return np.unique(kept.astype(np.int64))
 
 

@@ -19,7 +19,7 @@ _ROUNDING = 1e-12
 _FACTORS = np.geomspace(1e-2, 1e2, 49)
 _REFINED = 11
 # A rate is given up when it has taken this many times as long as a faster one of its depth.
-_LAG = 4
+_LAG = 2
 # Numbers recorded at once.
 _BLOCK = 2_000_000
 
@@ -40,7 +40,7 @@ class TunedLearningRate:
         Every rate tried, increasing.
     steps_at : ndarray, shape (n, *lanes)
         Steps to the target at each: NaN if not safe, infinity if not reached (in the steps
-        allowed, or in 4 times those of the fastest rate, after which slower ones are given up).
+        allowed, or in twice those of the fastest rate, after which slower ones are given up).
     criterion : str
         The criterion in a sentence, to be shown with the comparison.
     """
@@ -67,9 +67,9 @@ def tuned_learning_rate(
 
     A rate is *safe* if the loss never rises on the way to the target, and does not either in two
     neighbouring runs, with start and rate both scaled by ``1 - spread``, and both by
-    ``1 + spread``. Among safe rates the *fastest* reaches the target in the fewest steps, counted for the
-    slowest of the three runs. Without the neighbours the race is won by lucky rates: one large
-    step that happens to land on the minimum, and would not from anywhere else.
+    ``1 + spread``. Among safe rates the *fastest* reaches the target in the fewest steps, counted
+    for the slowest of the three runs. Without the neighbours the race is won by lucky rates: one
+    large step that happens to land on the minimum, and would not from anywhere else.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def tuned_learning_rate(
     >>> tuned = tuned_learning_rate(SeparableLp((1.0, 0.1), p=2), [0.01, 0.01], target=1e-6,
     ...                             rates=[0.5, 1.5, 2.5])
     >>> float(tuned.fastest), float(tuned.steps), float(tuned.largest_safe)
-    (0.5, 12.0, 1.5)
+    (0.5, 11.0, 1.5)
     """
     shape = parameter_shape(loss)
     start = finite_array("start", start)
@@ -188,14 +188,16 @@ def _decided(
     fastest = np.where(np.isfinite(fewest), rates[best, columns], np.nan)
     largest = np.where(safe, rates, -np.inf).max(axis=0)
     largest = np.where(safe.any(axis=0), largest, np.nan)
-    criterion = (
-        "fewest steps to the target among rates whose loss never rises on the way"
-        + (f", there and with start and rate {spread:.0%} off" if spread else "")
+    criterion = "fewest steps to the target among rates whose loss never rises on the way" + (
+        f", there and with start and rate {spread:.0%} off" if spread else ""
     )
     return TunedLearningRate(
-        *(x.reshape(lanes) for x in (fastest, fewest, largest)),
-        *(x.reshape(-1, *lanes) for x in (rates, steps_at)),
-        criterion,
+        fastest=fastest.reshape(lanes),
+        steps=fewest.reshape(lanes),
+        largest_safe=largest.reshape(lanes),
+        rates=rates.reshape(-1, *lanes),
+        steps_at=steps_at.reshape(-1, *lanes),
+        criterion=criterion,
     )
 
 

@@ -1,0 +1,202 @@
+"""Several depths from one start on one loss: who arrives first, and at which learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam_edu._validation import Array, finite_array, number, one_of, positive, whole_number
+from overparam_edu.dynamics.descent import descend, train
+from overparam_edu.dynamics.gradient_flow import gradient_flow
+from overparam_edu.dynamics.linear_network import balanced_network
+from overparam_edu.dynamics.losses import Loss
+from overparam_edu.dynamics.optimizers import GradientDescent
+from overparam_edu.dynamics.trajectory import Trajectory
+from overparam_edu.dynamics.tuning import TunedLearningRate, tuned_learning_rate
+
+# Iterations raced at the least, so that there is something to see where all arrive at once.
+_SHORTEST = 40
+
+
+class DepthRace(NamedTuple):
+    """What `race_depths` found, as numbers.
+
+    Attributes
+    ----------
+    depths : ndarray, shape (lanes,)
+        ``N`` of each lane.
+    learning_rates : ndarray, shape (lanes,)
+        What each ran at.
+    rates_are : str
+        How the learning rates were chosen, in a sentence.
+    steps : ndarray of int, shape (records,)
+        0, 1, 2, ... iterations.
+    points : ndarray, shape (records, lanes, d)
+        End-to-end vectors; NaN from where a lane diverged.
+    losses : ndarray, shape (records, lanes)
+        Their losses; NaN likewise.
+    arrivals : ndarray, shape (lanes,)
+        First iteration with a loss of at most `target`, infinity where there is none.
+    diverged_at : ndarray of int, shape (lanes,)
+        First iteration outside the finite range, -1 where there is none before the race is over.
+    target : float
+        The loss to reach.
+    """
+
+    depths: Array
+    learning_rates: Array
+    rates_are: str
+    steps: np.ndarray
+    points: Array
+    losses: Array
+    arrivals: Array
+    diverged_at: np.ndarray
+    target: float
+
+
+def race_depths(
+    loss: Loss,
+    start: ArrayLike,
+    *,
+    depths: ArrayLike,
+    target: float,
+    learning_rate: str | float = "tuned",
+    dynamics: str = "rule",
+    steps: int = 3_000,
+    rates: ArrayLike | None = None,
+) -> DepthRace:
+    """Run gradient descent at several depths from one start and compare.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of a vector (d,).
+    start : array_like, shape (d,)
+        Where the end-to-end vector starts.
+    depths : array_like, shape (lanes,)
+        ``N``, at least 1; whole for ``dynamics="network"``.
+    target : float
+        The loss to reach.
+    learning_rate : {"tuned", "same"} or float
+        ``"tuned"``: each depth at its own fastest safe rate (`tuned_learning_rate`). ``"same"``:
+        all at the largest rate that is safe for every depth. A number: all at that rate. Tuned and
+        safe are meant for the rule: layers at these rates may rise, or even diverge.
+    dynamics : {"rule", "network", "flow"}
+        The end-to-end update rule, real layers of width 1 from a balanced start, or gradient flow
+        at the same times.
+    steps : int
+        Iterations at most.
+    rates : array_like, shape (n,), optional
+        Learning rates to try when tuning, as in `tuned_learning_rate`.
+
+    Returns
+    -------
+    DepthRace
+        Long enough for all to arrive if they do within `steps`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, has the wrong shape, is out of range or another word.
+
+    Examples
+    --------
+    >>> from overparam_edu import SeparableLp
+    >>> race = race_depths(SeparableLp((1.0, 0.1), p=4), [0.01, 0.01], depths=[1, 2],
+    ...                    target=1e-6)
+    >>> bool(race.arrivals[1] < race.arrivals[0] / 2)
+    True
+    """
+    depths = _checked_depths(depths)
+    one_of("dynamics", dynamics, ("rule", "network", "flow"))
+    start, target = finite_array("start", start), number("target", target)
+    steps = whole_number("steps", steps, lower=1)
+    if isinstance(learning_rate, str):
+        one_of("learning_rate", learning_rate, ("tuned", "same"))
+        tuned = tuned_learning_rate(
+            loss, start, depth=depths, target=target, steps=steps, rates=rates
+        )
+        chosen, rates_are = _chosen(learning_rate, tuned)
+        slowest = np.max(tuned.steps) if learning_rate == "tuned" else 0
+        length = min(steps, max(_SHORTEST, 1.2 * slowest) + 1)
+    else:
+        rate = number("learning_rate", learning_rate, lower=0)
+        chosen, rates_are = np.full(len(depths), rate), "the same for every depth, set by hand"
+        length = min(steps, _SHORTEST + 1)
+    run = _run(loss, start, depths, chosen, dynamics, int(length))
+    # Layers and flow may take longer than the rule did when it was tuned. Most races are short,
+    # and a flow that has arrived is slow to follow further, so the end is approached from below.
+    while (last := _last_step_of_interest(run, target)) == run.steps[-1] < steps:
+        length = min(steps, 4 * int(run.steps[-1]))
+        run = _run(loss, start, depths, chosen, dynamics, length)
+    return DepthRace(
+        depths,
+        chosen,
+        rates_are,
+        run.steps[: last + 1],
+        run.points[: last + 1],
+        run.losses[: last + 1],
+        run.steps_to(target),
+        np.where(run.diverged_at > last, -1, run.diverged_at),
+        target,
+    )
+
+
+def _checked_depths(depths: ArrayLike) -> Array:
+    lanes = np.atleast_1d(positive("depths", depths))
+    if lanes.ndim != 1:
+        raise ValueError(f"depths must have shape (lanes,); got {lanes.shape}")
+    return lanes
+
+
+def _chosen(mode: str, tuned: TunedLearningRate) -> tuple[Array, str]:
+    """Return a rate for each depth; one that never arrives runs at its largest safe rate."""
+    safe = np.where(np.isnan(tuned.largest_safe), tuned.rates[0], tuned.largest_safe)
+    if mode == "same":
+        return np.full(len(safe), safe.min()), "the same, the largest that is safe for every depth"
+    fastest = np.where(np.isnan(tuned.fastest), safe, tuned.fastest)
+    return fastest, f"each depth's own: {tuned.criterion}"
+
+
+def _run(
+    loss: Loss, start: Array, depths: Array, rates: Array, dynamics: str, steps: int
+) -> Trajectory:
+    if dynamics == "rule":
+        return descend(loss, start, depth=depths, optimizer=GradientDescent(rates), steps=steps)
+    lanes = []
+    for N, rate in zip(depths, rates, strict=True):
+        if dynamics == "flow":
+            # A rate of 0 has no times to integrate over: such a lane stands still.
+            times = np.arange(steps + 1) * max(rate, np.finfo(float).tiny)
+            lanes.append(gradient_flow(loss, start, depth=N, times=times, rtol=1e-8))
+        else:
+            layers = balanced_network(start, whole_number("depths", _whole(N), lower=1))
+            lanes.append(train(layers, loss, optimizer=GradientDescent(rate), steps=steps))
+    return _side_by_side(lanes, depths)
+
+
+def _whole(depth: float) -> float | int:
+    return int(depth) if float(depth).is_integer() else float(depth)
+
+
+def _side_by_side(lanes: Sequence[Trajectory], depths: Array) -> Trajectory:
+    return Trajectory(
+        points=np.stack([lane.points for lane in lanes], axis=1),
+        losses=np.stack([lane.losses for lane in lanes], axis=1),
+        steps=lanes[0].steps,
+        times=np.stack([lane.times for lane in lanes], axis=1),
+        diverged_at=np.stack([lane.diverged_at for lane in lanes]),
+        depth=depths,
+    )
+
+
+def _last_step_of_interest(run: Trajectory, target: float) -> int:
+    """Return a step a little after each lane arrived or diverged, or the last if one never does."""
+    arrivals = run.steps_to(target)
+    ends = np.where(np.isfinite(arrivals), arrivals, run.diverged_at)
+    if np.any(ends < 0):
+        return int(run.steps[-1])
+    return int(min(run.steps[-1], max(_SHORTEST, 1.2 * ends.max())))

@@ -1,0 +1,184 @@
+"""Tuned learning rates: what they promise, rerun and checked step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from overparam_edu import (
+    GradientDescent,
+    LpRegression,
+    SeparableLp,
+    TunedLearningRate,
+    descend,
+    load_auto_mpg,
+    tuned_learning_rate,
+)
+from overparam_edu.experiments.regression import least_loss
+
+START = [0.01, 0.01]
+DEPTHS = np.array([1, 2, 3, 4])
+LOSS = SeparableLp((1.0, 0.1), p=4)
+TARGET = 0.01 * 0.1**4 / 4
+STEPS = 5_000
+
+
+@pytest.fixture(scope="module")
+def tuned() -> TunedLearningRate:
+    """The talk's illustration, all depths at once."""
+    return tuned_learning_rate(LOSS, START, depth=DEPTHS, target=TARGET)
+
+
+def estimate(p: float, depth: int) -> float:
+    """THEORY, section 6: the gain of depth at each depth's own rate."""
+    a, q = 2 - 2 / depth, p - 2
+    return float((a + q) ** (a + q) / (depth * a**a * q**q))
+
+
+def arrival(factor: float, rate: float, depth: int) -> float:
+    """Steps to the target with start and rate scaled; NaN if the loss rises before."""
+    run = descend(
+        LOSS,
+        factor * np.array(START),
+        depth=depth,
+        optimizer=GradientDescent(factor * rate),
+        steps=STEPS,
+    )
+    below = np.flatnonzero(run.losses <= TARGET)
+    end = int(below[0]) if below.size else STEPS
+    with np.errstate(invalid="ignore"):
+        falls = run.losses[1 : end + 1] <= run.losses[:end] * (1 + 1e-12)
+    return (float(end) if below.size else np.inf) if falls.all() else np.nan
+
+
+@pytest.mark.parametrize("lane", [1, 2, 3])
+def test_depth_gains_about_what_the_estimate_says(tuned: TunedLearningRate, lane: int) -> None:
+    gain = tuned.steps[0] / tuned.steps[lane]
+    assert 2 < gain < 5
+    assert 1 / 1.5 < gain / estimate(4, int(DEPTHS[lane])) < 1.5
+
+
+def test_for_p_2_depth_1_needs_the_fewest_steps() -> None:
+    quadratic = SeparableLp((1.0, 0.1), p=2)
+    found = tuned_learning_rate(quadratic, START, depth=DEPTHS, target=0.01 * 0.1**2 / 2)
+    assert np.isfinite(found.steps).all()
+    assert (found.steps[0] < found.steps[1:]).all()
+
+
+@pytest.mark.parametrize("lane", range(4))
+def test_the_loss_falls_at_the_chosen_rate_and_in_its_neighbours(
+    tuned: TunedLearningRate, lane: int
+) -> None:
+    runs = [arrival(f, tuned.fastest[lane], int(DEPTHS[lane])) for f in (0.9, 1.0, 1.1)]
+    assert max(runs) == tuned.steps[lane]  # NaN, a rise, equals nothing
+
+
+@pytest.mark.parametrize("lane", range(4))
+def test_every_rate_is_judged_as_by_a_run_of_its_own(tuned: TunedLearningRate, lane: int) -> None:
+    for rate, steps in list(zip(tuned.rates[:, lane], tuned.steps_at[:, lane], strict=True))[::4]:
+        runs = np.array([arrival(f, rate, int(DEPTHS[lane])) for f in (0.9, 1.0, 1.1)])
+        if np.isinf(steps):  # not reached, or given up as more than twice too late
+            assert runs.max() > 2 * tuned.steps[lane]
+        else:
+            np.testing.assert_array_equal(steps, runs.max())
+
+
+def test_largest_safe_is_the_last_safe_one(tuned: TunedLearningRate) -> None:
+    for lane, depth in enumerate(DEPTHS):
+        rates, largest = tuned.rates[:, lane], tuned.largest_safe[lane]
+        assert not np.isnan([arrival(f, largest, int(depth)) for f in (0.9, 1.0, 1.1)]).any()
+        above = rates[rates > largest]
+        assert above.size
+        assert np.isnan([arrival(f, above[0], int(depth)) for f in (0.9, 1.0, 1.1)]).any()
+        assert tuned.fastest[lane] <= largest
+
+
+def test_without_neighbours_a_lucky_jump_wins(tuned: TunedLearningRate) -> None:
+    lucky = tuned_learning_rate(LOSS, START, depth=DEPTHS, target=TARGET, spread=0)
+    assert lucky.steps.min() < 10
+    assert tuned.steps.min() > 50
+    best = int(lucky.steps.argmin())
+    slightly_off = [arrival(f, lucky.fastest[best], int(DEPTHS[best])) for f in (0.9, 1.1)]
+    assert np.isnan(slightly_off).any() or max(slightly_off) > 3 * lucky.steps[best]
+    assert "10%" in tuned.criterion
+    assert "%" not in lucky.criterion
+
+
+def test_lanes_do_not_know_of_each_other(tuned: TunedLearningRate) -> None:
+    for lane, depth in enumerate(DEPTHS):
+        alone = tuned_learning_rate(LOSS, START, depth=depth, target=TARGET)
+        assert alone.fastest.shape == ()
+        np.testing.assert_array_equal(alone.rates, tuned.rates[:, lane])
+        np.testing.assert_array_equal(alone.steps_at, tuned.steps_at[:, lane])
+        for name in ("fastest", "steps", "largest_safe"):
+            assert getattr(alone, name) == getattr(tuned, name)[lane]
+
+
+def test_shapes_follow_the_depths() -> None:
+    found = tuned_learning_rate(
+        LOSS, START, depth=DEPTHS.reshape(2, 2), target=TARGET, rates=[1.0, 2.0]
+    )
+    assert found.fastest.shape == found.steps.shape == found.largest_safe.shape == (2, 2)
+    assert found.rates.shape == found.steps_at.shape == (2, 2, 2)
+
+
+def test_only_the_given_rates_are_tried_in_order() -> None:
+    found = tuned_learning_rate(LOSS, START, depth=2, target=TARGET, rates=[4.0, 0.5, 2.0, 2.0])
+    assert found.rates.tolist() == [0.5, 2.0, 4.0]
+    assert found.fastest in (0.5, 2.0, 4.0)
+
+
+def test_what_no_rate_reaches_is_infinite_and_what_none_survives_is_nan() -> None:
+    hopeless = tuned_learning_rate(LOSS, START, target=-1.0, rates=[0.1, 1.0], steps=30)
+    assert np.isnan(hopeless.fastest)
+    assert np.isinf(hopeless.steps)
+    assert hopeless.largest_safe == 1.0
+    unsafe = tuned_learning_rate(LOSS, START, target=TARGET, rates=[50.0, 90.0])
+    assert np.isnan([unsafe.fastest, unsafe.largest_safe, *unsafe.steps_at]).all()
+    assert np.isinf(unsafe.steps)
+
+
+def test_a_start_below_the_target_has_arrived() -> None:
+    assert tuned_learning_rate(LOSS, START, target=9.0, rates=[0.1]).steps == 0
+
+
+@pytest.mark.slow
+def test_auto_mpg_gains_for_p_4_and_not_for_p_2() -> None:
+    cars = load_auto_mpg(standardized=True)
+    start = np.random.default_rng(0).normal(scale=1e-2, size=7)
+    for p in (2, 4):
+        loss = LpRegression(cars.X, cars.y, p=p, reduction="mean")
+        rates, target = np.geomspace(0.1, 0.6, 14), (1 + 1e-4) * least_loss(loss)
+        found = tuned_learning_rate(
+            loss, start, depth=[1, 2, 3], target=target, rates=rates, steps=1500
+        )
+        one, two, three = found.steps
+        assert rates[0] < found.fastest.min() <= found.fastest.max() < rates[-1]
+        assert (one < two < three) if p == 2 else (two < one / 2 and two < three < one)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "words"),
+    [
+        ({"loss": "loss"}, "loss"),
+        ({"start": [0.1]}, "start must have shape"),
+        ({"start": [0.1, np.nan]}, "start must be finite"),
+        ({"depth": 0.5}, "depth"),
+        ({"depth": "two"}, "depth"),
+        ({"target": np.inf}, "target"),
+        ({"target": [1.0, 2.0]}, "target"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 2.5}, "steps"),
+        ({"rates": [0.0, 1.0]}, "rates"),
+        ({"rates": []}, "rates"),
+        ({"spread": 1.0}, "spread"),
+        ({"spread": -0.1}, "spread"),
+    ],
+)
+def test_wrong_arguments_are_named(spoiled: dict[str, Any], words: str) -> None:
+    good: dict[str, Any] = {"loss": LOSS, "start": START, "depth": 2, "target": 1e-3}
+    arguments = good | spoiled
+    with pytest.raises((TypeError, ValueError), match=words):
+        tuned_learning_rate(arguments.pop("loss"), arguments.pop("start"), **arguments)
