@@ -1,0 +1,35 @@
+"""The talk's proofs as data: every line typeset, every line checked.
+
+Each function returns a `Derivation`, a list of `Step`s; ``.verify()`` checks every one of them.
+"""
+
+from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.end_to_end_rule import end_to_end_rule
+from overparam_edu.derivations.illustration import illustration, tuned_gain
+from overparam_edu.derivations.preconditioning import preconditioning
+from overparam_edu.derivations.proof import Report, StepReport, check_step
+from overparam_edu.derivations.single_output import single_output
+from overparam_edu.derivations.warm_up import warm_up
+from overparam_edu.derivations.warm_up_run import (
+    WarmUpCoefficients,
+    rebuild_from_gradients,
+    warm_up_coefficients,
+)
+
+__all__ = [
+    "Derivation",
+    "Report",
+    "Setting",
+    "Step",
+    "StepReport",
+    "WarmUpCoefficients",
+    "check_step",
+    "end_to_end_rule",
+    "illustration",
+    "preconditioning",
+    "rebuild_from_gradients",
+    "single_output",
+    "tuned_gain",
+    "warm_up",
+    "warm_up_coefficients",
+]

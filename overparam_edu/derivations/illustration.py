@@ -1,0 +1,247 @@
+"""The 2-D illustration: why a small coordinate crawls, and how much depth can gain."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from overparam_edu._validation import number
+from overparam_edu.derivations.derivation import Derivation, Step
+from overparam_edu.derivations.signs import over
+
+P = sp.Symbol("p", positive=True, even=True)
+ETA, Y1, Y2, W1, T, C, A, N, EPS = sp.symbols("eta y_1 y_2 w_1 t c a N epsilon", positive=True)
+W2, G1, G2, DELTA = sp.symbols("w_2 g_1 g_2 Delta", real=True)
+W1_REAL = sp.Symbol("w_1", real=True)
+ETA_1, ETA_N, LARGEST = sp.symbols("eta_1 eta_N h", positive=True)
+NEW, BEST = sp.symbols("Deltaprime s_N")
+# Even p makes (w - y)^(p-2) positive on both sides of the target.
+
+
+def _stable_steps() -> list[Step]:
+    loss = ((W1_REAL - Y1) ** P + (W2 - Y2) ** P) / P
+    shifted = sp.Add(DELTA, -ETA * DELTA ** (P - 1), evaluate=False)
+    bound = over(2, DELTA ** (P - 2))
+    return [
+        Step(
+            "The coordinates don't talk to each other",
+            sp.Derivative(loss, W2),
+            (W2 - Y2) ** (P - 1),
+            "Each term holds one coordinate, so each gradient entry does too.",
+        ),
+        Step(
+            "Measure from the target",
+            sp.Eq(NEW, sp.Add(W2, -ETA * (W2 - Y2) ** (P - 1), -Y2, evaluate=False)),
+            sp.Eq(NEW, shifted),
+            "Delta is how far the coordinate still is from its target.",
+            "definition",
+            where=(sp.Eq(DELTA, W2 - Y2),),
+        ),
+        Step(
+            "The factor of one step",
+            sp.Eq(NEW, shifted),
+            sp.Eq(NEW, DELTA * sp.Add(1, -ETA * DELTA ** (P - 2), evaluate=False)),
+            "Each step multiplies the distance by a number that must lie between -1 and 1.",
+        ),
+        Step(
+            "The largest stable learning rate",
+            sp.Eq(1 - ETA * DELTA ** (P - 2), -1),
+            sp.Eq(ETA, bound),
+            "At the factor -1 the distance only changes sign; any larger step makes it grow.",
+            solves=ETA,
+        ),
+        Step(
+            "The far coordinate sets it",
+            sp.Eq(ETA, bound),
+            sp.Eq(ETA, over(2, Y1 ** (P - 2))),
+            "Near-zero start: the first coordinate is at distance y_1, by far the largest.",
+            where=(sp.Eq(DELTA, -Y1),),
+        ),
+    ]
+
+
+def _crawl_steps() -> list[Step]:
+    path = (Y2 ** (-(P - 2)) + ETA * (P - 2) * T) ** (-1 / (P - 2))
+    asymptote = (ETA * (P - 2) * T) ** (-1 / (P - 2))
+    return [
+        Step(
+            "The near coordinate's path",
+            sp.Derivative(path, T),
+            -ETA * path ** (P - 1),
+            "For small steps t counts time: this path starts at distance y_2 and obeys the update.",
+        ),
+        Step(
+            "It crawls",
+            over(path, asymptote),
+            sp.Integer(1),
+            "For large t the start is forgotten: Delta falls like t to the power -1/(p-2), "
+            "no longer exponentially as for p = 2.",
+            "dropped order",
+            where=(sp.Eq(T, 1 / EPS),),
+            small=EPS,
+            order=1,
+        ),
+        Step(
+            "How long it takes",
+            sp.Eq(path, C * Y2),
+            sp.Eq(T, over((C ** (2 - P) - 1) * (Y1 / Y2) ** (P - 2), 2 * (P - 2))),
+            "At the largest stable learning rate the time to a fraction c of the distance grows "
+            "like (y_1/y_2) to the power p - 2.",
+            where=(sp.Eq(ETA, over(2, Y1 ** (P - 2))),),
+            solves=T,
+        ),
+    ]
+
+
+def _depth_steps() -> list[Step]:
+    square = W1**2 + W2**2
+    work = W1 * G1 + W2 * G2
+    first = square ** (A / 2) * (G1 + (N - 1) * work * W1 / square)
+    second = square ** (A / 2) * (G2 + (N - 1) * work * W2 / square)
+    step = N * W1**A * (Y1 - W1) ** (P - 2)
+    return [
+        Step(
+            "With depth: the second coordinate speeds up",
+            second,
+            Y1 ** (2 - 2 / N) * G2,
+            "Once the first coordinate has arrived (g_1 = 0, w_1 = y_1), the rule multiplies the "
+            "step of the second by the slide's factor, at the same learning rate.",
+            "dropped order",
+            where=(sp.Eq(A, 2 - 2 / N), sp.Eq(W1, Y1), sp.Eq(G1, 0)),
+            small=W2,
+            order=2,
+        ),
+        Step(
+            "With depth: the first coordinate too",
+            first,
+            N * W1**A * G1,
+            "On the way there w lies almost on the first axis, where the step is multiplied by "
+            "N w_1^a: so the learning rate must shrink.",
+            where=(sp.Eq(W2, 0),),
+        ),
+        Step(
+            "The largest stable learning rate on the way",
+            sp.Eq(1 - ETA * N * W1**A * (Y1 - W1) ** (P - 2), -1),
+            sp.Eq(ETA, over(2, step)),
+            "The same bound as before, with the multiplied step.",
+            solves=ETA,
+        ),
+    ]
+
+
+def _tightest_steps() -> list[Step]:
+    climb = W1**A * (Y1 - W1) ** (P - 2)
+    slope = sp.Add(A * (Y1 - W1), sp.Mul(-1, P - 2, W1, evaluate=False), evaluate=False)
+    total = A + P - 2
+    top = A**A * (P - 2) ** (P - 2) * (Y1 / total) ** total
+    return [
+        Step(
+            "Where the bound is tightest",
+            sp.Derivative(climb, W1),
+            W1 ** (A - 1) * (Y1 - W1) ** (P - 3) * slope,
+            "The bound must hold all the way, so look for the largest value of its denominator.",
+        ),
+        Step(
+            "Solve for that place",
+            sp.Eq(slope, 0),
+            sp.Eq(W1, A * Y1 / total),
+            "The slope is zero where the bracket is.",
+            solves=W1,
+        ),
+        Step(
+            "The largest value",
+            climb,
+            top,
+            "Put that place in; call the value h.",
+            where=(sp.Eq(W1, A * Y1 / total),),
+        ),
+    ]
+
+
+def _gain_steps() -> list[Step]:
+    total = A + P - 2
+    top = A**A * (P - 2) ** (P - 2) * (Y1 / total) ** total
+    gain = over(total**total, N * A**A * (P - 2) ** (P - 2))
+    return [
+        Step(
+            "The estimated gain at tuned learning rates",
+            sp.Eq(BEST, Y1**A * over(ETA_N, ETA_1)),
+            sp.Eq(BEST, gain),
+            "The slide's factor times the loss of learning rate: the targets drop out. It is an "
+            "estimate: it counts the second coordinate's phase alone.",
+            where=(
+                sp.Eq(LARGEST, top),
+                sp.Eq(ETA_N, over(2, N * LARGEST)),
+                sp.Eq(ETA_1, over(2, Y1 ** (P - 2))),
+            ),
+        ),
+        Step(
+            "No gain for p = 2",
+            gain,
+            1 / N,
+            "For the square loss (0 to the power 0 is 1) the estimate says that depth is slower.",
+            where=(sp.Eq(P, 2),),
+        ),
+    ]
+
+
+def illustration() -> Derivation:
+    r"""Derive the crawl of the 2-D illustration and the gain by depth.
+
+    :math:`L = \tfrac1p (w_1-y_1)^p + \tfrac1p (w_2-y_2)^p` with :math:`y_1 \gg y_2`. Talk,
+    "Illustration of acceleration"; the tuned gain is this package's own.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    The gain is an estimate: it leaves out the time to leave the start, and it asks for stability
+    at every point of the first coordinate's way. See `tuned_gain` for its numbers.
+
+    Examples
+    --------
+    >>> illustration().steps[-1].after
+    1/N
+    """
+    return Derivation(
+        "illustration of acceleration",
+        "For p > 2 the learning rate that the far coordinate allows makes the near one crawl; "
+        "depth multiplies the near one's step, at the price of a smaller learning rate.",
+        (*_stable_steps(), *_crawl_steps(), *_depth_steps(), *_tightest_steps(), *_gain_steps()),
+        'talk, "Illustration of acceleration"; tuned gain: this package',
+    )
+
+
+def tuned_gain(p: float, depth: float) -> float:
+    r"""Return the estimated gain by depth, each depth at its own largest stable learning rate.
+
+    :math:`\frac{(a+p-2)^{a+p-2}}{N a^a (p-2)^{p-2}}` with :math:`a = 2 - 2/N`, the last formula
+    of `illustration`. This package's own estimate.
+
+    Parameters
+    ----------
+    p : float
+        Exponent of the loss, at least 2.
+    depth : float
+        Number of layers N, at least 1; need not be whole.
+
+    Returns
+    -------
+    float
+        How many times fewer steps, in the second coordinate's phase.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a number in its range.
+
+    Examples
+    --------
+    >>> [round(tuned_gain(4, depth), 2) for depth in (1, 2, 3, 4)]
+    [1.0, 3.38, 3.14, 2.73]
+    """
+    p, depth = number("p", p, lower=2), number("depth", depth, lower=1)
+    a, b = 2 - 2 / depth, p - 2
+    return float((a + b) ** (a + b) / (depth * a**a * b**b))

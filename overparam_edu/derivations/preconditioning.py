@@ -1,0 +1,328 @@
+"""Claims 1 and 2: the rule as a preconditioner, and its form for a single output."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import sympy as sp
+from sympy.matrices.expressions.kronecker import KroneckerProduct
+
+from overparam_edu._validation import whole_number
+from overparam_edu.derivations.board_rule import ETA, D, G, K, W, random_matrix, rule_term
+from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.notation import NUMBERS, Values
+from overparam_edu.derivations.signs import Inner, Norm, Vec, minus, plus, times
+
+U, V = sp.MatrixSymbol("U", K, K), sp.MatrixSymbol("V", D, D)
+SIGMA = sp.MatrixSymbol("Sigma", K, D)
+PRECONDITIONER = sp.MatrixSymbol("P_W", K * D, K * D)
+SPECTRUM = sp.MatrixSymbol("Lambda", K * D, K * D)
+SIDE_A, SIDE_B = sp.MatrixSymbol("A", K, K), sp.MatrixSymbol("B", D, D)
+LEFT, RIGHT = sp.MatrixSymbol("u_r", K, 1), sp.MatrixSymbol("v_s", D, 1)
+# Not negative: a direction that W does not use has the singular value 0.
+SIGMA_R, SIGMA_S = sp.symbols("sigma_r sigma_s", nonnegative=True)
+# Outputs, inputs and rank of the random examples. A 2 x 2 orthogonal matrix may be a reflection,
+# its own transpose: so U is 3 x 3 in the second example and V in the third.
+SHAPES = ((2, 2, 2), (3, 2, 2), (2, 3, 1), (1, 3, 1))
+RATE_RS = sp.Symbol("lambda_rs")
+
+
+def _any_matrix(random: Random, turn: int) -> Values:
+    """Return a random W of random shape, full rank or not, with its computed SVD."""
+    k, d, rank = SHAPES[turn % len(SHAPES)]
+    w = random_matrix(random, k, rank) * random_matrix(random, rank, d)
+    u, sizes, v = NUMBERS.svd_r(w, full_matrices=True)
+    # Beyond the rank the routine returns rounding noise.
+    values = [sizes[i] if i < rank else NUMBERS.zero for i in range(max(k, d))]
+    sigma = NUMBERS.zeros(k, d)
+    for i in range(min(k, d)):
+        sigma[i, i] = values[i]
+    r, s = random.randrange(k), random.randrange(d)
+    table: dict[Any, Any] = {W: w, G: random_matrix(random, k, d), U: u, V: v.T, SIGMA: sigma}
+    table |= {LEFT: u[:, r], RIGHT: v.T[:, s], SIGMA_R: values[r], SIGMA_S: values[s]}
+    return Values(table | {K: NUMBERS.mpf(k), D: NUMBERS.mpf(d)}, exact=False)
+
+
+def _entries() -> Values:
+    names = {G: "g", SIDE_A: "a", SIDE_B: "b", U: "u", V: "v"}
+    return Values({m: sp.Matrix(2, 2, sp.symbols(f"{name}_1:5")) for m, name in names.items()})
+
+
+MATRIX = Setting("matrices of random shape and rank with their SVD", sample=_any_matrix)
+SYMBOLS = Setting("2 x 2 matrices of symbols", (_entries(),))
+
+
+def _power(matrix: Any, power: Any, size: Any) -> Any:
+    return sp.MatPow(matrix, power) if power else sp.Identity(size)
+
+
+def _kronecker_sum(depth: int, output_side: Any, input_side: Any) -> Any:
+    """Return ``sum_j (input side)^{(j-1)/N} (x) (output side)^{(N-j)/N}``."""
+    return plus(
+        *(
+            KroneckerProduct(
+                _power(input_side, sp.Rational(j - 1, depth), D),
+                _power(output_side, sp.Rational(depth - j, depth), K),
+            )
+            for j in range(1, depth + 1)
+        )
+    )
+
+
+def _eigenvalue(depth: int) -> Any:
+    """Return ``sum_j sigma_r^{2(N-j)/N} sigma_s^{2(j-1)/N}``; SymPy writes ``0**0`` as 1."""
+    powers = [sp.Rational(2 * (j - 1), depth) for j in range(1, depth + 1)]
+    terms = [SIGMA_R**high * SIGMA_S**low for high, low in zip(powers[::-1], powers, strict=True)]
+    return plus(*terms)
+
+
+def _kronecker_steps(depth: int) -> list[Step]:
+    terms = [rule_term(j, depth) for j in range(1, depth + 1)]
+    split = plus(Vec(W), *(minus(ETA, Vec(_joined(term))) for term in terms))
+    kron = KroneckerProduct
+    power = sp.MatPow(W.T * W, sp.Rational(1, depth))
+    return [
+        Step(
+            "Stack the columns",
+            Vec(plus(W, *(minus(ETA, *term) for term in terms))),
+            split,
+            "vec writes the columns of a matrix below each other; it keeps sums and factors.",
+            setting=MATRIX,
+        ),
+        Step(
+            "A product becomes a Kronecker product",
+            Vec(times(SIDE_A, G, SIDE_B)),
+            times(kron(SIDE_B.T, SIDE_A), Vec(G)),
+            "Multiplying G from both sides is one big matrix acting on its stacked columns.",
+            setting=SYMBOLS,
+        ),
+        Step(
+            "The right factor is symmetric",
+            sp.Transpose(power),
+            power,
+            "W^T W is its own transpose, and so is each power of it: the transpose can go.",
+            setting=MATRIX,
+        ),
+        Step(
+            "The rule is a preconditioned step",
+            split,
+            plus(Vec(W), minus(ETA, PRECONDITIONER, Vec(G))),
+            "Collect the big matrices: the gradient is multiplied by one matrix P_W that depends "
+            "on the current W.",
+            "definition",
+            where=(sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W)),),
+            setting=MATRIX,
+        ),
+    ]
+
+
+def _joined(factors: list[Any]) -> Any:
+    return factors[0] if len(factors) == 1 else times(*factors)
+
+
+def _svd_steps(depth: int) -> list[Step]:
+    high = sp.Rational(depth - 1, depth)
+    svd = sp.Tuple(
+        sp.Eq(W, times(U, SIGMA, V.T)),
+        sp.Eq(times(U.T, U), sp.Identity(K)),
+        sp.Eq(times(V.T, V), sp.Identity(D)),
+    )
+    return [
+        Step(
+            "Singular value decomposition",
+            W,
+            svd,
+            "Every matrix is a rotation, a stretch along the axes and another rotation.",
+            "definition",
+            setting=MATRIX,
+        ),
+        Step(
+            "Powers change the stretch only",
+            svd,
+            sp.Tuple(
+                sp.Eq(
+                    sp.MatPow(W * W.T, high),
+                    times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T),
+                ),
+                sp.Eq(
+                    sp.MatPow(W.T * W, high),
+                    times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T),
+                ),
+            ),
+            "In W W^T the inner rotation cancels; a power then acts on the diagonal.",
+            setting=MATRIX,
+        ),
+    ]
+
+
+def _eigen_steps(depth: int) -> list[Step]:
+    kron = KroneckerProduct
+    spectrum = sp.Eq(SPECTRUM, _kronecker_sum(depth, SIGMA * SIGMA.T, SIGMA.T * SIGMA))
+    preconditioner = sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W))
+    turn = kron(V, U)
+    direction = Vec(times(LEFT, RIGHT.T))
+    return [
+        Step(
+            "Rotations leave the Kronecker product",
+            kron(times(V, SIDE_B, V.T), times(U, SIDE_A, U.T)),
+            times(turn, kron(SIDE_B, SIDE_A), kron(V.T, U.T)),
+            "The product of Kronecker products is the Kronecker product of the products.",
+            setting=SYMBOLS,
+        ),
+        Step(
+            "P_W is diagonal in these directions",
+            PRECONDITIONER,
+            times(turn, SPECTRUM, kron(V.T, U.T)),
+            "Each term has the same two rotations outside and a diagonal matrix inside.",
+            where=(preconditioner, spectrum),
+            setting=MATRIX,
+        ),
+        Step(
+            "Eigenvectors and eigenvalues",
+            times(PRECONDITIONER, direction),
+            times(RATE_RS, direction),
+            "Along u_r v_s^T the step is gradient descent with a learning rate multiplied by "
+            "lambda_rs; unused directions count with sigma = 0.",
+            where=(preconditioner, sp.Eq(RATE_RS, _eigenvalue(depth))),
+            setting=MATRIX,
+        ),
+    ]
+
+
+def _size_steps(depth: int) -> list[Step]:
+    terms = [rule_term(j, depth) for j in range(1, depth + 1)]
+    value = _eigenvalue(depth)
+    exponent = sp.Rational(2, depth)
+    halves = [Norm(_joined(_half(term))) ** 2 for term in terms]
+    return [
+        Step(
+            "P_W is positive semi-definite",
+            Inner(G, plus(*(_joined(term) for term in terms))),
+            plus(*halves),
+            "The step's product with the gradient is a sum of squares, so a small enough step "
+            "never goes uphill.",
+            setting=MATRIX,
+        ),
+        Step(
+            "A geometric sum",
+            value,
+            (SIGMA_R**2 - SIGMA_S**2) / (SIGMA_R**exponent - SIGMA_S**exponent),
+            "Neighbouring terms have a constant ratio, so for two different singular values the "
+            "sum has a closed form.",
+            setting=_POSITIVE,
+        ),
+    ]
+
+
+def _case_steps(depth: int) -> list[Step]:
+    value, exponent = _eigenvalue(depth), sp.Rational(2, depth)
+    grown = [
+        sp.Rational(2 * (depth - j), depth)
+        * SIGMA_R ** (sp.Rational(2 * (depth - j), depth) - 1)
+        * SIGMA_S ** sp.Rational(2 * (j - 1), depth)
+        for j in range(1, depth)
+    ]
+    return [
+        Step(
+            "The diagonal directions",
+            value,
+            depth * SIGMA_R ** (2 - exponent),
+            "For equal singular values all terms are equal: N of them.",
+            where=(sp.Eq(SIGMA_S, SIGMA_R),),
+            setting=_POSITIVE,
+        ),
+        Step(
+            "Directions half unused",
+            value,
+            SIGMA_R ** (2 - exponent),
+            "With one singular value zero a single term is left: N times less.",
+            where=(sp.Eq(SIGMA_S, 0),),
+            setting=_POSITIVE,
+        ),
+        Step(
+            "What is amplified",
+            sp.Derivative(value, SIGMA_R),
+            grown[0] if len(grown) == 1 else plus(*grown),
+            "No term is negative: the larger the singular values, the larger the step, so "
+            "directions already used get the most.",
+            setting=Setting("singular values as symbols", _POSITIVE.exact),
+        ),
+    ]
+
+
+def _half(factors: list[Any]) -> list[Any]:
+    return [
+        sp.MatPow(part.base, part.exp / 2) if isinstance(part, sp.MatPow) else part
+        for part in factors
+    ]
+
+
+def _two_positive(random: Random, turn: int) -> Values:
+    draw = [NUMBERS.mpf(random.randrange(10**29, 2 * 10**30)) / 10**30 for _ in range(2)]
+    return Values(dict(zip((SIGMA_R, SIGMA_S), draw, strict=True)), exact=False)
+
+
+_POSITIVE = Setting(
+    "positive singular values",
+    (
+        Values(
+            dict(zip((SIGMA_R, SIGMA_S), sp.symbols("sigma_r sigma_s", positive=True), strict=True))
+        ),
+    ),
+    _two_positive,
+)
+
+
+def preconditioning(depth: int = 3) -> Derivation:
+    r"""Derive the preconditioner hidden in the end-to-end rule.
+
+    :math:`\operatorname{vec}(W') = \operatorname{vec}(W) - \eta P_W \operatorname{vec}(G)`, with
+    eigenvectors :math:`\operatorname{vec}(u_r v_s^T)` and eigenvalues
+    :math:`\sum_{j=1}^N \sigma_r^{2(N-j)/N} \sigma_s^{2(j-1)/N}`. Talk, "Preconditioning"; Arora,
+    Cohen, Hazan (2018), Claim 1.
+
+    Parameters
+    ----------
+    depth : int, default 3
+        Number of layers N, from 2 to 5.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `depth` is not a whole number from 2 to 5.
+
+    Notes
+    -----
+    vec stacks columns; singular values are padded with zeros, with 0 to the power 0 equal to 1.
+
+    Examples
+    --------
+    >>> print(preconditioning(2).steps[9])  # doctest: +NORMALIZE_WHITESPACE
+    P_W is positive semi-definite [=]
+        <G, (W*W.T)**(1/2)*G + G*(W.T*W)**(1/2)>
+     = ||(W*W.T)**(1/4)*G||**2 + ||G*(W.T*W)**(1/4)||**2
+        The step's product with the gradient is a sum of squares, so a small enough step never
+        goes uphill.
+    """
+    depth = whole_number("depth", depth, lower=2)
+    if depth > 5:
+        raise ValueError(f"depth must be from 2 to 5; got {depth}")
+    return Derivation(
+        f"preconditioning, depth {depth}",
+        "The end-to-end rule multiplies the gradient by a positive semi-definite matrix that "
+        "favours the directions W already uses.",
+        (
+            *_kronecker_steps(depth),
+            *_svd_steps(depth),
+            *_eigen_steps(depth),
+            *_size_steps(depth),
+            *_case_steps(depth),
+        ),
+        'talk, "Preconditioning"; paper, Claim 1',
+    )

@@ -1,0 +1,145 @@
+"""Signs of the board that SymPy lacks, and sums and products as a lecturer writes them.
+
+SymPy writes ``W^T W`` and ``[W W^T]^{1/3}`` but has no sign for the loss of a matrix, for a time
+derivative of a matrix or for the stacking of its columns. What they mean stands in `notation`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+
+class Loss(sp.Expr):  # type: ignore[misc]
+    """The loss L of a matrix or vector: any differentiable function of its entries."""
+
+    def __new__(cls, argument: Any) -> Loss:
+        """Keep the parts as they are written."""
+        return sp.Expr.__new__(cls, sp.sympify(argument))  # type: ignore[no-any-return]
+
+    def _latex(self, printer: Any) -> str:
+        return rf"L\left({printer._print(self.args[0])}\right)"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"L({printer._print(self.args[0])})"
+
+
+class Grad(sp.MatrixExpr):  # type: ignore[misc]
+    """The matrix of derivatives of a number by each entry of a matrix: dL/dX."""
+
+    def __new__(cls, value: Any, by: Any) -> Grad:
+        """Keep the parts as they are written."""
+        return sp.Basic.__new__(cls, value, by)  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> Any:
+        """Numbers of rows and columns."""
+        return self.args[1].shape
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        value, by = (printer._print(part) for part in self.args)
+        return rf"\frac{{\partial}}{{\partial {by}}} {value}"
+
+    def _sympystr(self, printer: Any) -> str:
+        value, by = (printer._print(part) for part in self.args)
+        return f"d{value}/d{by}"
+
+
+class Rate(sp.MatrixExpr):  # type: ignore[misc]
+    """The time derivative of a matrix along the gradient flow: dX/dt."""
+
+    def __new__(cls, moving: Any) -> Rate:
+        """Keep the parts as they are written."""
+        return sp.Basic.__new__(cls, moving)  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> Any:
+        """Numbers of rows and columns."""
+        return self.args[0].shape
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        inside = printer._print(self.args[0])
+        if isinstance(self.args[0], sp.MatrixSymbol):
+            return rf"\dot{{{inside}}}"
+        return rf"\frac{{d}}{{dt}}\left({inside}\right)"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"d/dt({printer._print(self.args[0])})"
+
+
+class Vec(sp.MatrixExpr):  # type: ignore[misc]
+    """The columns of a matrix stacked into one long vector: vec(X)."""
+
+    def __new__(cls, matrix: Any) -> Vec:
+        """Keep the parts as they are written."""
+        return sp.Basic.__new__(cls, matrix)  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> Any:
+        """Numbers of rows and columns."""
+        return (self.args[0].rows * self.args[0].cols, sp.Integer(1))
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        return rf"\operatorname{{vec}}\left({printer._print(self.args[0])}\right)"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"vec({printer._print(self.args[0])})"
+
+
+class Norm(sp.Expr):  # type: ignore[misc]
+    """The square root of the sum of the squared entries: ||X||."""
+
+    is_commutative = True
+    is_extended_nonnegative = True
+
+    def __new__(cls, matrix: Any) -> Norm:
+        """Keep the parts as they are written."""
+        return sp.Expr.__new__(cls, matrix)  # type: ignore[no-any-return]
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        text = rf"\left\lVert {printer._print(self.args[0])} \right\rVert"
+        return text if exp is None else rf"{text}^{{{exp}}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"||{printer._print(self.args[0])}||"
+
+
+class Inner(sp.Expr):  # type: ignore[misc]
+    """The sum of the products of matching entries: <X, Y>."""
+
+    is_commutative = True
+
+    def __new__(cls, left: Any, right: Any) -> Inner:
+        """Keep the parts as they are written."""
+        return sp.Expr.__new__(cls, left, right)  # type: ignore[no-any-return]
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        left, right = (printer._print(part) for part in self.args)
+        text = rf"\left\langle {left}, {right} \right\rangle"
+        return text if exp is None else rf"{text}^{{{exp}}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        left, right = (printer._print(part) for part in self.args)
+        return f"<{left}, {right}>"
+
+
+def plus(*terms: Any) -> Any:
+    """Return the sum of `terms` as a lecturer writes it: in this order, nothing collected."""
+    return (sp.MatAdd if terms[0].is_Matrix else sp.Add)(*terms, evaluate=False)
+
+
+def times(*factors: Any) -> Any:
+    """Return the product of `factors` as a lecturer writes it: numbers first, powers not merged."""
+    return sp.MatMul(*factors, evaluate=False)
+
+
+def minus(*factors: Any) -> Any:
+    """Return minus the product of `factors`, as `times` writes it."""
+    return times(sp.Integer(-1), *factors)
+
+
+def over(top: Any, bottom: Any) -> Any:
+    """Return a fraction that keeps its denominator: ``2 / x^(p-2)``, not ``2 x^(2-p)``."""
+    below = sp.Pow(bottom, -1, evaluate=False)
+    return sp.Mul(top, below, evaluate=False)

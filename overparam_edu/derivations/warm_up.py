@@ -1,0 +1,308 @@
+"""The warm-up of the talk: one extra scalar turns gradient descent into momentum.
+
+``L(w)`` is minimised over ``w = w1 * omega2`` instead of over ``w``. Nothing about the loss
+changes; the path of ``w`` does.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import sympy as sp
+
+from overparam_edu._validation import whole_number
+from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.notation import NUMBERS, Values
+from overparam_edu.derivations.proof import random_number
+from overparam_edu.derivations.signs import Grad, Inner, Loss, minus, plus, times
+
+D, ETA = sp.Symbol("d", positive=True, integer=True), sp.Symbol("eta", positive=True)
+P = sp.Symbol("p", positive=True, even=True)
+OMEGA2, RHO, GAMMA = sp.Symbol("omega_2"), sp.Symbol("rho"), sp.Symbol("gamma")
+W, W1, G, X = (sp.MatrixSymbol(name, D, 1) for name in ("w", "w_1", "g", "x"))
+Y = sp.Symbol("y", real=True)
+# The later lines hold for each coordinate of w separately; t counts the updates.
+t, s, tau = sp.symbols("t s tau", integer=True)
+w_, g_, rho_, gamma_, omega_, slope_ = map(
+    sp.IndexedBase, ("w", "g", "rho", "gamma", "omega_2", "d")
+)
+mu_ = sp.IndexedBase("mu")
+
+
+def _vectors(random: Random, turn: int) -> Values:
+    """Return random vectors w1 and g of 3 entries, an omega2 and a small eta."""
+    plain = sp.Symbol("x")
+    table: dict[Any, Any] = {
+        name: NUMBERS.matrix([random_number(plain, random) for _ in range(3)]) for name in (W1, G)
+    }
+    table[OMEGA2] = random_number(plain, random)
+    table[W] = table[W1] * table[OMEGA2]
+    return Values(table, exact=False)
+
+
+def _entries() -> Values:
+    """Return two-entry vectors of symbols, with g the gradient got BY DIFFERENTIATION of L."""
+    first = sp.Matrix(sp.symbols("w_11 w_12"))
+    loss = sp.Function("L")(*(OMEGA2 * first))
+    gradient = sp.Matrix([loss.fdiff(i) for i in (1, 2)])
+    return Values({W1: first, G: gradient, X: sp.Matrix(sp.symbols("x_1 x_2"))})
+
+
+GENERAL = Setting("entries as symbols, d = 2, L a general differentiable function", (_entries(),))
+PLAIN = Setting(
+    "entries as symbols, d = 2",
+    (Values({name: sp.Matrix(sp.symbols(f"{name}_1:3")) for name in (W1, W, G)}),),
+    _vectors,
+)
+
+
+def _gradients() -> list[Step]:
+    product = OMEGA2 * W1
+    error = Inner(X, W) - Y
+    return [
+        Step(
+            "Overparameterize",
+            Loss(W),
+            Loss(product),
+            "Replace the vector w by a vector times one extra scalar: the model can still be any "
+            "w, so nothing is gained or lost in what it can say.",
+            "definition",
+            where=(sp.Eq(W, product),),
+            setting=GENERAL,
+        ),
+        Step(
+            "Gradient in the vector",
+            Grad(Loss(product), W1),
+            OMEGA2 * G,
+            "Chain rule: moving w_1 moves w omega_2 times as far; g is the gradient of L at w.",
+            setting=GENERAL,
+        ),
+        Step(
+            "Gradient in the scalar",
+            sp.Derivative(Loss(product), OMEGA2),
+            Inner(W1, G),
+            "Chain rule again: moving omega_2 moves w along w_1, so only the part of g along "
+            "w_1 counts.",
+            setting=GENERAL,
+        ),
+        Step(
+            "The talk's loss",
+            Grad(error**P / P, W),
+            error ** (P - 1) * X,
+            "For the l_p loss of one example, g is the error to the power p - 1 times the input.",
+            setting=Setting(
+                "entries as symbols, d = 2",
+                (Values({W: sp.Matrix(sp.symbols("w_1 w_2")), X: sp.Matrix(sp.symbols("x_1:3"))}),),
+            ),
+        ),
+    ]
+
+
+def _terms() -> tuple[Any, tuple[Any, ...], Any, tuple[Any, ...]]:
+    """Return the sign of the new w and the terms of its update, by their order in eta."""
+    new = sp.MatrixSymbol("w'", D, 1)
+    terms = (times(OMEGA2, W1), minus(ETA, OMEGA2**2, G), minus(ETA, Inner(W1, G), W1))
+    second = times(ETA**2, OMEGA2, Inner(W1, G), G)
+    in_w = (W, terms[1], minus(ETA, Inner(W1, G) / OMEGA2, W))
+    return new, terms, second, in_w
+
+
+def _one_update() -> list[Step]:
+    new, terms, second, _ = _terms()
+    new_scalar = plus(OMEGA2, -ETA * Inner(W1, G))
+    new_vector = plus(W1, minus(ETA, OMEGA2, G))
+    product = times(new_scalar, new_vector)
+    return [
+        Step(
+            "One step of gradient descent on both",
+            sp.Eq(new, sp.MatMul(sp.Symbol("omegaprime_2"), sp.MatrixSymbol("wprime_1", D, 1))),
+            sp.Eq(new, product),
+            "Each factor takes its own gradient step with the learning rate eta; the new w is "
+            "the product of the new factors.",
+            "definition",
+            where=(
+                sp.Eq(sp.Symbol("omegaprime_2"), new_scalar),
+                sp.Eq(sp.MatrixSymbol("wprime_1", D, 1), new_vector),
+            ),
+            setting=PLAIN,
+        ),
+        Step(
+            "Multiply out",
+            sp.Eq(new, product),
+            sp.Eq(new, plus(*terms, second)),
+            "Two brackets give four terms: one without eta, two with eta, one with eta squared.",
+            setting=PLAIN,
+        ),
+    ]
+
+
+def _collected() -> list[Step]:
+    new, terms, second, in_w = _terms()
+    named = plus(times(1 - GAMMA, W), minus(RHO, G))
+    return [
+        Step(
+            "Write w for the product",
+            sp.Eq(new, plus(*terms, second)),
+            sp.Eq(new, plus(*in_w, second)),
+            "w_1 is w / omega_2, so the third term is a multiple of w itself.",
+            where=(sp.Eq(W, OMEGA2 * W1),),
+            setting=PLAIN,
+        ),
+        Step(
+            "Drop the square of eta",
+            sp.Eq(new, plus(*in_w, second)),
+            sp.Eq(new, plus(*in_w)),
+            "Learning rates are small, and eta squared is much smaller than eta.",
+            "dropped order",
+            setting=PLAIN,
+            small=ETA,
+            order=2,
+        ),
+        Step(
+            "Name the two coefficients",
+            sp.Eq(new, plus(*in_w)),
+            sp.Eq(new, named),
+            "rho is a learning rate that adapts itself; gamma shrinks w, or stretches it if < 0.",
+            "definition",
+            where=(
+                sp.Eq(RHO, ETA * OMEGA2**2),
+                sp.Eq(GAMMA, ETA * Inner(W1, G) / OMEGA2),
+            ),
+            setting=PLAIN,
+        ),
+    ]
+
+
+def _memory(updates: int) -> list[Step]:
+    fade = sp.Product(1 - gamma_[s], (s, tau + 1, t - 1))
+    mu = sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * fade)
+    recurrence: Any = sp.Integer(0)
+    for n in range(updates):
+        recurrence = (1 - gamma_[n]) * recurrence - rho_[n] * g_[n]
+    unrolled = -sp.Sum(
+        rho_[tau] * sp.Product(1 - gamma_[s], (s, tau + 1, updates - 1)) * g_[tau],
+        (tau, 0, updates - 1),
+    )
+    line = plus(w_[t], -rho_[t] * g_[t], -sp.Sum(mu_[t, tau] * g_[tau], (tau, 0, t - 1)))
+    past = sp.Sum(
+        rho_[tau] * sp.Product(1 - gamma_[s], (s, tau + 1, t - 1)) * g_[tau], (tau, 0, t - 1)
+    )
+    many = Setting("entries as symbols, t = 1, ..., 6", tuple(_at(n) for n in range(1, 7)))
+    return [
+        Step(
+            f"Follow {updates} updates from w = 0",
+            sp.Eq(w_[updates], recurrence),
+            sp.Eq(w_[updates], unrolled),
+            "Each update adds one gradient and multiplies all earlier ones by 1 - gamma, so w is "
+            "a weighted sum of every gradient it has seen.",
+        ),
+        Step(
+            "The weight of an old gradient",
+            (1 - gamma_[t]) * (-rho_[tau] * fade),
+            -rho_[tau] * fade - mu_[t, tau],
+            "In the update at time t the old gradient g_tau already has the weight "
+            "-rho_tau times the product; what the update adds to it is -mu.",
+            "definition",
+            where=(mu,),
+        ),
+        Step(
+            "Momentum appears",
+            sp.Eq(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
+            sp.Eq(w_[t + 1], line),
+            "Put the weighted sum in for w in the term gamma w: every past gradient pushes again, "
+            "with its own mu.",
+            where=(sp.Eq(w_[t], -past), mu),
+            setting=many,
+        ),
+        *_sign(mu, many),
+    ]
+
+
+def _sign(mu: Any, many: Setting) -> list[Step]:
+    return [
+        Step(
+            "gamma is the relative change of the scalar",
+            plus(omega_[t], -ETA * slope_[t]),
+            (1 - gamma_[t]) * omega_[t],
+            "The scalar's own gradient step multiplies it by 1 - gamma: gamma is negative just "
+            "when the scalar grows, and then mu is positive, as for momentum.",
+            where=(sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),),
+        ),
+        Step(
+            "The memory does not fade",
+            sp.Product(1 - gamma_[s], (s, tau + 1, t - 1)),
+            omega_[t] / omega_[tau + 1],
+            "The factors are ratios of neighbours, so the product telescopes: an old gradient "
+            "keeps its weight as long as the scalar does not shrink, however old it is.",
+            where=(sp.Eq(gamma_[t], 1 - omega_[t + 1] / omega_[t]),),
+            setting=Setting(
+                "entries as symbols, all 0 <= tau < t <= 6",
+                tuple(_at(n, m) for n in range(1, 7) for m in range(n)),
+            ),
+        ),
+        Step(
+            "The memory in closed form",
+            mu_[t, tau],
+            -(ETA**2) * slope_[t] * omega_[tau] ** 2 / omega_[tau + 1],
+            "Insert rho, gamma and the telescoped product: mu needs the scalar and its "
+            "derivative alone.",
+            where=(
+                sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * (omega_[t] / omega_[tau + 1])),
+                sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),
+                sp.Eq(rho_[t], ETA * omega_[t] ** 2),
+            ),
+        ),
+    ]
+
+
+def _at(time: int, past: int | None = None) -> Values:
+    return Values({t: sp.Integer(time)} | ({} if past is None else {tau: sp.Integer(past)}))
+
+
+def warm_up(*, updates: int = 4) -> Derivation:
+    r"""Derive the learning rate and the momentum hidden in one extra scalar.
+
+    With :math:`w = \omega_2 w_1` and gradient descent on both factors,
+    :math:`w' = w - \rho_t \nabla_t - \sum_{\tau<t} \mu_{t,\tau} \nabla_\tau` up to
+    :math:`O(\eta^2)` per update. Talk, "Warm-up"; Arora, Cohen, Hazan (2018), section 3.
+
+    Parameters
+    ----------
+    updates : int, default 4
+        How many updates are unrolled with numbers for indices (1 to 6).
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `updates` is not a whole number from 1 to 6.
+
+    Notes
+    -----
+    The unrolled lines drop a start near zero. `rebuild_from_gradients` measures what that and
+    the dropped :math:`O(\eta^2)` cost in a real run.
+
+    Examples
+    --------
+    >>> proof = warm_up(updates=2)
+    >>> print(proof.steps[2])  # doctest: +NORMALIZE_WHITESPACE
+    Gradient in the scalar [=]
+        Derivative(L(omega_2*w_1), omega_2)
+      = <w_1, g>
+        Chain rule again: moving omega_2 moves w along w_1, so only the part of g along w_1 counts.
+    """
+    updates = whole_number("updates", updates, lower=1)
+    if updates > 6:
+        raise ValueError(f"updates must be from 1 to 6; got {updates}")
+    return Derivation(
+        "warm-up",
+        "One extra scalar makes gradient descent adapt its learning rate and remember every past "
+        "gradient, as momentum does.",
+        (*_gradients(), *_one_update(), *_collected(), *_memory(updates)),
+        'talk, "Warm-up"; paper, section 3',
+    )
