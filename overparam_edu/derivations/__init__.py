@@ -6,9 +6,11 @@ Each function returns a `Derivation`, a list of `Step`s; ``.verify()`` checks ev
 from overparam_edu.derivations.derivation import Derivation, Setting, Step
 from overparam_edu.derivations.end_to_end_rule import end_to_end_rule
 from overparam_edu.derivations.illustration import illustration, tuned_gain
+from overparam_edu.derivations.potential import Certificate, Potential, find_potential
 from overparam_edu.derivations.preconditioning import preconditioning
 from overparam_edu.derivations.proof import Report, StepReport, check_step
 from overparam_edu.derivations.single_output import single_output
+from overparam_edu.derivations.symbolic_loss import SymbolicLoss
 from overparam_edu.derivations.warm_up import warm_up
 from overparam_edu.derivations.warm_up_run import (
     WarmUpCoefficients,
@@ -17,14 +19,18 @@ from overparam_edu.derivations.warm_up_run import (
 )
 
 __all__ = [
+    "Certificate",
     "Derivation",
+    "Potential",
     "Report",
     "Setting",
     "Step",
     "StepReport",
+    "SymbolicLoss",
     "WarmUpCoefficients",
     "check_step",
     "end_to_end_rule",
+    "find_potential",
     "illustration",
     "preconditioning",
     "rebuild_from_gradients",

@@ -1,0 +1,354 @@
+"""No regularizer: when the rule's field is a gradient, and Theorem 2 from that in a line."""
+
+from __future__ import annotations
+
+from random import Random
+
+import sympy as sp
+
+from overparam_edu.derivations.board_rule import random_matrix
+from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.notation import NUMBERS, Values
+from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
+from overparam_edu.derivations.single_output import PR, PROJECTION, VECTORS, D, N, g, w
+
+A, K, RHO, LAMBDA = sp.symbols("a k rho lambda", positive=True)
+H, TURN, Y, LOSS, LEVEL = sp.symbols("h h_theta Y L L_0", real=True)
+I_, J_, C, X = sp.symbols("w_i w_j c x", real=True)
+EPS = sp.Symbol("epsilon", positive=True)
+HERE, PUSH = sp.Function("h")(I_, J_), sp.Function("s")(I_, J_)
+F_OF, L_OF = sp.Function("f")(RHO), sp.Function("L")(RHO)
+b, u = sp.MatrixSymbol("b", D, 1), sp.MatrixSymbol("u", D, 1)
+CURVED = sp.MatrixSymbol("H", D, D)
+EXPONENT = sp.Eq(A, 2 - 2 / N)
+VALUE, GRADIENT = sp.Eq(LOSS, Loss(w)), sp.Eq(g, Grad(Loss(w), w))
+FIELD = times(Norm(w) ** A, plus(g, times(N - 1, PR, g)))
+SPLIT = sp.Eq(H, Inner(w, g) - 2 / N * LOSS)
+
+
+def _space(size: int) -> Values:
+    table = {w: sp.Matrix(sp.symbols(f"w_1:{size + 1}", real=True)), D: sp.Integer(size)}
+    return Values(table | {b: sp.Matrix(sp.symbols(f"b_1:{size + 1}", real=True))})
+
+
+# Any differentiable loss: an unknown function of the entries.
+ANY_LOSS = Setting("any loss of two or three variables", (_space(2), _space(3)))
+
+
+def _circle() -> Setting:
+    """Any cubic h of two coordinates, on the circle of radius rho; more powers add nothing new."""
+    t, x, y = sp.symbols("t x y", real=True)
+    names = iter(sp.symbols("c_1:10", real=True))
+    cubic = sum(next(names) * x**m * y**n for m in range(4) for n in range(4) if 0 < m + n <= 3)
+    on = {x: RHO * sp.cos(t), y: RHO * sp.sin(t)}
+    table = {
+        HERE: cubic.subs(on),
+        sp.Derivative(HERE, I_): cubic.diff(x).subs(on),
+        sp.Derivative(HERE, J_): cubic.diff(y).subs(on),
+        TURN: cubic.subs(on).diff(t),
+        I_: on[x],
+        J_: on[y],
+    }
+    return Setting("any cubic h on a circle", (Values(table),))
+
+
+KEPT = Setting("any functions", (Values({f: f for f in (HERE, PUSH, F_OF, L_OF)}),))
+
+
+def _split_steps() -> list[Step]:
+    along = times(N - 1, Inner(w, g), Norm(w) ** (A - 2), w)
+    return [
+        Step(
+            "The field, written out",
+            FIELD,
+            plus(times(Norm(w) ** A, g), along),
+            "The projection of g onto w is w times <w, g>, divided by the squared length.",
+            where=(PROJECTION, EXPONENT),
+            setting=VECTORS,
+        ),
+        Step(
+            "A gradient that comes close",
+            Grad(Norm(w) ** A * LOSS, w),
+            plus(times(Norm(w) ** A, g), times(A, LOSS, Norm(w) ** (A - 2), w)),
+            "The product rule: the first term is the field's first term.",
+            where=(EXPONENT, VALUE, GRADIENT),
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "The exponent is a multiple of N - 1",
+            2 - 2 / N,
+            (N - 1) * over(2, N),
+            "So the second terms of the two lines above have a factor in common.",
+        ),
+        Step(
+            "What is left over",
+            FIELD,
+            plus(
+                times(Norm(w) ** A, g),
+                times(A, LOSS, Norm(w) ** (A - 2), w),
+                times(N - 1, H, Norm(w) ** (A - 2), w),
+            ),
+            "The field is the gradient above and a push along w; h says how strong the push is.",
+            where=(PROJECTION, EXPONENT, SPLIT),
+            setting=VECTORS,
+        ),
+    ]
+
+
+def _slopes(what: sp.Expr) -> sp.Expr:
+    return J_ * sp.Derivative(what, I_) - I_ * sp.Derivative(what, J_)
+
+
+def _curl_steps() -> list[Step]:
+    length = sp.sqrt(I_**2 + J_**2 + C**2)
+    return [
+        Step(
+            "The curl of a push along w",
+            sp.Derivative(PUSH * J_, I_) - sp.Derivative(PUSH * I_, J_),
+            _slopes(PUSH),
+            "A gradient has no curl; so that of the field is that of the push, for each pair of "
+            "coordinates i and j.",
+            setting=KEPT,
+        ),
+        Step(
+            "A factor that depends on the length alone",
+            _slopes(length ** (A - 2) * HERE),
+            length ** (A - 2) * _slopes(HERE),
+            "Turning w in the plane of i and j keeps its length: the factor passes through; c "
+            "stands for the other coordinates.",
+            setting=KEPT,
+        ),
+        Step(
+            "What the bracket measures",
+            TURN,
+            sp.Add(I_ * sp.Derivative(HERE, J_), -J_ * sp.Derivative(HERE, I_), evaluate=False),
+            "On a circle w moves in the direction (-w_j, w_i): this is how h changes along it, by "
+            "the chain rule.",
+            setting=_circle(),
+        ),
+        Step(
+            "The curl of the field",
+            (N - 1) * RHO ** (A - 2) * _slopes(HERE),
+            -(N - 1) * RHO ** (A - 2) * TURN,
+            "For N > 1 the curl is 0 everywhere if and only if no turn changes h, that is if h "
+            "depends on the length of w alone.",
+            setting=_circle(),
+        ),
+    ]
+
+
+def _potential_steps() -> list[Step]:
+    integral = Norm(w) ** K / K
+    push = times(Norm(w) ** (K - A), Norm(w) ** (A - 2), w)
+    homogeneous = RHO ** (2 / N) * Y
+    return [
+        Step(
+            "The push is then a gradient too",
+            Grad(integral, w),
+            push,
+            "Shown for h = ||w||^(k-a), and so for sums of powers: integrate h(s) s^(a-1) up to "
+            "the length of w.",
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "The potential",
+            Grad(Norm(w) ** A * LOSS + (N - 1) * integral, w),
+            plus(Grad(Norm(w) ** A * LOSS, w), times(N - 1, push)),
+            "Both parts together have the field as their gradient: such a loss has a regularizer.",
+            where=(VALUE,),
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "Losses that pass",
+            RHO * sp.Derivative(homogeneous + F_OF, RHO) - 2 / N * (homogeneous + F_OF),
+            RHO * sp.Derivative(F_OF, RHO) - 2 / N * F_OF,
+            "A part that grows like ||w||^(2/N) in every direction, Y being any function of the "
+            "direction, drops out of h; what depends on the length alone may stay.",
+            setting=KEPT,
+        ),
+        Step(
+            "No others do",
+            sp.Derivative(RHO ** (-2 / N) * L_OF, RHO),
+            RHO ** (-2 / N - 1) * (RHO * sp.Derivative(L_OF, RHO) - 2 / N * L_OF),
+            "The bracket is h: if it is the same in all directions, L / rho^(2/N) changes alike in "
+            "all of them, so L is of the form above.",
+            setting=KEPT,
+        ),
+        Step(
+            "Smooth losses",
+            sp.Eq(2 / N, 1),
+            sp.Eq(N, 2),
+            "If L has a power series at 0, the first part is of whole degree 2/N < 2: linear, at "
+            "depth 2. At other depths L must depend on the length alone.",
+            solves=N,
+        ),
+    ]
+
+
+def beyond_regularization() -> Derivation:
+    r"""Derive when the rule's field is a gradient.
+
+    For :math:`N > 1`: if and only if :math:`h = \langle w, g\rangle - \tfrac2N L` depends on
+    :math:`\lVert w\rVert` alone. This package's own criterion, behind the talk's "Beyond
+    regularization".
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Away from 0, where the field is smooth; a loss need only be twice differentiable there.
+
+    Examples
+    --------
+    >>> beyond_regularization().steps[2].after
+    (N - 1)*2/N
+    """
+    return Derivation(
+        "beyond regularization",
+        "For N > 1 the rule's field is the gradient of some function if and only if "
+        r"$h(w) = \langle w, g(w)\rangle - \tfrac2N L(w)$ depends on the length of $w$ alone.",
+        (*_split_steps(), *_curl_steps(), *_potential_steps()),
+        'talk, "Beyond regularization"; criterion: this package',
+    )
+
+
+def _near_zero(random: Random, turn: int) -> Values:
+    size = (3, 2)[turn % 2]
+    half = random_matrix(random, size, size)
+    table = {b: random_matrix(random, size, 1), CURVED: half + half.T, D: NUMBERS.mpf(size)}
+    return Values(table | {w: random_matrix(random, size, 1)}, exact=False)
+
+
+NEAR_ZERO = Setting("any gradient b and any curvature H at 0", (), _near_zero)
+SECOND_ORDER = (
+    sp.Eq(g, plus(b, times(CURVED, w))),
+    sp.Eq(LOSS, LEVEL + Inner(b, w) + Inner(w, times(CURVED, w)) / 2),
+)
+
+
+def _leading_steps() -> list[Step]:
+    slope = (1 - 2 / N) * Inner(b, w)
+    curved = (1 - 1 / N) * Inner(w, times(CURVED, w))
+    unit = times(EPS / Norm(b), b)
+    return [
+        Step(
+            "h to second order",
+            sp.Add(Inner(w, g), -2 / N * LOSS, evaluate=False),
+            sp.Add(-2 / N * LEVEL, slope, curved, evaluate=False),
+            "Put the loss's expansion at 0 into h; b is its gradient there and H its Hessian.",
+            where=SECOND_ORDER,
+            setting=NEAR_ZERO,
+        ),
+        Step(
+            "Close to 0 the linear part leads",
+            sp.Add(-2 / N * LEVEL, slope, curved, evaluate=False),
+            sp.Add(-2 / N * LEVEL, (1 - 2 / N) * EPS * Norm(b), evaluate=False),
+            "At distance epsilon in the direction of b.",
+            "dropped order",
+            where=(sp.Eq(w, unit),),
+            setting=NEAR_ZERO,
+            small=EPS,
+            order=2,
+        ),
+        Step(
+            "Against the direction of b",
+            sp.Add(-2 / N * LEVEL, slope, curved, evaluate=False),
+            sp.Add(-2 / N * LEVEL, -(1 - 2 / N) * EPS * Norm(b), evaluate=False),
+            "At the same distance on the other side h is another: it does not depend on the "
+            "length of w alone.",
+            "dropped order",
+            where=(sp.Eq(w, times(-1, unit)),),
+            setting=NEAR_ZERO,
+            small=EPS,
+            order=2,
+        ),
+        Step(
+            "Unless the factor is 0",
+            sp.Eq(1 - 2 / N, 0),
+            sp.Eq(N, 2),
+            "So wherever the gradient at 0 is not 0, no function has the field as its gradient, "
+            "for any real N > 1 except 2: more than the paper's N > 2.",
+            solves=N,
+        ),
+    ]
+
+
+def _exception_steps() -> list[Step]:
+    square = LAMBDA / 2 * Norm(w) ** 2
+    field = times(Norm(w), plus(g, times(PR, g)))
+    bowl = plus(times(LAMBDA, w), b)
+    k1, k2, w1, w2 = sp.symbols("lambda_1 lambda_2 w_1 w_2", real=True)
+    curved = (k1 * w1**2 + k2 * w2**2) / 2
+    return [
+        Step(
+            "Depth 2: h for a quadratic loss",
+            sp.Add(-2 / N * LEVEL, (1 - 2 / N) * Inner(b, w), evaluate=False)
+            + (1 - 1 / N) * Inner(w, times(CURVED, w)),
+            sp.Add(-LEVEL, Inner(w, times(CURVED, w)) / 2, evaluate=False),
+            "The linear part has left h.",
+            where=(sp.Eq(N, 2),),
+            setting=NEAR_ZERO,
+        ),
+        Step(
+            "A linear loss has a potential",
+            Grad(Norm(w) * Inner(b, w), w),
+            times(Norm(w), plus(b, times(PR, b))),
+            "h is constant, and the field at depth 2 is the gradient of ||w|| L.",
+            where=(PROJECTION,),
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "So has an isotropic bowl",
+            Grad(Norm(w) * (square + Inner(b, w)) + LAMBDA / 6 * Norm(w) ** 3, w),
+            field,
+            "The same curvature in all directions makes h depend on the length alone; the talk's "
+            "illustration with p = 2 is such a loss.",
+            where=(sp.Eq(g, bowl), PROJECTION),
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "Another bowl has none",
+            w2 * sp.Derivative(curved, w1) - w1 * sp.Derivative(curved, w2),
+            (k1 - k2) * w1 * w2,
+            "With two different curvatures the curl is not 0 off the axes.",
+        ),
+        Step(
+            "Nor has a quartic",
+            X * sp.Derivative((X - C) ** 4 / 4, X) - (X - C) ** 4 / 4,
+            (X - C) ** 3 * (3 * X + C) / 4,
+            "For p = 4 each coordinate adds such a term to h; a sum of them that depends on the "
+            "length alone would have to be a square's, which these are not.",
+        ),
+    ]
+
+
+def theorem_2_by_criterion() -> Derivation:
+    r"""Derive Theorem 2, and its exception, from the criterion.
+
+    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`. Paper,
+    Theorem 2; this proof and the exceptions are this package's own.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Needs a loss that is twice differentiable at 0 and a gradient there that is not 0.
+
+    Examples
+    --------
+    >>> theorem_2_by_criterion().steps[3].after
+    Eq(N, 2)
+    """
+    return Derivation(
+        "Theorem 2 from the criterion",
+        "If the gradient at 0 is not 0, no function has the rule's field as its gradient, for any "
+        "N > 1 except N = 2, where linear losses and isotropic bowls have one.",
+        (*_leading_steps(), *_exception_steps()),
+        'talk, "Beyond regularization"; paper, Theorem 2; this proof: this package',
+    )

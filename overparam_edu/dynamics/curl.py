@@ -1,0 +1,156 @@
+r"""How far the end-to-end rule's field is from a gradient, point by point.
+
+The Jacobian of a gradient is symmetric. With :math:`a = 2 - 2/N` and
+:math:`h(w) = \langle w, g(w)\rangle - \tfrac2N L(w)` the rule's field is
+:math:`F_N = \nabla(\|w\|^a L) + (N-1)\, h\, \|w\|^{a-2} w`, so that all of the antisymmetric part
+comes from the slope of ``h`` across ``w`` (derived in ``derivations.beyond_regularization``).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam_edu._validation import Array, at_least, finite_array
+from overparam_edu.dynamics.closed_curves import vector_loss
+from overparam_edu.dynamics.losses import SupportsGradient, unchecked
+
+# Steps along w, as fractions of it, for Richardson's extrapolation: large, since each is exact for
+# polynomial gradients up to its order; the best of them is picked by its own error estimate.
+_STEP, _LEVELS = 0.25, 7
+
+
+def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
+    r"""Return the curl of the rule's field in the plane.
+
+    .. math:: \frac{\partial F_2}{\partial w_1} - \frac{\partial F_1}{\partial w_2}
+        = (N-1) \|w\|^{-2/N} \Bigl(w_2 \frac{\partial h}{\partial w_1}
+        - w_1 \frac{\partial h}{\partial w_2}\Bigr)
+
+    By Green's theorem its integral over a region is the work round the region, counter-clockwise.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of a vector with 2 entries.
+    depth : array_like, shape (...)
+        ``N``, real, at least 1; broadcasts with the points.
+    points : array_like, shape (..., 2)
+        Where.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        0 everywhere at depth 1. At ``w = 0`` it is the limit 0, except for ``1 < N < 2`` and a
+        gradient at 0 that is not 0: then it is unbounded near 0, and NaN there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, of the wrong shape, or `depth` is below 1.
+
+    Notes
+    -----
+    Only the gradient of the loss is asked for. Its derivative along ``w`` is taken by central
+    differences with Richardson's extrapolation, to about ten digits or better where it is smooth.
+
+    Examples
+    --------
+    >>> from overparam_edu import LinearLoss
+    >>> curl(LinearLoss([0.0, 1.0]), [1, 2, 3], [0.5, 0.5]).round(4) + 0.0
+    array([ 0.  ,  0.  , -0.42])
+    """
+    if vector_loss(loss) != 2:
+        raise ValueError(
+            f"loss must be of 2 variables for a curl; got shape {loss.shape}: use antisymmetry"
+        )
+    w, factor, slope = slope_of_h(loss, depth, points)
+    return _scaled(w, factor, slope, w[..., 1] * slope[..., 0] - w[..., 0] * slope[..., 1])
+
+
+def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
+    r"""Return the size of the antisymmetric part of the field's Jacobian, in any dimension.
+
+    .. math:: \bigl\| \tfrac12 (J - J^\top) \bigr\|_F = \frac{N-1}{\sqrt 2}\, \|w\|^{1-2/N}\,
+        \| \nabla h - \mathrm{Pr}_w \nabla h \|, \qquad J_{ij} = \partial F_i / \partial w_j
+
+    Parameters
+    ----------
+    loss : Loss
+        Of a vector (d,), d at least 2.
+    depth : array_like, shape (...)
+        ``N``, real, at least 1; broadcasts with the points.
+    points : array_like, shape (..., d)
+        Where.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        0 where the field is a gradient. At ``w = 0`` as for `curl`; in the plane it is
+        :math:`|\mathrm{curl}| / \sqrt 2`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `curl`.
+
+    Examples
+    --------
+    >>> from overparam_edu import LinearLoss
+    >>> antisymmetry(LinearLoss([0.0, 0.0, 1.0]), [1, 2, 3], [0.0, 0.5, 0.5]).round(4)
+    array([0.   , 0.   , 0.297])
+    """
+    vector_loss(loss)
+    w, factor, slope = slope_of_h(loss, depth, points)
+    length = np.linalg.norm(w, axis=-1)
+    unit = w / np.where(length > 0, length, 1.0)[..., None]
+    across = slope - (slope * unit).sum(axis=-1, keepdims=True) * unit
+    return _scaled(w, factor, slope, length * np.linalg.norm(across, axis=-1) / np.sqrt(2))
+
+
+def slope_of_h(
+    loss: SupportsGradient, depth: ArrayLike, points: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """Return the points, the depths and the slope of h at the points, (..., d)."""
+    N, w = at_least("depth", depth, 1), finite_array("points", points)
+    if w.shape[-1:] != loss.shape:
+        raise ValueError(f"points must have shape (..., {loss.shape[0]}); got {w.shape}")
+    try:
+        np.broadcast_shapes(N.shape, w.shape[:-1])
+    except ValueError:
+        raise ValueError(
+            f"depth must broadcast with points {w.shape}; got shape {N.shape}"
+        ) from None
+    gradient = unchecked(loss)[1]
+    with np.errstate(all="ignore"):
+        return w, N, _along(loss, w) + (1 - 2 / N)[..., None] * gradient(w)
+
+
+def _scaled(w: Array, N: Array, slope: Array, turning: Array) -> Array:
+    """Return ``(N - 1) ||w||^(-2/N) turning``, with what it tends to at 0."""
+    square = (w * w).sum(axis=-1)
+    with np.errstate(all="ignore"):
+        result = (N - 1) * np.where(square > 0, square, 1.0) ** (-1 / N) * turning
+    unbounded = (square == 0) & (N > 1) & (N < 2) & np.any(slope != 0, axis=-1)
+    return np.where(unbounded, np.nan, np.where(N == 1, 0.0, result))
+
+
+def _along(loss: SupportsGradient, w: Array) -> Array:
+    """Return the derivative of the loss's gradient along w, that is ``Hessian(w) w``."""
+    gradient = unchecked(loss)[1]
+    steps = _STEP / 2.0 ** np.arange(_LEVELS)
+    row = [(gradient((1 + s) * w) - gradient((1 - s) * w)) / (2 * s) for s in steps]
+    best: Array = row[-1].copy()
+    error = np.full(w.shape, np.inf)
+    for column in range(1, _LEVELS):
+        power = 4.0**column
+        better = [(power * fine - coarse) / (power - 1) for coarse, fine in pairwise(row)]
+        for i, new in enumerate(better):
+            doubt = np.maximum(abs(new - row[i]), abs(new - row[i + 1]))
+            chosen = doubt < error
+            np.copyto(best, new, where=chosen)
+            np.copyto(error, doubt, where=chosen)
+        row = better
+    return best
