@@ -25,6 +25,8 @@ class Dataset(NamedTuple):
         What `y` is.
     source : str
         Where the data is from, and its licence.
+    note : str
+        Why it is not the data set that was asked for, where it isn't.
     """
 
     X: Array
@@ -32,6 +34,7 @@ class Dataset(NamedTuple):
     feature_names: tuple[str, ...]
     target_name: str
     source: str
+    note: str = ""
 
 
 def load_auto_mpg(*, standardized: bool = False) -> Dataset:

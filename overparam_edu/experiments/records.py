@@ -1,0 +1,371 @@
+"""The recorded runs of the regression experiments: what was run, and what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from importlib.metadata import version
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from overparam_edu._validation import Array, one_of
+from overparam_edu.dynamics.losses import LpRegression
+from overparam_edu.experiments.datasets import Dataset, load_auto_mpg, standardize
+from overparam_edu.experiments.gas_sensors import load_gas_ethanol
+from overparam_edu.experiments.regression import Curves, WidthOneRun, least_loss, log_spaced
+from overparam_edu.experiments.store import decode, encode
+from overparam_edu.experiments.sweep import sweep
+
+_GD = "gradient descent"
+
+
+class Row(NamedTuple):
+    """A run of an experiment, before it meets the data.
+
+    Attributes
+    ----------
+    depth : int
+    rates : tuple of float
+    optimizer, start, scale, seeds
+        As in `WidthOneRun`.
+    """
+
+    depth: int
+    rates: tuple[float, ...]
+    optimizer: str = _GD
+    start: str = "near zero"
+    scale: float = 1e-2
+    seeds: tuple[int, ...] = (0,)
+
+
+class Experiment(NamedTuple):
+    """What is recorded under a name.
+
+    Attributes
+    ----------
+    title : str
+        What it is, in a line.
+    data : {"gas", "cars"}
+        The gas data (to be downloaded) or Auto MPG (part of the package); standardised.
+    p : float
+        The power of the loss, the mean over the examples.
+    steps : int
+        Iterations.
+    rows : tuple of Row
+        The runs.
+    """
+
+    title: str
+    data: str
+    p: float
+    steps: int
+    rows: tuple[Row, ...]
+
+    def runs(self, X: Array, y: Array) -> list[WidthOneRun]:
+        """Return the runs on standardised data.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, d)
+            Features.
+        y : ndarray, shape (n,)
+            Target.
+
+        Returns
+        -------
+        list of WidthOneRun
+        """
+        record = tuple(log_spaced(self.steps).tolist())
+        return [
+            WidthOneRun(
+                X,
+                y,
+                self.p,
+                row.depth,
+                row.optimizer,
+                row.rates,
+                row.seeds,
+                record,
+                row.start,
+                row.scale,
+            )
+            for row in self.rows
+        ]
+
+
+def _grid(first: float, last: float, count: int = 6) -> tuple[float, ...]:
+    """Return rates to three digits, evenly spaced on a logarithmic axis."""
+    return tuple(float(f"{rate:.3g}") for rate in np.geomspace(first, last, count))
+
+
+def _cars(p: float, *ranges: tuple[float, float]) -> Experiment:
+    """Return Auto MPG at depths 1, 2, ..., each with rates from a range around its best."""
+    rows = [Row(depth, _grid(*ends), seeds=_SEEDS) for depth, ends in enumerate(ranges, start=1)]
+    return Experiment(f"Auto MPG, p = {p:g}, by depth", "cars", p, 3_000, tuple(rows))
+
+
+_SEEDS = (0, 1, 2)
+_ADAM = (1e-4, 2e-4, 3.5e-4, 6e-4, 1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3)
+_L2 = (9e-3, 1.2e-2, 1.6e-2, 2e-2, 2.35e-2, 2.7e-2, 3.2e-2, 3.8e-2, 4.5e-2)
+_NEAR_ZERO = (6e-4, 1e-3, 1.6e-3, 2.5e-3, 4e-3, 6e-3)
+_IDENTITY = (1e-4, 2e-4, 3e-4, 4.5e-4, 7e-4, 1e-3)
+_DEPTHS = (2, 3, 4, 8, 16)
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "gas_l4": Experiment(
+        "gas data, p = 4: depths 1, 2, 3 against AdaGrad and AdaDelta",
+        "gas",
+        4.0,
+        1_000_000,
+        (
+            Row(2, (4e-4, 6e-4, 8e-4, 1e-3, 1.2e-3, 1.5e-3)),
+            Row(1, (2.5e-3, 3e-3, 3.3e-3, 3.6e-3)),
+            Row(1, (1e-3, 2.5e-3, 5e-3, 1e-2, 2e-2), "AdaDelta"),
+            Row(3, (1.5e-4, 2.5e-4, 3.5e-4, 5e-4, 7e-4, 9e-4)),
+            Row(1, (6e-3, 8e-3, 1e-2, 1.25e-2, 1.6e-2), "AdaGrad"),
+        ),
+    ),
+    "gas_l4_seeds": Experiment(
+        "gas data, p = 4, by depth, three seeds",
+        "gas",
+        4.0,
+        100_000,
+        (
+            Row(1, (2.5e-3, 3e-3, 3.3e-3, 3.6e-3), seeds=_SEEDS),
+            Row(2, (1.25e-3, 1.6e-3, 1.9e-3, 2.2e-3), seeds=_SEEDS),
+            Row(3, (7e-4, 8e-4, 9e-4, 1e-3), seeds=_SEEDS),
+        ),
+    ),
+    "gas_l2": Experiment(
+        "gas data, p = 2, by depth",
+        "gas",
+        2.0,
+        100_000,
+        tuple(Row(depth, _L2) for depth in (1, 2, 3)),
+    ),
+    "gas_adam": Experiment(
+        "gas data, p = 4: Adam alone and on depth 2",
+        "gas",
+        4.0,
+        100_000,
+        tuple(Row(depth, _ADAM, "Adam") for depth in (1, 2)),
+    ),
+    "gas_deeper": Experiment(
+        "gas data, p = 4: near zero against identity, to depth 16",
+        "gas",
+        4.0,
+        100_000,
+        (
+            *(Row(depth, _NEAR_ZERO) for depth in _DEPTHS),
+            *(Row(depth, _IDENTITY, start="identity", scale=0.0) for depth in _DEPTHS),
+        ),
+    ),
+    "cars_l4": _cars(4.0, (0.14, 0.2), (0.35, 0.6), (0.3, 0.55)),
+    "cars_l2": _cars(2.0, (0.3, 0.43), (0.35, 0.55), (0.3, 0.6)),
+    "cars_deeper": Experiment(
+        "Auto MPG, p = 4: near zero against identity, to depth 32",
+        "cars",
+        4.0,
+        3_000,
+        tuple(
+            Row(depth, _grid(0.015, 0.5), start=start)
+            for start, depth in product(("near zero", "identity"), (*_DEPTHS, 32))
+        ),
+    ),
+}
+
+
+class Record(NamedTuple):
+    """A recorded experiment.
+
+    Attributes
+    ----------
+    name : str
+        A key of ``EXPERIMENTS``.
+    title : str
+        What it is, in a line.
+    curves : tuple of Curves
+        One for each of its rows.
+    least : float
+        The minimum of the loss.
+    provenance : mapping of str to object
+        The call, the versions, the data with their checksum, and the number of steps.
+    """
+
+    name: str
+    title: str
+    curves: tuple[Curves, ...]
+    least: float
+    provenance: Mapping[str, Any]
+
+    def of(self, *, depth: int, optimizer: str = _GD, start: str = "near zero") -> Curves:
+        """Return the curves of one network.
+
+        Parameters
+        ----------
+        depth : int
+            Its number of layers.
+        optimizer : str
+            What it was trained with.
+        start : str
+            How it started.
+
+        Returns
+        -------
+        Curves
+
+        Raises
+        ------
+        KeyError
+            If there are none.
+        """
+        for curves in self.curves:
+            if (curves.depth, curves.optimizer, curves.start) == (depth, optimizer, start):
+                return curves
+        raise KeyError(f"{self.name} has no depth {depth} with {optimizer} from {start}")
+
+
+def load_record(name: str) -> Record:
+    """Return a recorded experiment.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``EXPERIMENTS``.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    ValueError
+        If `name` is another word.
+
+    Examples
+    --------
+    >>> record = load_record("cars_l4")
+    >>> record.of(depth=2).losses.shape[1:], round(record.least, 5)
+    ((3, 16), 0.02928)
+    """
+    one_of("name", name, tuple(EXPERIMENTS))
+    resource = files("overparam_edu.experiments") / "recorded" / f"{name}.json"
+    document = json.loads(resource.read_text(encoding="utf-8"))
+    steps, p = np.array(document["steps"]), EXPERIMENTS[name].p
+    curves = []
+    for row, text in zip(EXPERIMENTS[name].rows, document["curves"], strict=True):
+        found, rates, seeds = decode(json.dumps(text)), np.array(row.rates), np.array(row.seeds)
+        curves.append(Curves(row.depth, row.optimizer, p, row.start, rates, seeds, steps, **found))
+    return Record(name, document["title"], tuple(curves), document["least"], document["provenance"])
+
+
+def write_record(
+    name: str,
+    folder: str | Path,
+    *,
+    path: str | Path | None = None,
+    executor: Executor | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> Path:
+    """Run an experiment in full and write what `load_record` reads.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``EXPERIMENTS``.
+    folder : str or Path
+        Where to put ``name.json``.
+    path : str or Path, optional
+        Of the gas data, as in `load_gas_ethanol`.
+    executor : concurrent.futures.Executor, optional
+        As in `sweep`.
+    store : str or Path, optional
+        As in `sweep`.
+    progress : bool, optional
+        As in `sweep`.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    ValueError
+        If `name` is another word.
+    """
+    one_of("name", name, tuple(EXPERIMENTS))
+    experiment = EXPERIMENTS[name]
+    X, y, provenance = load_data(experiment.data, path)
+    runs = experiment.runs(X, y)
+    results = sweep(runs, executor, store=store, progress=progress)
+    document = {
+        "title": experiment.title,
+        "provenance": {
+            "call": f"overparam_edu.experiments.records.write_record({name!r}, ...)",
+            "steps": experiment.steps,
+            "data": provenance,
+            "versions": {
+                "overparam-edu": version("overparam-edu"),
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        },
+        "least": least_loss(LpRegression(X, y, experiment.p, reduction="mean")),
+        "steps": list(runs[0].record),
+        "curves": [json.loads(encode(result)) for result in results],
+    }
+    target = Path(folder) / f"{name}.json"
+    target.write_text(_one_line_a_row(document), encoding="utf-8")
+    return target
+
+
+def load_data(data: str, path: str | Path | None = None) -> tuple[Array, Array, dict[str, Any]]:
+    """Return the data of an experiment, standardised, and what tells them from others.
+
+    Parameters
+    ----------
+    data : {"gas", "cars"}
+        As in `Experiment`.
+    path : str or Path, optional
+        Of the gas data, as in `load_gas_ethanol`.
+
+    Returns
+    -------
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    provenance : dict
+        Source, shape and the checksum of the numbers before they were standardised.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the gas data are neither in the cache nor to be downloaded.
+
+    Examples
+    --------
+    >>> load_data("cars")[2]["shape"]
+    [392, 7]
+    """
+    raw: Dataset = load_auto_mpg() if data == "cars" else load_gas_ethanol(path)
+    digest = hashlib.sha256()
+    for part in (raw.X, raw.y):
+        digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
+    about = {"source": raw.source, "shape": list(raw.X.shape), "sha256": digest.hexdigest()}
+    return standardize(raw.X), standardize(raw.y), about
+
+
+def _one_line_a_row(document: dict[str, Any]) -> str:
+    """Return JSON with one line for each entry and each row of curves."""
+    *head, (_, curves) = document.items()
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}," for key, value in head]
+    rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in curves)
+    return "{\n" + "\n".join(lines) + f'\n"curves": [\n{rows}\n]}}\n'

@@ -1,0 +1,151 @@
+"""Run a recorded experiment again, or its first iterations, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from overparam_edu._validation import Array, whole_number
+from overparam_edu.experiments.records import EXPERIMENTS, load_data, load_record
+from overparam_edu.experiments.sweep import sweep
+
+# Largest relative difference of losses that counts as the same, on the recorded data and on others
+# (the published gas data differ from the recorded in the sixth digit of some features).
+TOLERANCE, OTHER_DATA_TOLERANCE = 1e-7, 1e-2
+# A run at the edge of stability blows rounding up until nothing is left to compare. It is compared
+# while a twin, whose target is off by one rounding, stays this near.
+_STEADY, _ROUNDING = 1e-10, 2.0**-52
+
+
+class Reproduction(NamedTuple):
+    """What became of running a record again.
+
+    Attributes
+    ----------
+    name : str
+        Of the record.
+    steps : int
+        Iterations run.
+    agrees : bool
+        Whether `largest` is within `tolerance`, and at least half of the losses could be compared.
+    largest : float
+        Largest relative difference of a loss from its record.
+    tolerance : float
+        What is allowed.
+    compared, left_out : int
+        How many losses were compared, and how many not, as rounding had grown too large in them.
+    same_data : bool
+        Whether the data are, to the bit, those of the record.
+    """
+
+    name: str
+    steps: int
+    agrees: bool
+    largest: float
+    tolerance: float
+    compared: int
+    left_out: int
+    same_data: bool
+
+    def __str__(self) -> str:
+        verdict = "agrees with" if self.agrees else "DIFFERS from"
+        lines = [
+            f"{self.name}: {self.steps:,} iterations, {verdict} the record",
+            f"  largest relative difference {self.largest:.1e}, allowed {self.tolerance:.0e}",
+            f"  {self.compared:,} losses compared, {self.left_out:,} left out: rounding has grown",
+        ]
+        if not self.same_data:
+            lines.append("  on other data than the record's, in the last digits or more")
+        return "\n".join(lines)
+
+
+def reproduce(
+    name: str,
+    *,
+    prefix: int | None = None,
+    path: str | Path | None = None,
+    executor: Executor | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
+) -> Reproduction:
+    """Run a recorded experiment again and compare its losses with the record.
+
+    Every run has a twin with the target changed by one rounding. Where the two part, the
+    trajectory is chaotic, another machine's rounding would change it as well, and nothing is
+    compared.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``EXPERIMENTS``.
+    prefix : int, optional
+        Only so many iterations; all if not given, which takes up to two hours.
+    path : str or Path, optional
+        Of the gas data, as in `load_gas_ethanol`.
+    executor : concurrent.futures.Executor, optional
+        As in `sweep`.
+    store : str or Path, optional
+        As in `sweep`.
+    progress : bool, optional
+        As in `sweep`.
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `name` is another word, or `prefix` is not a whole number of 1 or more.
+    DataUnavailableError
+        If the gas data are needed and not to be had.
+
+    Examples
+    --------
+    >>> reproduce("cars_l4", prefix=50).agrees
+    True
+    """
+    record = load_record(name)
+    last = EXPERIMENTS[name].steps
+    if prefix is not None:
+        last = min(last, whole_number("prefix", prefix, lower=1))
+    X, y, about = load_data(EXPERIMENTS[name].data, path)
+    steps = tuple(int(step) for step in record.curves[0].steps if step <= last)
+    runs = [replace(run, record=steps) for run in EXPERIMENTS[name].runs(X, y)]
+    twins = [replace(run, y=y * (1 + _ROUNDING)) for run in runs]
+    results = sweep([*runs, *twins], executor, store=store, progress=progress)
+    kept = slice(0, len(steps))
+    recorded = np.concatenate(
+        [curves.losses[kept].reshape(len(steps), -1) for curves in record[2]], 1
+    )
+    now, twin = (
+        np.concatenate([result["losses"].reshape(len(steps), -1) for result in half], 1)
+        for half in (results[: len(runs)], results[len(runs) :])
+    )
+    same_data = about["sha256"] == record.provenance["data"]["sha256"]
+    tolerance = TOLERANCE if same_data else OTHER_DATA_TOLERANCE
+    # NaN, where a run has diverged, counts as apart.
+    steady = np.logical_and.accumulate(_apart(twin, now) <= _STEADY)
+    finite = np.isfinite(recorded)
+    differences = np.where(np.isfinite(now), _apart(now, recorded), np.inf)[steady & finite]
+    largest = float(differences.max(initial=0.0))
+    compared = differences.size
+    left_out = int(finite.sum()) - compared
+    agrees = largest <= tolerance and compared >= left_out
+    return Reproduction(name, steps[-1], agrees, largest, tolerance, compared, left_out, same_data)
+
+
+def _side_by_side(losses: Sequence[Array]) -> Array:
+    """Return losses (records, lanes) of several (records, seeds, rates)."""
+    return np.concatenate([part.reshape(len(part), -1) for part in losses], axis=1)
+
+
+def _apart(these: Array, those: Array) -> Array:
+    """Return relative differences."""
+    relative: Array = np.abs(these - those) / np.abs(those)
+    return relative

