@@ -1,0 +1,1 @@
+"""Pictures that move: scenes of precomputed numbers, and the player that shows them."""

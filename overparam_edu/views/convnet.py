@@ -1,0 +1,273 @@
+"""The talk's convolutional network: `explore_convnet` and `plot_convnet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from overparam_edu._validation import Array
+from overparam_edu.experiments.convnet_runs import ConvnetRuns, recorded_convnet
+from overparam_edu.views.convnet_live import LiveTraining
+from overparam_edu.views.figures import log_axis
+from overparam_edu.views.player import Player
+from overparam_edu.views.scene import Axis, Reading, Scene, Track
+from overparam_edu.views.style import BLUE, GREY, TEMPLATE, VERMILLION, key
+
+# Iterations that have a stop of their own on the slider.
+_STOPS = 60
+_TERMS = {"total": "total loss", "data": "data term", "decay": "weight decay"}
+_BAND = "all: mean and range"
+# By network: what it is called, colour, dash.
+_LOOK = {
+    "original": ("original", GREY, "dash"),
+    "factors": ("extra matrices", VERMILLION, "solid"),
+    "product": ("extra matrices with decay on their product", BLUE, "dot"),
+}
+
+
+class ConvnetExplorer(widgets.VBox):  # type: ignore[misc]
+    """Recorded runs above a place to train.
+
+    Attributes
+    ----------
+    player : Player
+        Shows the recorded runs.
+    live : LiveTraining
+    """
+
+    def __init__(self) -> None:
+        self.player = Player(convnet_scene(recorded_convnet()))
+        self.live = LiveTraining(convnet_scene)
+        super().__init__([self.player, self.live])
+
+
+def explore_convnet() -> ConvnetExplorer:
+    """Return the talk's convolutional network as a widget: recorded, and trained live.
+
+    Loss of a batch against iteration for the original network (grey, dashed) and for the one with
+    a 512x512 and a 10x10 matrix more, with weight decay on each matrix (orange) or on their
+    products (blue, dotted); the band is the range over seeds. Which term of the loss, which seed,
+    the axis and the iteration move in the browser. The second part trains while one watches, where
+    PyTorch is installed (talk, "experiments"; paper, section 8).
+
+    Returns
+    -------
+    ConvnetExplorer
+
+    Examples
+    --------
+    >>> explorer = explore_convnet()
+    >>> explorer.player.move(term=1)
+    """
+    return ConvnetExplorer()
+
+
+def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
+    """Return the scene of runs side by side.
+
+    Parameters
+    ----------
+    runs : ConvnetRuns
+        Complete or not: curves end where the numbers do.
+    top : float, optional
+        Upper end of the loss axis, if it shall not depend on the numbers.
+
+    Returns
+    -------
+    Scene
+    """
+    ends = _ends(len(runs.steps))
+    stops = np.concatenate([[0], runs.steps[ends]])
+    drawn = np.stack([_at_stops(runs, term, ends) for term in _TERMS])
+    with_band = len(runs.seeds) > 1
+    seed = [Axis("seed", "seed", [_BAND, *map(str, runs.seeds)])] if with_band else []
+    axes = [
+        Axis("term", "show", list(_TERMS.values())),
+        *seed,
+        Axis("scale", "loss axis", ["logarithmic", "linear"]),
+        Axis("step", "iteration", stops, start=len(stops) - 1, play=True),
+    ]
+    follow = ["term", "seed", "step"] if with_band else ["term", "step"]
+    tracks, lines = [], []
+    for network in range(len(runs.networks)):
+        curves = _curves(drawn[:, network])
+        lines.append(curves[-1])
+        for part, values in enumerate(curves):
+            trace = 3 * network + part
+            tracks.append(Track(trace, "x", stops, ["step"], trail="step"))
+            tracks.append(Track(trace, "y", values, follow, trail="step"))
+    figure = go.Figure([trace for network in runs.networks for trace in _traces(network)])
+    figure.update_layout(template=TEMPLATE, height=430, showlegend=False, margin=_MARGIN)
+    figure.update_xaxes(title="iteration", range=[0, float(stops[-1])])
+    figure.update_yaxes(title="loss of a batch", exponentformat="power")
+    figure.add_annotation(text=_KEY, y=1.02, **_KEY_PLACE)
+    tracks += _axis_tracks(drawn, top)
+    reading = _reading(runs.networks, stops, lines, follow)
+    return Scene(figure, axes, tracks, reading, alt=_ALT, narrow=_NARROW)
+
+
+def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
+    """Plot both terms of the loss against iteration, side by side.
+
+    Parameters
+    ----------
+    runs : ConvnetRuns, optional
+        By default the recorded ones.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Means over seeds, with their range as a band.
+
+    Examples
+    --------
+    >>> [title.text for title in plot_convnet().layout.annotations[:2]]
+    ['data term', 'weight decay']
+    """
+    runs = recorded_convnet() if runs is None else runs
+    ends = _ends(len(runs.steps))
+    stops = np.concatenate([[0], runs.steps[ends]])
+    shown = {term: title for term, title in _TERMS.items() if term != "total"}
+    figure = make_subplots(cols=2, subplot_titles=list(shown.values()), horizontal_spacing=0.1)
+    for column, term in enumerate(shown, start=1):
+        values = _at_stops(runs, term, ends)
+        for network, name in enumerate(runs.networks):
+            edges = [curve.reshape(-1, len(stops))[0] for curve in _curves(values[[network]])]
+            for trace, edge in zip(_traces(name), edges, strict=True):
+                figure.add_trace(trace.update(x=stops, y=edge), row=1, col=column)
+        axis = log_axis(values, below=1e-9, above=1e9)
+        axis["dtick"] = _log_ticks(axis)
+        figure.update_yaxes(**axis, row=1, col=column)
+        figure.update_xaxes(title="iteration", range=[0, stops[-1]], row=1, col=column)
+    figure.update_annotations(font_size=20)
+    figure.add_annotation(text=_KEY, y=1.12, **_KEY_PLACE)
+    figure.update_layout(template=TEMPLATE, height=430, showlegend=False)
+    figure.update_layout(margin=_MARGIN | {"t": 84})
+    return figure
+
+
+_ALT = (
+    "Loss of a batch against iteration on MNIST, for the original network and for the network with "
+    "extra dense matrices, with weight decay on each matrix or on their products."
+)
+_MARGIN = {"l": 92, "t": 40, "b": 56, "r": 24}
+_KEY_PLACE: dict[str, Any] = {
+    "x": 0,
+    "xref": "paper",
+    "yref": "paper",
+    "xanchor": "left",
+    "yanchor": "bottom",
+    "showarrow": False,
+    "align": "left",
+    "font": {"size": 16},
+}
+_NARROW: Mapping[str, Any] = {"font.size": 14, "annotations[0].font.size": 12}
+
+
+_KEY = (
+    key(("┅", "original", GREY))
+    + "   with extra matrices:   "
+    + key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", BLUE))
+)
+
+
+def _ends(blocks: int) -> np.ndarray:
+    """Return the blocks that a stop comes after: close together at first, where losses fall."""
+    return np.unique(np.round((blocks - 1) * np.linspace(0, 1, _STOPS) ** 2).astype(int))
+
+
+def _at_stops(runs: ConvnetRuns, term: str, ends: np.ndarray) -> Array:
+    """Return the loss of the first batch, and then means since the stop before.
+
+    Returns
+    -------
+    ndarray, shape (networks, seeds, 1 + stops)
+    """
+    values = runs.term(term)
+    begins = np.concatenate([[0], ends[:-1] + 1])
+    means = np.add.reduceat(values, begins, axis=-1) / (ends + 1 - begins)
+    data, decay = runs.first[..., 0, 0], runs.first[..., 0, 1]
+    first = {"total": data + decay, "data": data, "decay": decay}[term]
+    both: Array = np.concatenate([first[..., None], means], axis=-1)
+    return both
+
+
+def _curves(values: Array) -> list[Array]:
+    """Return lower edge, upper edge and line: for the band, and then for each seed alone.
+
+    Parameters
+    ----------
+    values : ndarray, shape (terms, seeds, stops)
+
+    Returns
+    -------
+    list of ndarray, shape (terms, 1 + seeds, stops), or (terms, stops) if there is one seed
+    """
+    if values.shape[1] == 1:
+        return [values[:, 0]] * 3
+    band = values.min(axis=1), values.max(axis=1), values.mean(axis=1)
+    return [np.concatenate([edge[:, None], values], axis=1) for edge in band]
+
+
+def _traces(network: str) -> list[go.Scatter]:
+    """Return the lower edge, the upper edge with the band between, and the line."""
+    _, colour, dash = _LOOK[network]
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    quiet = {"mode": "lines", "hoverinfo": "skip"}
+    edge = quiet | {"line": {"width": 0, "color": colour}}
+    shade = f"rgba({red},{green},{blue},0.25)"
+    return [
+        go.Scatter(**edge),
+        go.Scatter(**edge, fill="tonexty", fillcolor=shade),
+        go.Scatter(**quiet, line={"width": 4, "color": colour, "dash": dash}),
+    ]
+
+
+def _axis_tracks(drawn: Array, top: float | None) -> list[Track]:
+    """Return what the loss axis does: it depends on the term and the scale, never on the step."""
+    ranges, ticks = [], []
+    for values in drawn:
+        high = float(np.nanmax(values)) if top is None else top
+        low = float(np.nanmin(values)) if top is None else _LOWEST_LIVE
+        # The logarithm of a term that has all but gone would squeeze the others.
+        logs = log_axis([max(low, high / 1e4), high], below=1e-300, above=1e300)
+        ranges.append([logs["range"], [0.0, 1.05 * high]])
+        ticks.append([_log_ticks(logs), f"{_round_step(high / 4):g}"])
+    return [
+        Track(None, "yaxis.type", ["log", "linear"], ["scale"]),
+        Track(None, "yaxis.range", ranges, ["term", "scale"]),
+        Track(None, "yaxis.dtick", ticks, ["term", "scale"]),
+    ]
+
+
+def _log_ticks(axis: Mapping[str, Any]) -> str:
+    """Return Plotly's ``dtick``: at 1, 2 and 5 where there are few decades."""
+    low, high = axis["range"]
+    return "D2" if high - low < 2 else f"{axis['dtick']}"
+
+
+# Lower end of the logarithmic axis for runs whose numbers are not known yet.
+_LOWEST_LIVE = 1e-2
+
+
+def _round_step(size: float) -> float:
+    """Return 1, 2 or 5 times a power of ten, at most `size`."""
+    power = 10.0 ** np.floor(np.log10(size))
+    return float(max(factor for factor in (1, 2, 5) if factor * power <= size) * power)
+
+
+def _reading(
+    networks: tuple[str, ...], stops: np.ndarray, lines: list[Array], follow: list[str]
+) -> Reading:
+    """Return a sentence that, where a run has not arrived yet, stays at the last that is known."""
+    last = np.maximum.accumulate(np.where(np.isfinite(lines[-1]), np.arange(len(stops)), 0), -1)
+    fields: dict[str, tuple[Array, list[str]]] = {"seen": (stops[last], follow)}
+    for name, line in zip(networks, lines, strict=True):
+        fields[name] = np.take_along_axis(line, last, axis=-1), follow
+    said = "; ".join(f"{_LOOK[name][0]} {{{name}}}" for name in networks)
+    return Reading(f"Iteration {{seen}}, {{term}}: {said}.", fields)

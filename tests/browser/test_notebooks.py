@@ -1,0 +1,90 @@
+"""Every notebook in a real JupyterLab: it runs, its pictures move, and it asks no other host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# What the page shows of a player: the numbers in its picture, its board and its sentence.
+SHOWN = """root => JSON.stringify([
+    (root.querySelector('.oe-picture').data ?? []).map(({ x, y, z, marker }) => [x, y, z, marker]),
+    root.querySelector('.oe-board').innerHTML,
+    root.querySelector('.oe-reading').textContent,
+])"""
+# A drawing is over when nothing has been redrawn for five animation frames.
+STILL = """root => new Promise(done => {
+    let last = '', still = 0;
+    (function look() {
+        const now = root.dataset.frames;
+        still = now !== '0' && now === last ? still + 1 : 0;
+        last = now;
+        still < 5 ? requestAnimationFrame(look) : done();
+    })();
+})"""
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def opened(request: pytest.FixtureRequest, lab: Any) -> Any:
+    notebook = lab.run_notebook(request.param)
+    notebook.path = request.param
+    for player in notebook.page.locator(".oe-player").all():
+        player.evaluate(STILL)
+    yield notebook
+    lab.close_pages()
+
+
+def test_it_runs_without_an_error_or_a_foreign_request(opened: Any) -> None:
+    for number, player in enumerate(opened.page.locator(".oe-player").all()):
+        player.scroll_into_view_if_needed()
+        opened.screenshot(f"{opened.path.stem}-{number}", player)
+    assert opened.cell_errors == []
+    assert opened.console_errors == []
+    assert opened.foreign_requests == []
+
+
+def test_each_slider_moves_its_picture_and_tells_the_kernel_nothing(opened: Any) -> None:
+    players = opened.page.locator(".oe-player").all()
+    assert players, "a lesson without anything to move"
+    for player in players:
+        for slider in player.locator("input[type=range]").all():
+            slider.focus()
+            opened.page.keyboard.press("Home")
+            player.evaluate(STILL)
+            before, sent = player.evaluate(SHOWN), opened.comm_messages()
+            opened.page.keyboard.press("End")
+            opened.page.wait_for_function(
+                f"([root, before]) => ({SHOWN})(root) !== before",
+                arg=[player.element_handle(), before],
+            )
+            assert opened.comm_messages() == sent
+            # Leaving the controls tells Python the position; that is not part of the drag.
+            slider.blur()
+
+
+def test_every_control_has_a_name_for_screen_readers(opened: Any) -> None:
+    for player in opened.page.locator(".oe-player").all():
+        for control in player.locator("input, button").all():
+            named = control.get_attribute("aria-label") or control.locator("xpath=..").inner_text()
+            assert named.strip()
+
+
+def test_play_runs_to_the_end(opened: Any) -> None:
+    play = opened.page.locator(".oe-player button.oe-play")
+    if not play.count():
+        pytest.skip("nothing plays in this lesson")
+    button = play.first
+    row = button.locator("xpath=ancestor::*[@data-axis]")
+    slider = row.locator("input[type=range]")
+    slider.focus()
+    opened.page.keyboard.press("Home")
+    button.press("Space")
+    last = slider.get_attribute("max")
+    opened.page.wait_for_function(
+        "([input, last]) => input.value === last", arg=[slider.element_handle(), last]
+    )
