@@ -1,0 +1,1 @@
+"""Claims, exercises, questions and the self-test: what turns pictures into teaching."""

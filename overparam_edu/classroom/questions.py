@@ -1,0 +1,162 @@
+"""Self-check questions: every option has an answer of its own, and no kernel is needed.
+
+The questions are in ``questions.toml``. A question is a scene without a figure, so it is played by
+the same script as every picture, in JupyterLab, Notebook 7 and exported pages.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+from overparam_edu._validation import _shown
+
+if TYPE_CHECKING:
+    from overparam_edu.views.player import Player
+    from overparam_edu.views.scene import Scene
+
+_LETTERS = "ABCDEF"
+
+
+class Option(NamedTuple):
+    """One answer on offer.
+
+    Parameters
+    ----------
+    text : str
+        The answer, in Markdown.
+    right : bool
+        Whether it is right.
+    says : str
+        What is said to whoever chooses it, in Markdown.
+    """
+
+    text: str
+    right: bool
+    says: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with answers to choose from.
+
+    Parameters
+    ----------
+    name : str
+        An identifier.
+    notebook : str
+        Number of the notebook, such as ``"05"``.
+    asks : str
+        The question, in Markdown.
+    options : tuple of Option
+        Two to six; one of them is right.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one option is right, or there are too few or too many.
+    """
+
+    name: str
+    notebook: str
+    asks: str
+    options: tuple[Option, ...]
+
+    def __post_init__(self) -> None:
+        right = sum(option.right for option in self.options)
+        if not 2 <= len(self.options) <= len(_LETTERS) or right != 1:
+            raise ValueError(
+                f"options must be 2 to {len(_LETTERS)}, one of them right; "
+                f"got {len(self.options)} with {right} right in {self.name!r}"
+            )
+
+    def scene(self) -> Scene:
+        """Return the question as a scene: a choice, and a board that follows it.
+
+        Returns
+        -------
+        Scene
+        """
+        from overparam_edu.views.scene import Axis, Board, Reading, Scene
+
+        letters = list(_LETTERS[: len(self.options)])
+        axis = Axis("answer", "your answer", ["none yet", *letters])
+        verdicts = ["Choose an answer."]
+        verdicts += [
+            f"{letter} is {'right' if option.right else 'not right'}."
+            for letter, option in zip(letters, self.options, strict=True)
+        ]
+        boards = [self._board(chosen) for chosen in range(-1, len(self.options))]
+        return Scene(
+            None,
+            [axis],
+            [],
+            Reading("{verdict}", {"verdict": (verdicts, ["answer"])}),
+            alt="A question with answers to choose from",
+            board=Board(boards, ["answer"]),
+        )
+
+    def _board(self, chosen: int) -> str:
+        """Return the question and its options as HTML, with what is said of the chosen one."""
+        from overparam_edu.views.mathml import prose
+
+        items = []
+        for place, option in enumerate(self.options):
+            said = ""
+            if place == chosen:
+                sign, colour = ("✓", "#00684b") if option.right else ("→", "#9a4300")
+                said = (
+                    f'<div style="border-left:6px solid {colour};padding:2px 12px">'
+                    f'<strong style="color:{colour}">{sign}</strong> {prose(option.says)}</div>'
+                )
+            items.append(f"<li>{prose(option.text)}{said}</li>")
+        return f'{prose(self.asks)}<ol type="A">{"".join(items)}</ol>'
+
+
+def _read() -> dict[str, Question]:
+    text = resources.files(__package__).joinpath("questions.toml").read_text(encoding="utf-8")
+    questions = {}
+    for entry in tomllib.loads(text)["question"]:
+        options = tuple(
+            Option(option["text"], option.get("right", False), option["says"])
+            for option in entry["options"]
+        )
+        questions[entry["name"]] = Question(
+            entry["name"], entry["notebook"], entry["asks"], options
+        )
+    return questions
+
+
+QUESTIONS = _read()
+
+
+def ask(name: str) -> Player:
+    """Show a self-check question.
+
+    Parameters
+    ----------
+    name : str
+        The question.
+
+    Returns
+    -------
+    Player
+        Choose by mouse, touch or the arrow keys; every answer is explained.
+
+    Raises
+    ------
+    ValueError
+        If there is no such question.
+
+    Examples
+    --------
+    >>> ask("same_functions").scene.axes[0].stops
+    ('none yet', 'A', 'B', 'C', 'D')
+    """
+    from overparam_edu.views.player import Player
+
+    if name not in QUESTIONS:
+        raise ValueError(f"name must be one of {', '.join(QUESTIONS)}; got {_shown(name)}")
+    return Player(QUESTIONS[name].scene())
