@@ -1,0 +1,121 @@
+"""How fast are 1,000 line integrals? Run: python benchmarks/line_integrals.py.
+
+10 depths x 10 inner x 10 outer radii of the curve of Theorem 2 on the talk's illustration, two ways
+at the same tolerance: one call of `line_integral`, and `scipy.integrate.quad` on each of the four
+pieces of each loop, with the integrand written in plain Python floats, which is what quad calls
+fastest. They take turns, so that both see the same machine, and processor
+time is counted, which other programs do not disturb. Each result must agree with the other's
+and with the closed form to 1e-10 of the loop's largest piece.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from scipy.integrate import quad
+
+from overparam_edu import SeparableLp, line_integral
+
+TARGETS, P, TOLERANCE = (1.0, 0.1), 4, 1e-12
+DEPTHS, INNER, OUTER = (
+    np.linspace(1.5, 8.0, 10),
+    np.geomspace(0.01, 0.2, 10),
+    np.linspace(0.3, 1.5, 10),
+)
+LOOPS = list(itertools.product(DEPTHS.tolist(), INNER.tolist(), OUTER.tolist()))
+LARGEST = 1e-10
+
+
+def one_call() -> tuple[np.ndarray, np.ndarray]:
+    """Return the pieces' work (1000, 4) and the closed forms, by one call of the library."""
+    loop = line_integral(
+        SeparableLp(TARGETS, p=P),
+        DEPTHS[:, None, None],
+        INNER[:, None],
+        OUTER,
+        tolerance=TOLERANCE,
+    )
+    return loop.segments.reshape(-1, 4), loop.closed_form.reshape(-1)
+
+
+def by_quad(depth: float, r: float, R: float) -> list[float]:
+    """Return the four pieces' work of one loop, as a student would write it with SciPy."""
+    (y1, y2), p, a, extra = TARGETS, P - 1, 1 - 1 / depth, depth - 1
+    size = math.hypot(y1**p, y2**p)
+    e1, e2 = y1**p / size * (-1) ** p, y2**p / size * (-1) ** p
+
+    def work(w1: float, w2: float, v1: float, v2: float) -> float:
+        g1, g2 = (w1 - y1) ** p, (w2 - y2) ** p
+        square = w1 * w1 + w2 * w2
+        along = extra * (w1 * g1 + w2 * g2) / square
+        return square**a * ((g1 + along * w1) * v1 + (g2 + along * w2) * v2)
+
+    def straight(t: float) -> float:
+        return work(t * e1, t * e2, e1, e2)
+
+    def arc(angle: float, radius: float) -> float:
+        cos, sin = radius * math.cos(angle), radius * math.sin(angle)
+        along, across = (cos * e1 - sin * e2, cos * e2 + sin * e1), (e1, e2)
+        return work(*along, -sin * across[0] - cos * across[1], -sin * across[1] + cos * across[0])
+
+    options = {"epsabs": 0, "epsrel": TOLERANCE}
+    return [
+        quad(straight, -R, -r, **options)[0],
+        quad(arc, math.pi, 0, args=(r,), **options)[0],
+        quad(straight, r, R, **options)[0],
+        quad(arc, 0, math.pi, args=(R,), **options)[0],
+    ]
+
+
+def timed(f: Callable[[], object]) -> tuple[float, object]:
+    """Return the processor's seconds that `f` takes, and its result."""
+    began = time.process_time()
+    result = f()
+    return time.process_time() - began, result
+
+
+def agree(ours: np.ndarray, theirs: np.ndarray, pieces: np.ndarray) -> float:
+    """Return the largest difference, relative to the pieces, after making sure it is small."""
+    difference = float((np.abs(ours - theirs) / np.abs(pieces).max(axis=-1)).max())
+    assert difference <= LARGEST, f"results differ by {difference:.1e}"
+    return difference
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10, help="rounds of taking turns (10)")
+    rounds = parser.parse_args().rounds
+    pieces, closed = one_call()
+    calls: list[float] = []
+    loops: list[float] = []
+    worst = 0.0
+    for turn in range(rounds):
+        for _ in range(3):
+            spent, _ = timed(one_call)
+            calls.append(spent)
+        chosen = range(turn, len(LOOPS), rounds)
+        spent, theirs = timed(lambda chosen=chosen: [by_quad(*LOOPS[index]) for index in chosen])
+        loops.append(spent / len(chosen))
+        theirs = np.array(theirs)
+        own = pieces[turn::rounds]
+        worst = max(worst, agree(own.sum(-1), theirs.sum(-1), own))
+        for piece in range(4):
+            agree(own[:, piece], theirs[:, piece], own)
+    mine, total = statistics.median(calls), statistics.median(loops) * len(LOOPS)
+    beside = agree(pieces.sum(-1), closed, pieces)
+    print(f"{len(LOOPS):,} loops at tolerance {TOLERANCE:g}, in {rounds} rounds of taking turns\n")
+    print("| | processor time for all | our call is faster by | differs from our call by |")
+    print("| --- | ---: | ---: | ---: |")
+    print(f"| `line_integral`, closed form included | {mine * 1e3:.1f} ms | 1 | {beside:.0e} |")
+    print(f"| `scipy.integrate.quad` | {total * 1e3:.0f} ms | {total / mine:.0f} x | {worst:.0e} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""How fast is full-batch regression at the size of the gas data? Run: python benchmarks/regression.py.
+
+16 learning rates as lanes, p = 4, depth 1, on 2,565 examples with 128 features, three ways that
+take turns on one thread: one call of `descend`; a PyTorch loop with autograd, one run at a time;
+and the floor, the two matrix products of the gradient alone, all lanes at once. The losses of the
+first two must agree to 1e-10. PyTorch is left out where it is not installed. `--data PATH` takes the
+gas data instead of made-up numbers of its shape.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from overparam_edu import GradientDescent, LpRegression, descend
+from overparam_edu.experiments.datasets import standardize
+from overparam_edu.experiments.gas_sensors import load_gas_ethanol
+
+EXAMPLES, FEATURES, LANES, STEPS, TORCH_RUNS = 2_565, 128, 16, 200, 4
+RATES = np.geomspace(1e-4, 1e-3, LANES)
+TOLERANCE = 1e-10
+
+
+def made_up() -> tuple[np.ndarray, np.ndarray]:
+    """Return standardised data of the gas data's shape, with features as correlated as theirs."""
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal((EXAMPLES, 8)) @ rng.standard_normal((8, FEATURES))
+    X = standardize(common + 0.3 * rng.standard_normal((EXAMPLES, FEATURES)))
+    return X, standardize(X @ rng.standard_normal(FEATURES) + rng.standard_normal(EXAMPLES))
+
+
+def one_call(loss: LpRegression, start: np.ndarray) -> np.ndarray:
+    """Return the last losses of all lanes, by one call of the library."""
+    run = descend(
+        loss,
+        start,
+        optimizer=GradientDescent(RATES),
+        steps=STEPS,
+        record=[STEPS],
+        progress=False,
+    )
+    return run.losses[-1]
+
+
+def torch_loop(X: Any, y: Any, start: np.ndarray, rate: float) -> float:
+    """Return the last loss of one run, as a student would write it in PyTorch."""
+    import torch
+
+    w = torch.tensor(start, requires_grad=True)
+    for _ in range(STEPS):
+        loss = ((X @ w - y) ** 4 / 4).mean()
+        loss.backward()
+        with torch.no_grad():
+            w -= rate * w.grad
+            w.grad = None
+    return float(((X @ w - y) ** 4 / 4).mean())
+
+
+def products_alone(X: np.ndarray, lanes: np.ndarray) -> None:
+    """Multiply as often as the gradients of `one_call` must, and do nothing else."""
+    transposed = X.T
+    for _ in range(STEPS):
+        residuals = lanes @ transposed
+        residuals @ X
+
+
+def seconds(f: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the seconds that `f` takes, and its result."""
+    began = time.perf_counter()
+    result = f()
+    return time.perf_counter() - began, result
+
+
+def measure(X: np.ndarray, y: np.ndarray, rounds: int, torch: Any) -> dict[str, list[float]]:
+    """Return the seconds for all lanes in each round of taking turns."""
+    loss = LpRegression(X, y, p=4, reduction="mean")
+    start = np.random.default_rng(0).normal(scale=1e-2, size=FEATURES)
+    lanes = np.tile(start, (LANES, 1))
+    spent: dict[str, list[float]] = {"descend": [], "floor": [], "torch": []}
+    tensors = (torch.from_numpy(X), torch.from_numpy(y)) if torch else None
+    one_call(loss, start)
+    for turn in range(rounds):
+        taken, ours = seconds(lambda: one_call(loss, start))
+        spent["descend"].append(taken)
+        spent["floor"].append(seconds(lambda: products_alone(X, lanes))[0])
+        if not torch:
+            continue
+        some = range(turn % 4, LANES, LANES // TORCH_RUNS)
+        taken, theirs = seconds(
+            lambda some=some: [torch_loop(*tensors, start, RATES[i]) for i in some]
+        )
+        spent["torch"].append(taken * LANES / TORCH_RUNS)
+        worst = np.abs(ours[list(some)] / theirs - 1).max()
+        assert worst <= TOLERANCE, f"losses differ by {worst:.1e}"
+    return spent
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of taking turns (15)")
+    parser.add_argument("--data", help="the gas data: UCI's zip, or a folder with its batches")
+    options = parser.parse_args()
+    try:
+        import torch
+    except ImportError:
+        print("PyTorch is not installed: its loop is left out.")
+        torch = None
+    else:
+        torch.set_num_threads(1)
+    gas = load_gas_ethanol(options.data, standardized=True) if options.data else None
+    X, y = (gas.X, gas.y) if gas else made_up()
+    with threadpool_limits(1, user_api="blas"):
+        spent = measure(X, y, options.rounds, torch)
+    mine = statistics.median(spent["descend"])
+    floor = statistics.median(spent["floor"])
+    ratios = [a / b for a, b in zip(spent["descend"], spent["floor"], strict=True)]
+    print(f"{LANES} rates x {STEPS} steps on {X.shape[0]:,} x {X.shape[1]}, one thread,")
+    print(f"medians of {options.rounds} rounds of taking turns\n")
+    print("| | all lanes | |\n| --- | ---: | --- |")
+    print(f"| `descend` | {mine * 1e3:.0f} ms | {mine / STEPS * 1e3:.2f} ms a step |")
+    print(
+        f"| the two matrix products alone | {floor * 1e3:.0f} ms "
+        f"| `descend` takes {statistics.median(ratios):.2f} times as long |"
+    )
+    if torch:
+        theirs = statistics.median(spent["torch"])
+        faster = [a / b for a, b in zip(spent["torch"], spent["descend"], strict=True)]
+        print(
+            f"| PyTorch, one run at a time | {theirs * 1e3:.0f} ms "
+            f"| `descend` is {statistics.median(faster):.1f} times as fast |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,382 @@
+"""The command `overparam-edu`: opens the lessons without asking what a Jupyter server is.
+
+Each subcommand is one row of `COMMANDS`. Whatever is heavy is imported when it runs, so that the
+help answers at once. A `CommandError` is told to the user as one plain sentence, with exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FIRST_NOTEBOOK = "00_start_here.ipynb"
+DEFAULT_FOLDER = "overparam-edu-notebooks"
+# Inside a folder of copies: what was copied, so that a later version knows what was left untouched.
+MANIFEST = ".overparam-edu.json"
+
+# JupyterLab as a lecture hall needs it: no news, no search for updates, no extension catalogue.
+# It then asks nothing of any other machine. binder/postBuild writes the same settings there.
+QUIET_LAB: dict[str, str | None] = {
+    "news_url": None,
+    "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    "extension_manager": "readonly",
+}
+
+
+class CommandError(Exception):
+    """What stopped a command, in words for its user."""
+
+
+class Command(NamedTuple):
+    """One subcommand: its row in the help, its options, and what it does.
+
+    Parameters
+    ----------
+    name : str
+        What the user types.
+    summary : str
+        One line for ``overparam-edu --help``.
+    description : str
+        A paragraph for ``overparam-edu NAME --help``.
+    add_arguments : callable
+        Adds the options to the parser it is given.
+    run : callable
+        Takes the parsed options and returns the exit code.
+    """
+
+    name: str
+    summary: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+class CopyReport(NamedTuple):
+    """What `copy_notebooks` did with each file, by its path relative to the folder.
+
+    Parameters
+    ----------
+    copied : tuple of str
+        Files that were not there.
+    updated : tuple of str
+        Untouched copies of an older version, replaced by the newer one.
+    kept : tuple of str
+        Files the user changed, left alone; the package has nothing newer than they started from.
+    outdated : tuple of str
+        Files left alone although the package has another version than they started from.
+    """
+
+    copied: tuple[str, ...]
+    updated: tuple[str, ...]
+    kept: tuple[str, ...]
+    outdated: tuple[str, ...]
+
+
+# --- the notebooks, and the user's copies of them ---
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "pyproject.toml").is_file() and (
+        folder / "notebooks" / FIRST_NOTEBOOK
+    ).is_file()
+
+
+def _own_checkout() -> Path | None:
+    """Return the repository this module runs from, or None where it was installed from a wheel."""
+    root = Path(__file__).resolve().parents[1]
+    return root if _is_checkout(root) else None
+
+
+def _own_notebooks() -> Path:
+    checkout = _own_checkout()
+    folder = checkout / "notebooks" if checkout else Path(__file__).resolve().parent / "_notebooks"
+    if not (folder / FIRST_NOTEBOOK).is_file():
+        raise CommandError(
+            f"this installation carries no notebooks ({folder / FIRST_NOTEBOOK} is missing); "
+            "install overparam-edu again"
+        )
+    return folder
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith((".", "__")) for part in relative.parts)
+        if path.is_file() and not hidden:
+            yield relative.as_posix(), path.read_bytes()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    """Return the digests of what was copied; nothing where the record is missing or damaged."""
+    try:
+        record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write `content` in one stroke: an interruption leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def copy_notebooks(source: Path, folder: Path) -> CopyReport:
+    """Copy the notebooks in `source` to `folder` without ever overwriting the user's work.
+
+    A file in `folder` is replaced only if it is, byte for byte, what an earlier call put there.
+
+    Parameters
+    ----------
+    source : Path
+        The packaged notebooks.
+    folder : Path
+        The user's folder; made if it is missing.
+
+    Returns
+    -------
+    CopyReport
+        What became of each file; those already as packaged are in none of its lists.
+
+    Raises
+    ------
+    OSError
+        If `folder` cannot be made, read or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _read_manifest(folder)
+    record = dict(before)
+    report: dict[str, list[str]] = {name: [] for name in CopyReport._fields}
+    for name, content in _files(source):
+        target, packaged = folder / name, _sha256(content)
+        present = _sha256(target.read_bytes()) if target.exists() else None
+        if present not in (None, packaged, before.get(name)):
+            report["kept" if before.get(name) == packaged else "outdated"].append(name)
+            continue
+        if present != packaged:
+            _write(target, content)
+            report["copied" if present is None else "updated"].append(name)
+        record[name] = packaged
+    if record != before:
+        _write(folder / MANIFEST, json.dumps(record, indent=1, sort_keys=True).encode())
+    return CopyReport(**{name: tuple(names) for name, names in report.items()})
+
+
+def _tell(report: CopyReport, folder: Path) -> None:
+    def count(names: Sequence[str]) -> str:
+        return f"{len(names)} file" + ("s" if len(names) != 1 else "")
+
+    print(f"The notebooks are in {folder}")
+    if report.copied:
+        print(f"  {count(report.copied)} copied")
+    if report.updated:
+        print(f"  {count(report.updated)} updated, which you had not changed")
+    if report.kept:
+        print(f"  kept as you changed them: {', '.join(report.kept)}")
+    if report.outdated:
+        print(f"  kept as you changed them, but now different: {', '.join(report.outdated)}")
+        print("  (to get the packaged ones, give yours another name and run this again)")
+
+
+def _prepare(wanted: str | None) -> tuple[Path, str]:
+    """Return the folder to serve and the first notebook's path in it, copying where needed."""
+    folder = Path(wanted).expanduser().resolve() if wanted else _own_checkout()
+    if folder is not None and _is_checkout(folder):
+        return folder, f"notebooks/{FIRST_NOTEBOOK}"
+    folder = folder or Path(DEFAULT_FOLDER).resolve()
+    source = _own_notebooks()
+    try:
+        report = copy_notebooks(source, folder)
+    except OSError as error:
+        raise CommandError(
+            f"cannot put the notebooks into {folder}: {error.strerror or error}; "
+            "name another folder with --dir"
+        ) from None
+    _tell(report, folder)
+    return folder, FIRST_NOTEBOOK
+
+
+# --- overparam-edu lab ---
+
+
+def _has_display() -> bool:
+    """Tell whether a browser could open here; elsewhere than on Linux there always is a desktop."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def _check_port(ip: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":
+            # As the server will: a port that was left a moment ago is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ip, port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CommandError(f"cannot use port {port} on {ip}: {reason}") from None
+
+
+def _lab_arguments(options: argparse.Namespace, folder: Path, notebook: str) -> list[str]:
+    settings: dict[str, Any] = {f"LabApp.{name}": value for name, value in QUIET_LAB.items()}
+    settings["LabApp.default_url"] = f"/lab/tree/{notebook}"
+    settings["ServerApp.root_dir"] = folder
+    settings["ServerApp.ip"] = options.ip
+    settings["Application.log_level"] = "WARN"
+    if options.port is not None:
+        settings["ServerApp.port"] = options.port
+        settings["ServerApp.port_retries"] = 0
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        settings["ServerApp.allow_root"] = True
+    arguments = [f"--{name}={value}" for name, value in settings.items()]
+    if options.no_browser or not _has_display():
+        arguments.append("--no-browser")
+    return arguments
+
+
+def _address(server: Any, notebook: str) -> str:
+    ip = "127.0.0.1" if server.ip in ("", "*", "0.0.0.0", "::", "localhost") else server.ip
+    host = f"[{ip}]" if ":" in ip else ip
+    scheme = "https" if server.certfile else "http"
+    identity = server.identity_provider
+    # A token or password of the user's own making is not shown.
+    token = f"?token={identity.token}" if identity.token and identity.token_generated else ""
+    return f"{scheme}://{host}:{server.port}{server.base_url}lab/tree/{notebook}{token}"
+
+
+def _announce(address: str) -> None:
+    print("JupyterLab is running. If no browser opens, open this address in one:")
+    print(f"    {address}")
+    print("To stop it, press Ctrl-C here twice.", flush=True)
+
+
+def _run_lab(options: argparse.Namespace) -> int:
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CommandError(
+            f"JupyterLab is not installed for {sys.executable}; "
+            "install it with: python -m pip install jupyterlab"
+        )
+    if options.port is not None:
+        _check_port(options.ip, options.port)
+    folder, notebook = _prepare(options.dir)
+    # The kernel "python3" is this interpreter's, whatever the user's home folder registers.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # Jupyter's packages warn of each other's old habits; a student can do nothing about them.
+    logging.captureWarnings(True)
+    from jupyterlab.labapp import LabApp
+
+    server = LabApp.initialize_server(argv=_lab_arguments(options, folder, notebook))
+    # The loop takes its callbacks in turn, and the first of them opens the port: once this one
+    # speaks, the address answers.
+    server.io_loop.add_callback(_announce, _address(server, notebook))
+    # Jupyter would print its own, longer message about the address.
+    server.identity_provider.token_generated = False
+    server.start()
+    return 0
+
+
+def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dir",
+        metavar="FOLDER",
+        help="folder to work in; the notebooks are copied there if it is not a checkout of the "
+        f"repository (default: the checkout this runs from, otherwise ./{DEFAULT_FOLDER})",
+    )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="only print the address, do not open a browser"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        metavar="N",
+        help="port to listen on (default: the first free from 8888)",
+    )
+    parser.add_argument(
+        "--ip",
+        default="localhost",
+        metavar="ADDRESS",
+        help="address to listen on; 0.0.0.0 lets other machines in, for example from outside a "
+        "container (default: localhost)",
+    )
+
+
+# --- the program ---
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="lab",
+        summary="open the lessons in JupyterLab",
+        description="Open the lessons in JupyterLab, at notebook 00. Installed from a package, "
+        "copy the notebooks to a folder of yours first; a notebook you changed is never "
+        "overwritten. Nothing is asked of any other machine.",
+        add_arguments=_add_lab_arguments,
+        run=_run_lab,
+    ),
+)
+
+
+class _ShowVersion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"overparam-edu {version('overparam-edu')}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="overparam-edu",
+        description="Interactive lessons on implicit acceleration by overparameterization.",
+        epilog="`overparam-edu COMMAND --help` tells more of each command.",
+    )
+    parser.add_argument(
+        "--version", action=_ShowVersion, nargs=0, help="show the version and leave"
+    )
+    rows = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        row = rows.add_parser(command.name, help=command.summary, description=command.description)
+        command.add_arguments(row)
+        row.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after the program's name; those it was started with if None.
+
+    Returns
+    -------
+    int
+        0 if all went well, 2 if the command was wrong or could not be carried out.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except CommandError as error:
+        print(f"overparam-edu: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""The command line: what it says, what it copies, and that Lab really answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from overparam_edu import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTHING = cli.CopyReport(copied=(), updated=(), kept=(), outdated=())
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "package"
+    (folder / "images").mkdir(parents=True)
+    (folder / cli.FIRST_NOTEBOOK).write_text("first", encoding="utf-8")
+    (folder / "images" / "map.svg").write_text("map", encoding="utf-8")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "old.ipynb").write_text("old", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "mine" / "lessons"
+
+
+# --- copying ---
+
+
+def test_a_first_copy_holds_everything_but_hidden_files(source, folder):
+    report = cli.copy_notebooks(source, folder)
+    assert report.copied == (cli.FIRST_NOTEBOOK, "images/map.svg")
+    assert (folder / "images" / "map.svg").read_text(encoding="utf-8") == "map"
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        [cli.MANIFEST, cli.FIRST_NOTEBOOK, "images"]
+    )
+
+
+def test_a_second_copy_touches_nothing(source, folder):
+    cli.copy_notebooks(source, folder)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert cli.copy_notebooks(source, folder) == NOTHING
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_changed_notebook_is_kept(source, folder):
+    cli.copy_notebooks(source, folder)
+    (folder / cli.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    assert cli.copy_notebooks(source, folder) == NOTHING._replace(kept=(cli.FIRST_NOTEBOOK,))
+    assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
+
+
+def test_an_untouched_copy_of_an_older_version_is_updated(source, folder):
+    cli.copy_notebooks(source, folder)
+    (source / cli.FIRST_NOTEBOOK).write_text("second edition", encoding="utf-8")
+    assert cli.copy_notebooks(source, folder) == NOTHING._replace(updated=(cli.FIRST_NOTEBOOK,))
+    assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "second edition"
+
+
+def test_a_changed_notebook_is_kept_through_every_later_version(source, folder):
+    cli.copy_notebooks(source, folder)
+    (folder / cli.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    for edition in ("second", "third"):
+        (source / cli.FIRST_NOTEBOOK).write_text(edition, encoding="utf-8")
+        report = cli.copy_notebooks(source, folder)
+        assert report == NOTHING._replace(outdated=(cli.FIRST_NOTEBOOK,))
+        assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
+
+
+@pytest.mark.parametrize("record", [None, "not json", "[1]", '{"00_start_here.ipynb": 3}'])
+def test_without_a_sound_record_every_difference_is_the_users(source, folder, record):
+    cli.copy_notebooks(source, folder)
+    (folder / cli.FIRST_NOTEBOOK).write_text("first edition", encoding="utf-8")
+    if record is None:
+        (folder / cli.MANIFEST).unlink()
+    else:
+        (folder / cli.MANIFEST).write_text(record, encoding="utf-8")
+    assert cli.copy_notebooks(source, folder).outdated == (cli.FIRST_NOTEBOOK,)
+    assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
+
+
+def test_a_deleted_notebook_comes_back(source, folder):
+    cli.copy_notebooks(source, folder)
+    (folder / cli.FIRST_NOTEBOOK).unlink()
+    assert cli.copy_notebooks(source, folder) == NOTHING._replace(copied=(cli.FIRST_NOTEBOOK,))
+
+
+# --- what it says ---
+
+
+def _stop_before_lab(monkeypatch, source):
+    monkeypatch.setattr(cli, "_own_checkout", lambda: None)
+    monkeypatch.setattr(cli, "_own_notebooks", lambda: source)
+
+
+def test_it_says_what_it_did(source, folder, monkeypatch, capsys):
+    _stop_before_lab(monkeypatch, source)
+    assert cli._prepare(str(folder)) == (folder, cli.FIRST_NOTEBOOK)
+    assert capsys.readouterr().out == f"The notebooks are in {folder}\n  2 files copied\n"
+    (folder / cli.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    (source / "images" / "map.svg").write_text("new map", encoding="utf-8")
+    cli._prepare(str(folder))
+    said = capsys.readouterr().out
+    assert "1 file updated, which you had not changed" in said
+    assert f"kept as you changed them: {cli.FIRST_NOTEBOOK}" in said
+
+
+def test_without_a_checkout_the_folder_is_made_where_one_stands(source, tmp_path, monkeypatch):
+    _stop_before_lab(monkeypatch, source)
+    monkeypatch.chdir(tmp_path)
+    assert cli._prepare(None) == (tmp_path / cli.DEFAULT_FOLDER, cli.FIRST_NOTEBOOK)
+
+
+def test_a_checkout_is_used_as_it_is(source, tmp_path, capsys):
+    (tmp_path / "pyproject.toml").touch()
+    source.rename(tmp_path / "notebooks")
+    assert cli._prepare(str(tmp_path)) == (tmp_path, f"notebooks/{cli.FIRST_NOTEBOOK}")
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / cli.MANIFEST).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_plainly(source, tmp_path, monkeypatch, capsys):
+    _stop_before_lab(monkeypatch, source)
+    (tmp_path / "taken").touch()
+    assert cli.main(["lab", "--dir", str(tmp_path / "taken")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("overparam-edu: cannot put the notebooks into")
+    assert "--dir" in said
+    assert said.count("\n") == 1
+
+
+def test_a_missing_jupyterlab_is_said_plainly(monkeypatch, capsys):
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["lab"]) == 2
+    assert "pip install jupyterlab" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_said_plainly(capsys):
+    with cli.socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert cli.main(["lab", "--ip", "127.0.0.1", "--port", str(port)]) == 2
+    assert f"cannot use port {port} on 127.0.0.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], *([command.name] for command in cli.COMMANDS)])
+def test_every_help_reads_well(words, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        cli.main([*words, "--help"])
+    assert leaving.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith(" ".join(["usage: overparam-edu", *words]))
+    for command in cli.COMMANDS if not words else ():
+        assert command.summary in said
+
+
+def test_every_option_has_a_help():
+    for command in cli.COMMANDS:
+        parser = cli.argparse.ArgumentParser()
+        command.add_arguments(parser)
+        assert [action.dest for action in parser._actions if not action.help] == []
+
+
+@pytest.mark.parametrize("words", [[], ["dance"], ["lab", "--port", "many"]])
+def test_a_wrong_command_leaves_with_code_2(words, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(words)
+    assert leaving.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert re.fullmatch(r"overparam-edu \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux's variables")
+def test_without_a_display_no_browser_is_opened(monkeypatch, tmp_path):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    options = cli._parser().parse_args(["lab"])
+    assert "--no-browser" in cli._lab_arguments(options, tmp_path, "a.ipynb")
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert "--no-browser" not in cli._lab_arguments(options, tmp_path, "a.ipynb")
+
+
+# --- Lab itself ---
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Lab, started as a student does, in a new home whose own "python3" kernel is a wrong one."""
+    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lessons")
+    (folder / "pyproject.toml").touch()
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / cli.FIRST_NOTEBOOK).write_text("{}", encoding="utf-8")
+    kernel = home / "data" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    wrong = {"argv": ["wrong-python"], "display_name": "wrong", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(wrong), encoding="utf-8")
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("JUPYTER")}
+    environment |= {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_PREFER_ENV_PATH": "0",  # as for a Python outside any virtual environment
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "overparam_edu.cli", "lab", "--no-browser"]
+    with (home / "errors").open("w") as errors:
+        process = subprocess.Popen(
+            [*command, "--dir", str(folder)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        # The address is printed once the port is open; the line after it is the last.
+        said = [process.stdout.readline() for _ in range(3)]
+        yield "".join(said), (home / "errors")
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+def _address(said):
+    found = re.search(r"^    (http://127\.0\.0\.1:\d+/)lab/tree/(\S+)\?token=(\w+)$", said, re.M)
+    assert found, f"no address in: {said}"
+    return found.groups()
+
+
+def _get(said, path):
+    base, _, token = _address(said)
+    request = urllib.request.Request(base + path, headers={"Authorization": f"token {token}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
+
+
+@pytest.mark.slow
+def test_lab_answers_at_the_printed_address_on_the_first_notebook(lab):
+    said, _ = lab
+    notebook = _address(said)[1]
+    assert notebook == f"notebooks/{cli.FIRST_NOTEBOOK}"
+    assert "<title>JupyterLab</title>" in _get(said, f"lab/tree/{notebook}")
+    assert _get(said, f"api/contents/{notebook}?content=0")
+
+
+@pytest.mark.slow
+def test_lab_says_nothing_but_its_address(lab):
+    said, errors = lab
+    assert "JupyterLab is running" in said
+    assert "Ctrl-C" in said
+    assert errors.read_text(encoding="utf-8") == ""
+
+
+@pytest.mark.slow
+def test_lab_asks_nothing_of_other_machines(lab):
+    page = _get(lab[0], "lab")
+    found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)
+    config = json.loads(found.group(1))
+    assert config["news"] == {"disabled": True}
+    assert _get(lab[0], "lab/api/update") == '{"notification": null}'
+    manager = json.loads(_get(lab[0], "lab/api/extensions?query=&page=1&per_page=1&refresh=0"))
+    assert isinstance(manager, list)
+
+
+@pytest.mark.slow
+def test_the_kernel_is_of_this_interpreter_whatever_the_home_says(lab):
+    specs = json.loads(_get(lab[0], "api/kernelspecs"))
+    assert specs["default"] == "python3"
+    assert specs["kernelspecs"]["python3"]["spec"]["display_name"] != "wrong"
