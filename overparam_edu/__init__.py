@@ -52,6 +52,11 @@ from overparam_edu.dynamics.tuning import TunedLearningRate, tuned_learning_rate
 
 if TYPE_CHECKING:  # what `__getattr__` loads, spelled out for editors and type checkers
     from overparam_edu import derivations as derivations
+    from overparam_edu.classroom.desk import check as check
+    from overparam_edu.classroom.desk import compare as compare
+    from overparam_edu.classroom.desk import predict as predict
+    from overparam_edu.classroom.progress import progress as progress
+    from overparam_edu.classroom.questions import ask as ask
     from overparam_edu.classroom.setup import check_setup as check_setup
     from overparam_edu.derivations.potential import find_potential as find_potential
     from overparam_edu.derivations.symbolic_loss import SymbolicLoss as SymbolicLoss
@@ -99,8 +104,11 @@ _ON_FIRST_USE = {
     "ConvnetTraining": "overparam_edu.experiments.convnet",
     "DataUnavailableError": "overparam_edu.experiments.gas_sensors",
     "SymbolicLoss": "overparam_edu.derivations.symbolic_loss",
+    "ask": "overparam_edu.classroom.questions",
     "build_pages": "overparam_edu.views.pages",
+    "check": "overparam_edu.classroom.desk",
     "check_setup": "overparam_edu.classroom.setup",
+    "compare": "overparam_edu.classroom.desk",
     "compare_rule_with_network": "overparam_edu.experiments.rule_against_network",
     "convnet_parameter_count": "overparam_edu.experiments.convnet",
     "datasets": "overparam_edu.experiments.datasets",
@@ -122,6 +130,8 @@ _ON_FIRST_USE = {
     "plot_losses": "overparam_edu.views.figures",
     "plot_trajectories": "overparam_edu.views.figures",
     "plot_tuning": "overparam_edu.views.figures",
+    "predict": "overparam_edu.classroom.desk",
+    "progress": "overparam_edu.classroom.progress",
     "race_depths": "overparam_edu.experiments.depth_race",
     "rebalance": "overparam_edu.experiments.rule_against_network",
     "recorded_convnet": "overparam_edu.experiments.convnet_runs",
@@ -155,9 +165,12 @@ __all__ = [
     "TunedLearningRate",
     "Walk",
     "antisymmetry",
+    "ask",
     "balanced_network",
     "build_pages",
+    "check",
     "check_setup",
+    "compare",
     "compare_rule_with_network",
     "convnet_parameter_count",
     "curl",
@@ -187,6 +200,8 @@ __all__ = [
     "plot_trajectories",
     "plot_tuning",
     "preconditioner",
+    "predict",
+    "progress",
     "race_depths",
     "rebalance",
     "recorded_convnet",
@@ -210,7 +225,8 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(_ON_FIRST_USE[name])
-    value = module if module.__name__.endswith(f".{name}") else getattr(module, name)
+    itself = (module,) if module.__name__.endswith(f".{name}") else ()
+    value = getattr(module, name, *itself)
     globals()[name] = value
     return value
 
