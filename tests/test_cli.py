@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,16 +15,17 @@ from pathlib import Path
 import pytest
 
 from overparam_edu import cli
+from overparam_edu.cli import copies, lab
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTHING = cli.CopyReport(copied=(), updated=(), kept=(), outdated=())
+NOTHING = copies.CopyReport(copied=(), updated=(), kept=(), outdated=())
 
 
 @pytest.fixture
 def source(tmp_path):
     folder = tmp_path / "package"
     (folder / "images").mkdir(parents=True)
-    (folder / cli.FIRST_NOTEBOOK).write_text("first", encoding="utf-8")
+    (folder / copies.FIRST_NOTEBOOK).write_text("first", encoding="utf-8")
     (folder / "images" / "map.svg").write_text("map", encoding="utf-8")
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "old.ipynb").write_text("old", encoding="utf-8")
@@ -38,95 +41,99 @@ def folder(tmp_path):
 
 
 def test_a_first_copy_holds_everything_but_hidden_files(source, folder):
-    report = cli.copy_notebooks(source, folder)
-    assert report.copied == (cli.FIRST_NOTEBOOK, "images/map.svg")
+    report = copies.copy_notebooks(source, folder)
+    assert report.copied == (copies.FIRST_NOTEBOOK, "images/map.svg")
     assert (folder / "images" / "map.svg").read_text(encoding="utf-8") == "map"
     assert sorted(p.name for p in folder.iterdir()) == sorted(
-        [cli.MANIFEST, cli.FIRST_NOTEBOOK, "images"]
+        [copies.MANIFEST, copies.FIRST_NOTEBOOK, "images"]
     )
 
 
 def test_a_second_copy_touches_nothing(source, folder):
-    cli.copy_notebooks(source, folder)
+    copies.copy_notebooks(source, folder)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert cli.copy_notebooks(source, folder) == NOTHING
+    assert copies.copy_notebooks(source, folder) == NOTHING
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_a_changed_notebook_is_kept(source, folder):
-    cli.copy_notebooks(source, folder)
-    (folder / cli.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
-    assert cli.copy_notebooks(source, folder) == NOTHING._replace(kept=(cli.FIRST_NOTEBOOK,))
-    assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
+    copies.copy_notebooks(source, folder)
+    (folder / copies.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    assert copies.copy_notebooks(source, folder) == NOTHING._replace(kept=(copies.FIRST_NOTEBOOK,))
+    assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
 
 
 def test_an_untouched_copy_of_an_older_version_is_updated(source, folder):
-    cli.copy_notebooks(source, folder)
-    (source / cli.FIRST_NOTEBOOK).write_text("second edition", encoding="utf-8")
-    assert cli.copy_notebooks(source, folder) == NOTHING._replace(updated=(cli.FIRST_NOTEBOOK,))
-    assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "second edition"
+    copies.copy_notebooks(source, folder)
+    (source / copies.FIRST_NOTEBOOK).write_text("second edition", encoding="utf-8")
+    assert copies.copy_notebooks(source, folder) == NOTHING._replace(
+        updated=(copies.FIRST_NOTEBOOK,)
+    )
+    assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "second edition"
 
 
 def test_a_changed_notebook_is_kept_through_every_later_version(source, folder):
-    cli.copy_notebooks(source, folder)
-    (folder / cli.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    copies.copy_notebooks(source, folder)
+    (folder / copies.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
     for edition in ("second", "third"):
-        (source / cli.FIRST_NOTEBOOK).write_text(edition, encoding="utf-8")
-        report = cli.copy_notebooks(source, folder)
-        assert report == NOTHING._replace(outdated=(cli.FIRST_NOTEBOOK,))
-        assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
+        (source / copies.FIRST_NOTEBOOK).write_text(edition, encoding="utf-8")
+        report = copies.copy_notebooks(source, folder)
+        assert report == NOTHING._replace(outdated=(copies.FIRST_NOTEBOOK,))
+        assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
 
 
 @pytest.mark.parametrize("record", [None, "not json", "[1]", '{"00_start_here.ipynb": 3}'])
 def test_without_a_sound_record_every_difference_is_the_users(source, folder, record):
-    cli.copy_notebooks(source, folder)
-    (folder / cli.FIRST_NOTEBOOK).write_text("first edition", encoding="utf-8")
+    copies.copy_notebooks(source, folder)
+    (folder / copies.FIRST_NOTEBOOK).write_text("first edition", encoding="utf-8")
     if record is None:
-        (folder / cli.MANIFEST).unlink()
+        (folder / copies.MANIFEST).unlink()
     else:
-        (folder / cli.MANIFEST).write_text(record, encoding="utf-8")
-    assert cli.copy_notebooks(source, folder).outdated == (cli.FIRST_NOTEBOOK,)
-    assert (folder / cli.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
+        (folder / copies.MANIFEST).write_text(record, encoding="utf-8")
+    assert copies.copy_notebooks(source, folder).outdated == (copies.FIRST_NOTEBOOK,)
+    assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
 
 
 def test_a_deleted_notebook_comes_back(source, folder):
-    cli.copy_notebooks(source, folder)
-    (folder / cli.FIRST_NOTEBOOK).unlink()
-    assert cli.copy_notebooks(source, folder) == NOTHING._replace(copied=(cli.FIRST_NOTEBOOK,))
+    copies.copy_notebooks(source, folder)
+    (folder / copies.FIRST_NOTEBOOK).unlink()
+    assert copies.copy_notebooks(source, folder) == NOTHING._replace(
+        copied=(copies.FIRST_NOTEBOOK,)
+    )
 
 
 # --- what it says ---
 
 
 def _stop_before_lab(monkeypatch, source):
-    monkeypatch.setattr(cli, "_own_checkout", lambda: None)
-    monkeypatch.setattr(cli, "_own_notebooks", lambda: source)
+    monkeypatch.setattr(copies, "_own_checkout", lambda: None)
+    monkeypatch.setattr(copies, "_own_notebooks", lambda: source)
 
 
 def test_it_says_what_it_did(source, folder, monkeypatch, capsys):
     _stop_before_lab(monkeypatch, source)
-    assert cli._prepare(str(folder)) == (folder, cli.FIRST_NOTEBOOK)
+    assert copies.prepare(str(folder)) == (folder, copies.FIRST_NOTEBOOK)
     assert capsys.readouterr().out == f"The notebooks are in {folder}\n  2 files copied\n"
-    (folder / cli.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    (folder / copies.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
     (source / "images" / "map.svg").write_text("new map", encoding="utf-8")
-    cli._prepare(str(folder))
+    copies.prepare(str(folder))
     said = capsys.readouterr().out
     assert "1 file updated, which you had not changed" in said
-    assert f"kept as you changed them: {cli.FIRST_NOTEBOOK}" in said
+    assert f"kept as you changed them: {copies.FIRST_NOTEBOOK}" in said
 
 
 def test_without_a_checkout_the_folder_is_made_where_one_stands(source, tmp_path, monkeypatch):
     _stop_before_lab(monkeypatch, source)
     monkeypatch.chdir(tmp_path)
-    assert cli._prepare(None) == (tmp_path / cli.DEFAULT_FOLDER, cli.FIRST_NOTEBOOK)
+    assert copies.prepare(None) == (tmp_path / copies.DEFAULT_FOLDER, copies.FIRST_NOTEBOOK)
 
 
 def test_a_checkout_is_used_as_it_is(source, tmp_path, capsys):
     (tmp_path / "pyproject.toml").touch()
     source.rename(tmp_path / "notebooks")
-    assert cli._prepare(str(tmp_path)) == (tmp_path, f"notebooks/{cli.FIRST_NOTEBOOK}")
+    assert copies.prepare(str(tmp_path)) == (tmp_path, f"notebooks/{copies.FIRST_NOTEBOOK}")
     assert capsys.readouterr().out == ""
-    assert not (tmp_path / cli.MANIFEST).exists()
+    assert not (tmp_path / copies.MANIFEST).exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_plainly(source, tmp_path, monkeypatch, capsys):
@@ -140,13 +147,13 @@ def test_a_folder_that_cannot_be_made_is_refused_plainly(source, tmp_path, monke
 
 
 def test_a_missing_jupyterlab_is_said_plainly(monkeypatch, capsys):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["lab"]) == 2
     assert "pip install jupyterlab" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_said_plainly(capsys):
-    with cli.socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert cli.main(["lab", "--ip", "127.0.0.1", "--port", str(port)]) == 2
     assert f"cannot use port {port} on 127.0.0.1" in capsys.readouterr().err
@@ -165,7 +172,7 @@ def test_every_help_reads_well(words, capsys):
 
 def test_every_option_has_a_help():
     for command in cli.COMMANDS:
-        parser = cli.argparse.ArgumentParser()
+        parser = argparse.ArgumentParser()
         command.add_arguments(parser)
         assert [action.dest for action in parser._actions if not action.help] == []
 
@@ -189,21 +196,21 @@ def test_without_a_display_no_browser_is_opened(monkeypatch, tmp_path):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     options = cli._parser().parse_args(["lab"])
-    assert "--no-browser" in cli._lab_arguments(options, tmp_path, "a.ipynb")
+    assert "--no-browser" in lab._lab_arguments(options, tmp_path, "a.ipynb")
     monkeypatch.setenv("DISPLAY", ":0")
-    assert "--no-browser" not in cli._lab_arguments(options, tmp_path, "a.ipynb")
+    assert "--no-browser" not in lab._lab_arguments(options, tmp_path, "a.ipynb")
 
 
 # --- Lab itself ---
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def running(tmp_path_factory):
     """Lab, started as a student does, in a new home whose own "python3" kernel is a wrong one."""
     home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lessons")
     (folder / "pyproject.toml").touch()
     (folder / "notebooks").mkdir()
-    (folder / "notebooks" / cli.FIRST_NOTEBOOK).write_text("{}", encoding="utf-8")
+    (folder / "notebooks" / copies.FIRST_NOTEBOOK).write_text("{}", encoding="utf-8")
     kernel = home / "data" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     wrong = {"argv": ["wrong-python"], "display_name": "wrong", "language": "python"}
@@ -248,35 +255,35 @@ def _get(said, path):
 
 
 @pytest.mark.slow
-def test_lab_answers_at_the_printed_address_on_the_first_notebook(lab):
-    said, _ = lab
+def test_lab_answers_at_the_printed_address_on_the_first_notebook(running):
+    said, _ = running
     notebook = _address(said)[1]
-    assert notebook == f"notebooks/{cli.FIRST_NOTEBOOK}"
+    assert notebook == f"notebooks/{copies.FIRST_NOTEBOOK}"
     assert "<title>JupyterLab</title>" in _get(said, f"lab/tree/{notebook}")
     assert _get(said, f"api/contents/{notebook}?content=0")
 
 
 @pytest.mark.slow
-def test_lab_says_nothing_but_its_address(lab):
-    said, errors = lab
+def test_lab_says_nothing_but_its_address(running):
+    said, errors = running
     assert "JupyterLab is running" in said
     assert "Ctrl-C" in said
     assert errors.read_text(encoding="utf-8") == ""
 
 
 @pytest.mark.slow
-def test_lab_asks_nothing_of_other_machines(lab):
-    page = _get(lab[0], "lab")
+def test_lab_asks_nothing_of_other_machines(running):
+    page = _get(running[0], "lab")
     found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)
     config = json.loads(found.group(1))
     assert config["news"] == {"disabled": True}
-    assert _get(lab[0], "lab/api/update") == '{"notification": null}'
-    manager = json.loads(_get(lab[0], "lab/api/extensions?query=&page=1&per_page=1&refresh=0"))
+    assert _get(running[0], "lab/api/update") == '{"notification": null}'
+    manager = json.loads(_get(running[0], "lab/api/extensions?query=&page=1&per_page=1&refresh=0"))
     assert isinstance(manager, list)
 
 
 @pytest.mark.slow
-def test_the_kernel_is_of_this_interpreter_whatever_the_home_says(lab):
-    specs = json.loads(_get(lab[0], "api/kernelspecs"))
+def test_the_kernel_is_of_this_interpreter_whatever_the_home_says(running):
+    specs = json.loads(_get(running[0], "api/kernelspecs"))
     assert specs["default"] == "python3"
     assert specs["kernelspecs"]["python3"]["spec"]["display_name"] != "wrong"

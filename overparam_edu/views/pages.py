@@ -20,7 +20,6 @@ from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
-import overparam_edu
 from overparam_edu.views.export import (
     MIME,
     page,
@@ -95,7 +94,7 @@ def lesson_notebooks() -> list[Path]:
     >>> lesson_notebooks()[0].name
     '00_start_here.ipynb'
     """
-    package = Path(overparam_edu.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     checkout = package.parent / "notebooks"
     folder = checkout if checkout.is_dir() else package / "_notebooks"
     return sorted(folder.glob("[0-9]*.ipynb"))
