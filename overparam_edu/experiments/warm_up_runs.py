@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, finite_array, number
+from overparam_edu._validation import Array, finite_array, number, positive
 from overparam_edu.dynamics.descent import parameter_shape, train
 from overparam_edu.dynamics.linear_network import LinearNetwork
 from overparam_edu.dynamics.losses import LpRegression, SupportsGradient
@@ -84,14 +84,14 @@ def run_warm_up(
     >>> run_warm_up(loss, [0.0], 0.5, learning_rate=0.1, steps=2).points.round(4)
     array([[0.    ],
            [0.025 ],
-           [0.0501]])
+           [0.0499]])
     """
     shape = parameter_shape(loss)
     first = finite_array("w1", w1)
     if len(shape) != 1 or first.shape != shape:
         raise ValueError(f"w1 must have the shape (d,) of the loss, {shape}; got {first.shape}")
     network = LinearNetwork((first[None], np.array([[number("omega2", omega2)]])))
-    rate = number("learning_rate", learning_rate)
+    rate = number("learning_rate", positive("learning_rate", learning_rate))
     run = train(network, loss, optimizer=GradientDescent(rate), steps=steps)
     if run.diverged_at >= 0:
         raise ValueError(

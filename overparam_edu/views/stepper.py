@@ -162,7 +162,7 @@ def _badge(step: Step) -> str:
         kind = f"dropped order: O({words(f'{step.small}^{step.order}')})"
     colour = _COLOURS[step.kind]
     style = f"border: 2px solid {colour}; color: {colour}; border-radius: 16px; padding: 1px 14px"
-    return f'<span style="{style}; font-size: 20px; font-weight: 600">{kind}</span>'
+    return f'<span style="{style}; font-size: 20px; font-weight: 700">{kind}</span>'
 
 
 def _checked(report: StepReport) -> str:

@@ -50,7 +50,7 @@ def words(text: str, *, marked: bool = True) -> str:
     if not marked:
         return text
     text = html.escape(text, quote=False)
-    text = re.sub(r"(?<![\w'])([b-zB-HJ-Zα-ωΔ]|Pr)(?=[\W_]|$)(?!')", r"<i>\1</i>", text)
+    text = re.sub(r"(?<![\w'^])([b-zB-HJ-Zα-ωΔ]|Pr)(?=[\W_]|$)(?!')", r"<i>\1</i>", text)
     text = re.sub(r"(?<=</i>)_(\w+)", r"<sub>\1</sub>", text)
     return re.sub(r"(?<=>)\^(\w+)", r"<sup>\1</sup>", text)
 

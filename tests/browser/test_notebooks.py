@@ -70,7 +70,8 @@ def test_each_slider_moves_its_picture_and_tells_the_kernel_nothing(opened: Any)
 def test_every_control_has_a_name_for_screen_readers(opened: Any) -> None:
     for player in opened.page.locator(".oe-player").all():
         for control in player.locator("input, button").all():
-            named = control.get_attribute("aria-label") or control.locator("xpath=..").inner_text()
+            label = control.locator("xpath=..")  # its text, even where Lab does not lay it out
+            named = control.get_attribute("aria-label") or label.text_content()
             assert named.strip()
 
 
