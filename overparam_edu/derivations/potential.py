@@ -161,11 +161,14 @@ def find_potential(
     Examples
     --------
     >>> answer = find_potential("w1 + 2*w2", 2)
-    >>> answer.potential
-    sqrt(w1**2 + w2**2)*(w1 + 2*w2)
+    >>> w1, w2 = answer.loss.variables
+    >>> sp.simplify(answer.potential - sp.sqrt(w1**2 + w2**2) * (w1 + 2 * w2))
+    0
     >>> answer = find_potential("w1 + 2*w2", 3)
-    >>> answer.exists, answer.method, round(answer.certificate.curl, 4)
-    (False, 'symbolic', 0.5386)
+    >>> answer.exists, answer.method
+    (False, 'symbolic')
+    >>> [str(x) for x in answer.certificate.point], round(answer.certificate.curl, 4)
+    (['1', '1/2'], -0.9283)
     """
     loss, N = _loss(expression, variables), _rational(depth)
     h, turns, polynomial = _criterion(loss, N)
