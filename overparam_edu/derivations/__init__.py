@@ -3,9 +3,14 @@
 Each function returns a `Derivation`, a list of `Step`s; ``.verify()`` checks every one of them.
 """
 
+from overparam_edu.derivations.beyond_regularization import (
+    beyond_regularization,
+    theorem_2_by_criterion,
+)
 from overparam_edu.derivations.derivation import Derivation, Setting, Step
 from overparam_edu.derivations.end_to_end_rule import end_to_end_rule
 from overparam_edu.derivations.illustration import illustration, tuned_gain
+from overparam_edu.derivations.loop_proof import theorem_2_by_line_integral
 from overparam_edu.derivations.potential import Certificate, Potential, find_potential
 from overparam_edu.derivations.preconditioning import preconditioning
 from overparam_edu.derivations.proof import Report, StepReport, check_step
@@ -28,6 +33,7 @@ __all__ = [
     "StepReport",
     "SymbolicLoss",
     "WarmUpCoefficients",
+    "beyond_regularization",
     "check_step",
     "end_to_end_rule",
     "find_potential",
@@ -35,6 +41,8 @@ __all__ = [
     "preconditioning",
     "rebuild_from_gradients",
     "single_output",
+    "theorem_2_by_criterion",
+    "theorem_2_by_line_integral",
     "tuned_gain",
     "warm_up",
     "warm_up_coefficients",

@@ -6,11 +6,11 @@ from random import Random
 
 import sympy as sp
 
-from overparam_edu.derivations.board_rule import random_matrix
+from overparam_edu.derivations.board_rule import D, random_matrix
 from overparam_edu.derivations.derivation import Derivation, Setting, Step
 from overparam_edu.derivations.notation import NUMBERS, Values
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
-from overparam_edu.derivations.single_output import PR, PROJECTION, VECTORS, D, N, g, w
+from overparam_edu.derivations.single_output import PR, PROJECTION, VECTORS, N, g, w
 
 A, K, RHO, LAMBDA = sp.symbols("a k rho lambda", positive=True)
 H, TURN, Y, LOSS, LEVEL = sp.symbols("h h_theta Y L L_0", real=True)
@@ -59,26 +59,28 @@ def _split_steps() -> list[Step]:
     along = times(N - 1, Inner(w, g), Norm(w) ** (A - 2), w)
     return [
         Step(
+            "The exponent is a multiple of N - 1",
+            EXPONENT,
+            sp.Eq(A, (N - 1) * over(2, N)),
+            "At depth 1 it is 0, and the field is the gradient itself.",
+            "definition",
+        ),
+        Step(
             "The field, written out",
             FIELD,
             plus(times(Norm(w) ** A, g), along),
             "The projection of g onto w is w times <w, g>, divided by the squared length.",
-            where=(PROJECTION, EXPONENT),
+            where=(PROJECTION,),
             setting=VECTORS,
         ),
         Step(
             "A gradient that comes close",
             Grad(Norm(w) ** A * LOSS, w),
             plus(times(Norm(w) ** A, g), times(A, LOSS, Norm(w) ** (A - 2), w)),
-            "The product rule: the first term is the field's first term.",
-            where=(EXPONENT, VALUE, GRADIENT),
+            "The product rule. The first term is the field's; the second has a, a multiple of "
+            "N - 1, where the field has N - 1.",
+            where=(VALUE, GRADIENT),
             setting=ANY_LOSS,
-        ),
-        Step(
-            "The exponent is a multiple of N - 1",
-            2 - 2 / N,
-            (N - 1) * over(2, N),
-            "So the second terms of the two lines above have a factor in common.",
         ),
         Step(
             "What is left over",
@@ -153,9 +155,9 @@ def _potential_steps() -> list[Step]:
         Step(
             "The potential",
             Grad(Norm(w) ** A * LOSS + (N - 1) * integral, w),
-            plus(Grad(Norm(w) ** A * LOSS, w), times(N - 1, push)),
-            "Both parts together have the field as their gradient: such a loss has a regularizer.",
-            where=(VALUE,),
+            plus(times(Norm(w) ** A, g), times(A, LOSS, Norm(w) ** (A - 2), w), times(N - 1, push)),
+            "That is the field, as it was left over above: such a loss has a regularizer.",
+            where=(VALUE, GRADIENT),
             setting=ANY_LOSS,
         ),
         Step(
@@ -203,8 +205,9 @@ def beyond_regularization() -> Derivation:
 
     Examples
     --------
-    >>> beyond_regularization().steps[2].after
-    (N - 1)*2/N
+    >>> step = beyond_regularization().steps[0]
+    >>> step.title, sp.simplify(step.after.rhs - 2 * (N - 1) / N)
+    ('The exponent is a multiple of N - 1', 0)
     """
     return Derivation(
         "beyond regularization",

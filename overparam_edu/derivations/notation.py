@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy as sp
 from mpmath.ctx_mp import MPContext  # type: ignore[import-untyped]
+from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.kronecker import KroneckerProduct
 
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, Rate, Vec
@@ -188,7 +189,7 @@ def _rate(e: Any, v: Values) -> Any:
 
 
 def _derivative(e: Any, v: Values) -> Any:
-    if not v.exact and isinstance(e, sp.Derivative) and not e.has(Loss):
+    if not v.exact and isinstance(e, sp.Derivative) and not e.has(Loss, AppliedUndef):
         return evaluate(sp.diff(e.expr, *e.variables), v)
     if not v.exact:
         raise CannotEvaluateError("a gradient needs symbols")

@@ -19,6 +19,8 @@ _GREEK = {
     "omega": "ω",
     "sigma": "σ",
     "lambda": "λ",
+    "theta": "θ",
+    "kappa": "κ",
     "epsilon": "ε",
     "Delta": "Δ",
 }

@@ -17,6 +17,9 @@ ALL = {
     "preconditioning": proofs.preconditioning,
     "single_output": proofs.single_output,
     "illustration": proofs.illustration,
+    "beyond_regularization": proofs.beyond_regularization,
+    "theorem_2_by_criterion": proofs.theorem_2_by_criterion,
+    "theorem_2_by_line_integral": proofs.theorem_2_by_line_integral,
 }
 x, eta = sp.symbols("x eta", positive=True)
 

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.kronecker import KroneckerProduct
 
 import overparam_edu.derivations as proofs
@@ -27,8 +28,13 @@ DERIVATIONS = {
     "preconditioning": proofs.preconditioning,
     "single_output": proofs.single_output,
     "illustration": proofs.illustration,
+    "beyond_regularization": proofs.beyond_regularization,
+    "theorem_2_by_criterion": proofs.theorem_2_by_criterion,
+    "theorem_2_by_line_integral": proofs.theorem_2_by_line_integral,
 }
-UNCHECKED = (Rate, sp.MatrixSymbol, sp.Indexed, sp.Symbol)
+UNCHECKED = (Rate, sp.MatrixSymbol, sp.Indexed, sp.Symbol, AppliedUndef)
+# Of these only the first part is an expression; the others name an index or a variable.
+BOUND = (sp.Sum, sp.Product, sp.Derivative)
 
 
 def rebuilt(node, args):
@@ -86,7 +92,7 @@ def mutants(node):
     if isinstance(node, UNCHECKED) or node.is_Number:
         return
     for i, part in enumerate(node.args):
-        if not isinstance(part, (sp.Basic,)) or (isinstance(node, (sp.Sum, sp.Product)) and i):
+        if not isinstance(part, (sp.Basic,)) or (isinstance(node, BOUND) and i):
             continue
         if isinstance(node, (sp.Pow, sp.MatPow)) and i:
             continue
