@@ -185,7 +185,7 @@ class Player {
     this.status = element("p", { class: "oe-reading", role: "status", "aria-live": "polite" });
     this.panel = element("div", { class: "oe-controls" });
     this.root = element("div", { class: "oe-player", "data-frames": 0 });
-    this.board = element("div", { class: "oe-board" });
+    this.board = element("div", { class: "oe-board", tabindex: 0 });
     this.root.append(this.picture, this.board, this.status, this.panel);
     el.append(this.root);
     this.watchHands();
