@@ -210,17 +210,9 @@ def _vector_scene() -> Scene:
     N = depths[:, None, None]
     adaptive, projection = split_direction(w, gradients, N)  # (depth, norm, angle, 2)
     ellipse = single_output_direction(w, circle, N)
-    across, along = _vector_factors(w[:, 0], curve)
-    across_now, along_now = _vector_factors(w[:, 0], depths)
+    across, along = _vector_factors(w[:, 0], depths)
     steps, axes_of_step = adaptive + projection, ["real_depth", "norm", "angle"]
-    tracks = [
-        Track(_ACROSS, "y", across.T, ["norm"]),
-        Track(_ALONG, "y", along.T, ["norm"]),
-        Track(_ACROSS_NOW, "x", depths, ["real_depth"]),
-        Track(_ALONG_NOW, "x", depths, ["real_depth"]),
-        Track(_ACROSS_NOW, "y", across_now, ["real_depth", "norm"]),
-        Track(_ALONG_NOW, "y", along_now, ["real_depth", "norm"]),
-    ]
+    tracks = _factor_tracks(depths, across, along, *_vector_factors(w[:, 0], curve))
     for i, attribute in enumerate("xy"):
         tracks += [
             Track(_ELLIPSE, attribute, ellipse[..., i], ["real_depth", "norm"]),
@@ -232,8 +224,8 @@ def _vector_scene() -> Scene:
         "The adaptive rate multiplies the gradient by {across}; the projection adds {extra} times "
         "its part along w. The gradient ({x}, {y}) becomes the step ({step_x}, {step_y}).",
         {
-            "across": (across_now, ["real_depth", "norm"]),
-            "extra": (along_now - across_now, ["real_depth", "norm"]),
+            "across": (across, ["real_depth", "norm"]),
+            "extra": (along - across, ["real_depth", "norm"]),
             "x": (_clean(gradients[:, 0]), ["angle"]),
             "y": (_clean(gradients[:, 1]), ["angle"]),
             "step_x": (_clean(steps[..., 0]), axes_of_step),
@@ -248,6 +240,19 @@ def _vector_scene() -> Scene:
     board = Board([_single_rule(float(N)) for N in depths], ["real_depth"])
     figure = _vector_figure(curve)
     return Scene(figure, axes, tracks, reading, alt=_VECTOR_ALT, narrow=_NARROW, board=board)
+
+
+def _factor_tracks(
+    depths: Array, across: Array, along: Array, across_curve: Array, along_curve: Array
+) -> list[Track]:
+    return [
+        Track(_ACROSS, "y", across_curve.T, ["norm"]),
+        Track(_ALONG, "y", along_curve.T, ["norm"]),
+        Track(_ACROSS_NOW, "x", depths, ["real_depth"]),
+        Track(_ALONG_NOW, "x", depths, ["real_depth"]),
+        Track(_ACROSS_NOW, "y", across, ["real_depth", "norm"]),
+        Track(_ALONG_NOW, "y", along, ["real_depth", "norm"]),
+    ]
 
 
 def _vector_factors(w: Array, depths: Array) -> tuple[Array, Array]:
