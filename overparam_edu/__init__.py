@@ -52,6 +52,7 @@ from overparam_edu.dynamics.tuning import TunedLearningRate, tuned_learning_rate
 
 if TYPE_CHECKING:  # what `__getattr__` loads, spelled out for editors and type checkers
     from overparam_edu import derivations as derivations
+    from overparam_edu.classroom.claims import claims as claims
     from overparam_edu.classroom.desk import check as check
     from overparam_edu.classroom.desk import compare as compare
     from overparam_edu.classroom.desk import predict as predict
@@ -108,6 +109,7 @@ _ON_FIRST_USE = {
     "build_pages": "overparam_edu.views.pages",
     "check": "overparam_edu.classroom.desk",
     "check_setup": "overparam_edu.classroom.setup",
+    "claims": "overparam_edu.classroom.claims",
     "compare": "overparam_edu.classroom.desk",
     "compare_rule_with_network": "overparam_edu.experiments.rule_against_network",
     "convnet_parameter_count": "overparam_edu.experiments.convnet",
@@ -170,6 +172,7 @@ __all__ = [
     "build_pages",
     "check",
     "check_setup",
+    "claims",
     "compare",
     "compare_rule_with_network",
     "convnet_parameter_count",

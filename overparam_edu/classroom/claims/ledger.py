@@ -1,0 +1,315 @@
+"""The ledger: claims as records, and what their checks say."""
+
+from __future__ import annotations
+
+import html
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module, resources
+from pathlib import Path
+from typing import NamedTuple
+
+from overparam_edu._validation import _shown
+from overparam_edu.classroom.claims.finding import Finding
+
+# For each outcome the word for a theorem, the word for an experiment, and sign and colour.
+_WORDS = {
+    "yes": ("holds", "reproduced", "✓", "#00684b"),
+    "if": ("holds with a condition", "reproduced with a condition", "✓", "#00527a"),
+    "no": ("does not hold", "not reproduced", "✗", "#9a4300"),
+    "absent": ("no record", "no record", "–", "#5a5a5a"),
+}
+_SIGNS = {
+    word: look
+    for *words, sign, colour in _WORDS.values()
+    for word in words
+    for look in [(sign, colour)]
+}
+FAILURES = ("does not hold", "not reproduced", "no record")
+_LESSONS = ("rule", "limits", "measured")
+
+
+class Verdict(NamedTuple):
+    """What became of a claim.
+
+    Parameters
+    ----------
+    word : str
+        "holds", "holds with a condition" or "does not hold"; of an experiment "reproduced",
+        "reproduced with a condition" or "not reproduced"; "no record" where a recorded run that it
+        needs is not there.
+    number : str
+        What was measured.
+    """
+
+    word: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: a theorem, equation, figure or remark of the talk, or of this course.
+
+    Parameters
+    ----------
+    name : str
+        An identifier; also the name of its check.
+    statement : str
+        The claim as the talk has it, in plain words.
+    conditions : str
+        What it needs beyond what is stated; empty if nothing.
+    talk : str
+        The talk's section; empty for what is this course's own.
+    paper : str
+        Where it stands in the paper; empty if nowhere.
+    code : str
+        A public name of the package that embodies it, such as ``"preconditioner"``.
+    notebook : str
+        Number of the lesson, such as ``"05"``.
+    derivation : str
+        The derivation that proves it, such as ``"derivations.warm_up"``; empty if none.
+    """
+
+    name: str
+    statement: str
+    conditions: str
+    talk: str
+    paper: str
+    code: str
+    notebook: str
+    derivation: str
+
+    @property
+    def source(self) -> str:
+        """Where it stands, in a few words."""
+        talk = f"talk, {self.talk}" if self.talk else "this course"
+        return f"{talk}; paper, {self.paper}" if self.paper else talk
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether its evidence are runs on data rather than mathematics."""
+        return "06" <= self.notebook <= "08"
+
+    def check(self) -> Verdict:
+        """Run the claim's check, and verify its derivation.
+
+        Returns
+        -------
+        Verdict
+
+        Examples
+        --------
+        >>> CLAIMS["single_output"].check().word
+        'holds'
+        """
+        try:
+            finding = _check(self.name)()
+        except FileNotFoundError as missing:
+            name = Path(missing.filename or "a file").name
+            return Verdict(_WORDS["absent"][0], f"{name} is not among the recorded runs")
+        if self.derivation and not _proved(self.derivation):
+            finding = Finding(False, False, f"oe.{self.derivation}() has a step that fails")
+        outcome = ("yes" if finding.as_stated else "if") if finding.holds else "no"
+        return Verdict(_WORDS[outcome][self.is_experiment], finding.number)
+
+
+def _check(name: str) -> Callable[[], Finding]:
+    modules = [import_module(f"{__package__}.{lesson}") for lesson in _LESSONS]
+    [check] = [vars(module)[name] for module in modules if name in vars(module)]
+    return check  # type: ignore[no-any-return]
+
+
+@cache
+def _proved(derivation: str) -> bool:
+    module, name = f"overparam_edu.{derivation}".rsplit(".", 1)
+    return bool(getattr(import_module(module), name)().verify().ok)
+
+
+def _read() -> dict[str, Claim]:
+    text = resources.files(__package__).joinpath("claims.toml").read_text(encoding="utf-8")
+    blank = dict.fromkeys(("conditions", "talk", "paper", "derivation"), "")
+    return {row["name"]: Claim(**blank | row) for row in tomllib.loads(text)["claim"]}
+
+
+CLAIMS = _read()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Claims, with their verdicts if they were checked; shows itself as a table.
+
+    Parameters
+    ----------
+    claims : tuple of Claim
+    verdicts : dict of str to Verdict
+        By the claim's name; empty until `check` is called.
+    """
+
+    claims: tuple[Claim, ...]
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def results(self) -> Iterator[tuple[Claim, Verdict]]:
+        """Check one claim after another, and yield each when it is done.
+
+        Yields
+        ------
+        Claim, Verdict
+        """
+        for claim in self.claims:
+            yield claim, claim.check()
+
+    def check(self) -> Ledger:
+        """Check all of them.
+
+        Returns
+        -------
+        Ledger
+            With verdicts.
+        """
+        from tqdm import tqdm
+
+        bar = tqdm(self.results(), total=len(self.claims), desc="claims", leave=False)
+        return Ledger(self.claims, {claim.name: verdict for claim, verdict in bar})
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table's cells, its head first.
+
+        Returns
+        -------
+        list of tuple of str
+            Claim, conditions, source, code, lesson; and with verdicts those and their numbers.
+        """
+        head = ("claim", "needs", "where", "code", "lesson")
+        rows = [
+            (c.statement, c.conditions, c.source, f"oe.{c.code}", c.notebook) for c in self.claims
+        ]
+        if not self.verdicts:
+            return [head, *rows]
+        found = [self.verdicts[claim.name] for claim in self.claims]
+        return [
+            (*head, "verdict", "measured"),
+            *((*row, *verdict) for row, verdict in zip(rows, found, strict=True)),
+        ]
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown.
+
+        Returns
+        -------
+        str
+        """
+        head, *rows = self.rows()
+        lines = [head, ("---",) * len(head), *(_marked(row) for row in rows)]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def __repr__(self) -> str:
+        lines = []
+        for claim in self.claims:
+            lines.append(f"{claim.notebook}  {claim.statement}")
+            if claim.name in self.verdicts:
+                lines.append(f"    {': '.join(self.verdicts[claim.name])}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.rows()
+        start = '<th scope="col" style="text-align:left">'
+        cells = "".join(f"{start}{word}</th>" for word in head)
+        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+        return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _marked(row: tuple[str, ...]) -> tuple[str, ...]:
+    statement, conditions, source, code, lesson, *verdict = (c.replace("|", r"\|") for c in row)
+    return (statement, conditions, source, f"`{code}`", lesson, *verdict)
+
+
+def _cell(text: str) -> str:
+    sign, colour = _SIGNS.get(text, ("", ""))
+    words = html.escape(text)
+    if sign:
+        words = f'<strong style="color:{colour}">{sign} {words}</strong>'
+    return f'<td style="text-align:left;vertical-align:top">{words}</td>'
+
+
+def claims(*which: str) -> Ledger:
+    """Return the ledger of the talk's claims; ``.check()`` gives a verdict with a number on each.
+
+    Parameters
+    ----------
+    *which : str
+        Names of claims or numbers of lessons, such as ``"05"``; all if none is given.
+
+    Returns
+    -------
+    Ledger
+        A table: claim, conditions, where it stands, code, lesson.
+
+    Raises
+    ------
+    ValueError
+        If one is neither a claim nor a lesson with claims.
+
+    Examples
+    --------
+    >>> print(claims("single_output").check())
+    03  For one output the rule is ‖w‖^(2−2/N) (g + (N−1) Pr_w g).
+        holds: difference less than 1e-12
+    """
+    lessons = {claim.notebook for claim in CLAIMS.values()}
+    unknown = [word for word in which if word not in CLAIMS and word not in lessons]
+    if unknown:
+        raise ValueError(
+            f"which must be claims or lessons ({', '.join(sorted(lessons))}); "
+            f"got {_shown(unknown[0])}; oe.claims() lists them all"
+        )
+    wanted = set(which) or lessons
+    rows = [claim for claim in CLAIMS.values() if wanted & {claim.name, claim.notebook}]
+    return Ledger(tuple(rows))
+
+
+# --- the table in README.md ---
+
+_BETWEEN = ("<!-- claims -->\n", "<!-- /claims -->")
+
+
+def refreshed(readme: str, table: str) -> str:
+    """Return a README with the table between its two marks replaced.
+
+    Parameters
+    ----------
+    readme : str
+    table : str
+
+    Returns
+    -------
+    str
+    """
+    before, rest = readme.split(_BETWEEN[0])
+    _, after = rest.split(_BETWEEN[1])
+    return f"{before}{_BETWEEN[0]}\n{table}\n\n{_BETWEEN[1]}{after}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check all claims and write the table into a README.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Its path.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    path = Path(arguments[0])
+    table = claims().check().to_markdown()
+    path.write_text(refreshed(path.read_text(encoding="utf-8"), table), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
