@@ -62,8 +62,8 @@ def exercise_cells(name: str) -> list[NotebookNode]:
         stub += f'\noe.predict("{name}", {name})'
         check = f'oe.compare("{name}")'
     hidden = f"solution_of_{name}"
-    solution = re.sub(rf"\b{name}\b", hidden, exercise.solution)
-    solution += f'\n# To check it: oe.check("{name}", {hidden})'
+    solution = f'# A solution. To check it: oe.check("{name}", {hidden})\n'
+    solution += re.sub(rf"\b{name}\b", hidden, exercise.solution)
     prompt = f"### {exercise.title}\n\n*{exercise.kind.capitalize()}.* {exercise.prompt}"
     cells = [
         new_markdown_cell(prompt, metadata={"tags": ["exercise"]}),

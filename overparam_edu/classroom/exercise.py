@@ -80,10 +80,8 @@ class Exercise:
         A heading of a few words.
     prompt : str
         What is asked, in Markdown.
-    stub : str
-        Python source for the student to complete. Run as it is, it does no harm.
     solution : str
-        Python source that defines `name`; both may use ``np`` and ``oe``.
+        Python source that defines `name`; it may use ``np`` and ``oe``.
     properties : tuple of Property
         Tested in this order, up to the first that fails.
     mistakes : tuple of Mistake
@@ -95,6 +93,8 @@ class Exercise:
         function has at least one.
     praise : str
         What a right answer is told: why it matters.
+    todo : str
+        A comment beside what the student is to fill in.
 
     Raises
     ------
@@ -107,18 +107,26 @@ class Exercise:
     kind: str
     title: str
     prompt: str
-    stub: str
     solution: str
     properties: tuple[Property, ...]
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
     praise: str
     probes: tuple[tuple[Any, ...], ...] = ()
+    todo: str = "your lines"
 
     def __post_init__(self) -> None:
         one_of("kind", self.kind, KINDS)
         if not self.name.isidentifier():
             raise ValueError(f"name must be an identifier; got {_shown(self.name)}")
+
+    @property
+    def stub(self) -> str:
+        """Python source for the student to complete; run as it is, it does no harm."""
+        if not self.probes:
+            return f"{self.name} = ...  # {self.todo}"
+        head = next(line for line in self.solution.splitlines() if line.startswith("def "))
+        return f"{head}\n    return ...  # {self.todo}"
 
 
 class _NotAttempted(Exception):

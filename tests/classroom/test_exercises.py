@@ -96,7 +96,6 @@ DOUBLE = Exercise(
     kind="write",
     title="Double",
     prompt="Twice x.",
-    stub="def double(x):\n    ...",
     solution="def double(x):\n    return 2 * x",
     properties=(Property("1 becomes 2", lambda f: close(f(np.ones(2)), [2.0, 2.0])),),
     mistakes=(Mistake("That is the square.", lambda x: x**2),),

@@ -65,7 +65,7 @@ _LOOP = Exercise(
         r"gradient's work, arcs once. "
         r"Return $I(N, r, R)$. ($\int_r^R t^{2-2/N}dt$ is a power of $R$ minus one of $r$.)"
     ),
-    stub="def linear_loop(N, r, R):\n    ...  # two segments, two half circles",
+    todo="two segments, two half circles",
     solution=(
         "def linear_loop(N, r, R):\n    q = 3 - 2 / N\n    segments = 2 * N * (R**q - r**q) / q\n"
         "    arcs = 2 * r**q - 2 * R**q\n    return segments + arcs"
@@ -159,7 +159,7 @@ _POTENTIAL = Exercise(
         "which the rule's field at **depth 2** *is* a gradient. Any of the library's losses, or "
         "your own as `oe.SymbolicLoss(...)`."
     ),
-    stub="potential_at_two = ...  # a loss",
+    todo="a loss",
     solution="potential_at_two = oe.SeparableLp((1.0, 0.1), p=2)",
     properties=(
         Property("it is a loss of two variables, with a slope", lambda L: _plane(L) and _moves(L)),
@@ -209,7 +209,7 @@ _QUIET = Exercise(
         "although $F_2$ is no "
         "gradient."
     ),
-    stub="quiet_loop = ...  # a loss",
+    todo="a loss",
     solution="quiet_loop = oe.QuadraticLoss([[2.0, 0.0], [0.0, 1.0]], [1.0, 0.5])",
     properties=(
         Property("it is a loss of two variables, with a slope", lambda L: _plane(L) and _moves(L)),

@@ -24,7 +24,6 @@ _EXTRA = Exercise(
         "without a bias. `outputs` "
         "lists the layers' numbers of outputs (here `[512, 10]`). How many parameters are added?"
     ),
-    stub="def extra_parameters(outputs):\n    ...",
     solution="def extra_parameters(outputs):\n    return sum(n * n for n in outputs)",
     properties=(
         Property("for one layer of 10 outputs it is 100", lambda f: close(f([10]), 100)),
@@ -77,7 +76,7 @@ _FOLD = Exercise(
         "Return $W$ and the bias "
         "of the **one** dense layer that computes the same."
     ),
-    stub="def fold(A, B, c, b):\n    ...  # return W, bias",
+    todo="return W, bias",
     solution="def fold(A, B, c, b):\n    return A @ B, A @ c + b",
     properties=(
         Property(
@@ -131,7 +130,6 @@ _DATA = Exercise(
         r"the data term, given `total`, "
         "the list `weights` and `lam`."
     ),
-    stub="def data_term(total, weights, lam):\n    ...",
     solution=(
         "def data_term(total, weights, lam):\n"
         "    return total - lam / 2 * sum(np.sum(W**2) for W in weights)"

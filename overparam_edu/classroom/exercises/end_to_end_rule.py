@@ -51,14 +51,9 @@ _MATRIX = Exercise(
         r"Return the direction in which $N$ balanced layers move their product $W$ "
         r"when the loss has "
         r"the gradient $G$ there: $\sum_{j=1}^N [WW^\top]^{(j-1)/N}\, G\, [W^\top W]^{(N-j)/N}$. "
-        "`power` is given."
+        "`power(S, exponent)` is the one from section 3."
     ),
-    stub=(
-        "def power(A, t):  # of a symmetric matrix with eigenvalues of 0 or more\n"
-        "    values, vectors = np.linalg.eigh(A)\n"
-        "    return (vectors * np.maximum(values, 0) ** t) @ vectors.T\n\n\n"
-        "def matrix_rule(W, G, N):\n    ...  # your lines"
-    ),
+    todo="a sum of N terms",
     solution=(
         "def matrix_rule(W, G, N):\n"
         "    def power(A, t):\n        values, vectors = np.linalg.eigh(A)\n"
@@ -162,7 +157,7 @@ _SINGLE = Exercise(
         r"`w` (not 0) and `g` and any real $N\ge1$. $\mathrm{Pr}_w$ projects on the "
         r"line through $w$."
     ),
-    stub="def single_rule(w, g, N):\n    ...  # three lines: a size, a projection, their sum",
+    todo="three lines: a size, a projection, their sum",
     solution=(
         "def single_rule(w, g, N):\n    size = np.linalg.norm(w) ** (2 - 2 / N)\n"
         "    projection = (w @ g) / (w @ w) * w\n    return size * (g + (N - 1) * projection)"
@@ -280,7 +275,7 @@ _UNBALANCED = Exercise(
         "from what the rule "
         "says, in an arbitrarily small step with $g = (1, 0.5)$."
     ),
-    stub="unbalanced_start = ...  # for example oe.LinearNetwork(([[1.0, 2.0]], [[3.0]]))",
+    todo="for example oe.LinearNetwork(([[1.0, 2.0]], [[3.0]]))",
     solution="unbalanced_start = oe.LinearNetwork(([[1.0, 0.0]], [[5.0]]))",
     properties=(
         Property("it is a `LinearNetwork` of two layers, 2 inputs, 1 output", _fits),
@@ -352,7 +347,7 @@ _WIDTH = Exercise(
         "A balanced network of two layers has 2 hidden units; another with the same end-to-end "
         "matrix has 50. By what factor is the second one's end-to-end step longer?"
     ),
-    stub="width_factor = ...  # your guess: a number",
+    todo="your guess: a number",
     solution="width_factor = 1",
     properties=(Property("the measured ratio", lambda x: close(float(x), _width_ratio(), 1e-3)),),
     mistakes=(

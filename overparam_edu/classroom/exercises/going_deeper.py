@@ -37,7 +37,7 @@ _IDENTITY = Exercise(
         "independent Gaussian "
         "noise of standard deviation `scale`. Make the noise with `np.random.default_rng(seed)`."
     ),
-    stub="def identity_layers(d, N, scale, seed):\n    rng = np.random.default_rng(seed)\n    ...",
+    todo="np.random.default_rng(seed) makes the noise",
     solution=(
         "def identity_layers(d, N, scale, seed):\n    rng = np.random.default_rng(seed)\n"
         "    return [np.eye(d) + scale * rng.standard_normal((d, d)) for _ in range(N)]"
@@ -149,7 +149,6 @@ _STALL = Exercise(
         "$w$ itself, at the same "
         r"learning rate? (Use the rule along $w$: $N\|w\|^{2-2/N}$.)"
     ),
-    stub="def first_step_factor(scale, N):\n    ...",
     solution="def first_step_factor(scale, N):\n    return N * scale ** (2 * N - 2)",
     properties=(
         Property("at depth 1 it is 1", lambda f: close(f(0.1, 1), 1.0)),
@@ -213,7 +212,7 @@ _CURE = Exercise(
         "change is the cure, for the "
         f"reason given?\n\n{_OPTIONS}"
     ),
-    stub="cure_of_the_stall = ...  # a letter, such as 'A'",
+    todo="a letter, such as 'A'",
     solution='cure_of_the_stall = "B"',
     properties=(
         Property("one of the six", lambda c: isinstance(c, str) and c.strip().upper() == "B"),

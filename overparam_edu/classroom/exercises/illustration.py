@@ -31,7 +31,6 @@ _BOUND = Exercise(
         r"Return the learning "
         "rate above which it diverges, for an array `y` of any length and even `p`."
     ),
-    stub="def largest_rate(y, p):\n    ...",
     solution="def largest_rate(y, p):\n    return 2 / np.abs(y).max() ** (p - 2)",
     properties=(
         Property("for $p = 2$ it is 2, whatever the targets", lambda f: close(f(_Y, 2), 2.0)),
@@ -115,7 +114,6 @@ _CRAWL = Exercise(
         r"for $p>2$. Return "
         r"$\Delta(t)$."
     ),
-    stub="def crawl(delta0, eta, p, t):\n    ...",
     solution=(
         "def crawl(delta0, eta, p, t):\n"
         "    return (delta0 ** (2 - p) + (p - 2) * eta * t) ** (-1 / (p - 2))"
@@ -208,11 +206,11 @@ _FAIR = Exercise(
         "until the loss is 1 % "
         r"of $\frac14\,0.1^4$? Compute it with `oe.tuned_learning_rate`."
     ),
-    stub="fair_gain = ...  # steps at depth 1 divided by steps at depth 3",
+    todo="steps at depth 1 divided by steps at depth 3",
     solution=(
         "easy = oe.SeparableLp((1.0, 0.1), p=4)\n"
-        "raced = oe.tuned_learning_rate(\n"
-        "    easy, [0.01, 0.01], depth=[1, 3], target=0.01 * 0.1**4 / 4\n)\n"
+        "raced = oe.tuned_learning_rate("
+        "easy, [0.01, 0.01], depth=[1, 3], target=0.01 * 0.1**4 / 4)\n"
         "fair_gain = raced.steps[0] / raced.steps[1]"
     ),
     properties=(
@@ -280,7 +278,7 @@ _SLOWER = Exercise(
         "targets, none of them 0, on which depth 2 takes **more** steps than depth 1 from "
         "`[0.01, 0.01]`, each at its own tuned rate."
     ),
-    stub="slower_with_depth = ...  # oe.SeparableLp((y1, y2), p=...)",
+    todo="oe.SeparableLp((y1, y2), p=...)",
     solution="slower_with_depth = oe.SeparableLp((1.0, 0.1), p=2)",
     properties=(
         Property("it is an `oe.SeparableLp` with two targets", _race),

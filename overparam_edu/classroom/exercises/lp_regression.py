@@ -31,7 +31,7 @@ _GRADIENT = Exercise(
         r"w\rangle - y_i|^p$. `X` has "
         "one example a row; no loop is needed."
     ),
-    stub="def mean_gradient(X, y, w, p):\n    ...  # two lines: the residuals, then their powers",
+    todo="two lines: the residuals, then their powers",
     solution=(
         "def mean_gradient(X, y, w, p):\n    r = X @ w - y\n"
         "    return X.T @ (np.abs(r) ** (p - 2) * r) / len(y)"
@@ -103,7 +103,6 @@ _STANDARD = Exercise(
         "deviation 1 (NumPy's "
         "`std`)."
     ),
-    stub="def standardized(X):\n    ...",
     solution="def standardized(X):\n    return (X - X.mean(axis=0)) / X.std(axis=0)",
     properties=(
         Property("columns have mean 0", lambda f: np.allclose(np.mean(f(_X), axis=0), 0)),
@@ -170,7 +169,6 @@ _BEST = Exercise(
         "rate, among rates at "
         "which **no** seed diverged."
     ),
-    stub="def fair_loss(losses):\n    ...",
     solution="def fair_loss(losses):\n    return np.nanmin(losses.mean(axis=0))",
     properties=(
         Property("a table with a lucky seed and a diverged run", lambda f: close(f(_LOSSES), 0.30)),
@@ -238,7 +236,7 @@ _SQUARES = Exercise(
         "times **fewer** iterations "
         "does depth 2 take than depth 1? (1 is a draw; 2 is twice as fast; 0.5 is half as fast.)"
     ),
-    stub="gain_at_two = ...  # your guess: a number",
+    todo="your guess: a number",
     solution="gain_at_two = 0.8",
     properties=(
         Property("within 25 % of the measured ratio", lambda x: close(float(x), _gain(2), 0.25)),

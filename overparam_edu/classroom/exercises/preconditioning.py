@@ -36,7 +36,7 @@ _EIGENVALUE = Exercise(
         r"$\sigma_r$ (`a`) and $\sigma_s$ (`b`): "
         r"$\sum_{j=1}^N \sigma_r^{2(N-j)/N}\,\sigma_s^{2(j-1)/N}$, with $0^0 = 1$ (as in Python)."
     ),
-    stub="def amplification(a, b, N):\n    ...  # one line will do",
+    todo="one line will do",
     solution=(
         "def amplification(a, b, N):\n"
         "    return sum(a ** (2 * (N - j) / N) * b ** (2 * (j - 1) / N) for j in range(1, N + 1))"
@@ -122,7 +122,6 @@ _VEC = Exercise(
         r"the matrix that "
         'results, in the shape of `G`. (NumPy stacks rows unless told `order="F"`.)'
     ),
-    stub="def apply_preconditioner(P, G):\n    ...",
     solution=(
         'def apply_preconditioner(P, G):\n    stacked = G.ravel(order="F")\n'
         '    return (P @ stacked).reshape(G.shape, order="F")'
@@ -196,7 +195,7 @@ _PLAIN = Exercise(
         r"every gradient $G$ by "
         "the same number."
     ),
-    stub="harmless_matrix = ...  # [[a, b], [c, d]]",
+    todo="[[a, b], [c, d]]",
     solution="harmless_matrix = [[0.6, -0.8], [0.8, 0.6]]  # a rotation",
     properties=(
         Property("it is a 2 × 2 matrix", lambda W: _matrix(W).shape == (2, 2)),
@@ -263,7 +262,7 @@ _RATIO = Exercise(
         r"eigenvalue of the "
         "preconditioner divided by the smallest?"
     ),
-    stub="widest_ratio = ...  # your guess: a number",
+    todo="your guess: a number",
     solution="widest_ratio = 4",
     properties=(
         Property(

@@ -30,7 +30,7 @@ _END_TO_END = Exercise(
         "first. Return the one "
         "matrix $W$ for which $Wx$ is the output of the whole network, for every $x$."
     ),
-    stub="def product_of_layers(layers):\n    ...  # a loop of two lines will do",
+    todo="a loop of two lines will do",
     solution=(
         "def product_of_layers(layers):\n    W = layers[0]\n    for V in layers[1:]:\n"
         "        W = V @ W\n    return W"

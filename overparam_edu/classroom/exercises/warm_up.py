@@ -40,8 +40,7 @@ _STEP = Exercise(
         "new $w$. `g` is "
         "$\\nabla L(w)$ before the step."
     ),
-    stub="def warm_up_step(w1, omega2, g, eta):\n    ...  # three lines: two "
-    "gradients, then the new product",
+    todo="three lines: two gradients, then the new product",
     solution=(
         "def warm_up_step(w1, omega2, g, eta):\n    new_w1 = w1 - eta * omega2 * g\n"
         "    new_omega2 = omega2 - eta * (w1 @ g)\n    return new_omega2 * new_w1"
@@ -122,7 +121,7 @@ _COEFFICIENTS = Exercise(
         "- \\rho\\, g$. Return "
         "$\\rho$ and $\\gamma$, in this order."
     ),
-    stub="def rate_and_shrinking(w1, omega2, g, eta):\n    ...  # return rho, gamma",
+    todo="return rho, gamma",
     solution=(
         "def rate_and_shrinking(w1, omega2, g, eta):\n    rho = eta * omega2**2\n"
         "    gamma = eta * (w1 @ g) / omega2\n    return rho, gamma"
@@ -218,7 +217,6 @@ _MEMORY = Exercise(
         "Return $\\mu_{t,\\tau}$ for "
         "`tau < t`; `rho` and `gamma` are arrays."
     ),
-    stub="def memory_weight(rho, gamma, tau, t):\n    ...",
     solution=(
         "def memory_weight(rho, gamma, tau, t):\n    fade = np.prod(1 - gamma[tau + 1 : t])\n"
         "    return -gamma[t] * rho[tau] * fade"
@@ -312,7 +310,7 @@ _ORDER = Exercise(
         "times smaller, over the same time $\\eta T$. By what factor does the error "
         "at the end fall?"
     ),
-    stub="rebuild_ratio = ...  # your guess: a number",
+    todo="your guess: a number",
     solution="rebuild_ratio = 10",
     properties=(Property("the ratio of two measured errors", _is_the_ratio),),
     mistakes=(

@@ -40,7 +40,6 @@ _NUMERICAL = Exercise(
         r"Return the gradient of any function `value` at `w` by **central** differences, "
         r"$\partial_i L \approx \frac{L(w + h e_i) - L(w - h e_i)}{2h}$."
     ),
-    stub="def numerical_gradient(value, w, h=1e-4):\n    ...",
     solution=(
         "def numerical_gradient(value, w, h=1e-4):\n    nudges = h * np.eye(len(w))\n"
         "    return np.array([(value(w + n) - value(w - n)) / (2 * h) for n in nudges])"
@@ -142,7 +141,7 @@ _RADIAL = Exercise(
         "text, for which the rule's "
         "field at **depth 3** is a gradient after all."
     ),
-    stub='potential_at_three = ...  # such as "(w1 - 1)^2 + w2^2", but one that works',
+    todo='such as "(w1 - 1)^2 + w2^2", but one that works',
     solution='potential_at_three = "(w1^2 + w2^2 - 1)^2"',
     properties=(
         Property("it is a loss of `w1` and `w2`, as text", _is_loss),
@@ -219,7 +218,7 @@ _FASTER = Exercise(
         "steps until 0.1 % of the way down is left, from (0.05, 0.05), each at its "
         "own tuned rate."
     ),
-    stub='faster_at_two = ...  # such as "(w1 - 1)^2 + (w2 - 1)^2", but one that works',
+    todo='such as "(w1 - 1)^2 + (w2 - 1)^2", but one that works',
     solution='faster_at_two = "(w1 - 1)^4 + (w2 - 1)^4 / 100"',
     properties=(
         Property("it is a loss of `w1` and `w2`, as text", _is_loss),
