@@ -139,11 +139,14 @@ def _straight(start: Array, stop: Array) -> Piece:
     low, high = np.arcsinh(first / h), np.arcsinh(last / h)
 
     def piece(x: Array) -> tuple[Array, Array, Array]:
-        at = low + (high - low) * x
-        t = h * np.sinh(at)
-        w = foot[..., None, :] + t[..., None] * u[..., None, :]
-        v = ((high - low) * h * np.cosh(at))[..., None] * u[..., None, :]
-        return w, v, np.hypot(distance, t)
+        grown = np.exp(low + (high - low) * x)  # faster than NumPy's sinh
+        shrunk = 1 / grown
+        t = h / 2 * (grown - shrunk)
+        speed = (high - low) * h / 2 * (grown + shrunk)
+        # Coordinate by coordinate, (..., d, n), so that NumPy's inner loops run along the nodes.
+        w = foot[..., None] + u[..., None] * t[..., None, :]
+        v = u[..., None] * speed[..., None, :]
+        return w.swapaxes(-1, -2), v.swapaxes(-1, -2), np.hypot(distance, t)
 
     return piece
 
@@ -215,11 +218,12 @@ def quadrature(
 def _rule(order: int) -> tuple[Array, Array]:
     """Return the nodes and weights of Gauss and Legendre on [0, 1].
 
-    NumPy's weights are off by 1e-12 near the ends, where a node's rounding is seen most; two steps
-    of Newton's method in the longest floats there are cure that.
+    By Newton's method in the longest floats there are, from Tricomi's guess: NumPy's weights are
+    off by 1e-12 near the ends, where a node's rounding is seen most, and its eigenvalues take long.
     """
-    x: Any = np.polynomial.legendre.leggauss(order)[0].astype(np.longdouble)
-    for _ in range(2):
+    x: Any = -np.cos(np.pi * (np.arange(order, dtype=np.longdouble) + 0.75) / (order + 0.5))
+    slope: Any = None
+    for _ in range(5):
         before, P = np.ones_like(x), x
         for n in range(1, order):
             before, P = P, ((2 * n + 1) * x * P - n * before) / (n + 1)

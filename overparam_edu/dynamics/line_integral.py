@@ -162,11 +162,12 @@ def line_integral(
     with np.errstate(all="ignore"):
         parts = [quadrature(along(piece), limit) for piece in gamma(e, across, r, R)]
         closed = _closed_form(loss, N, r, R, e, limit)
-    shape = np.broadcast_shapes(N.shape, r.shape, R.shape)
-    works = np.stack([np.broadcast_to(work, shape) for work, _, _ in parts], axis=-1)
+        shape = np.broadcast_shapes(N.shape, r.shape, R.shape)
+        works = np.stack([np.broadcast_to(work, shape) for work, _, _ in parts], axis=-1)
+        total = works.sum(axis=-1)
     return LineIntegral(
         works,
-        works.sum(axis=-1),
+        total,
         np.zeros(shape) if control else np.broadcast_to(closed, shape).copy(),
         np.broadcast_to(sum(error for _, error, _ in parts), shape).copy(),
         max(order for _, _, order in parts),
@@ -240,10 +241,11 @@ def work(
         parts, errors, order = quadrature(
             _work_along(loss, N[..., None, None], control)(piece), limit
         )
-    segments = np.broadcast_to(parts, (*N.shape, *joined)).sum(axis=-1)
+        segments = np.broadcast_to(parts, (*N.shape, *joined)).sum(axis=-1)
+        total = segments.sum(axis=-1)
     return LineIntegral(
         segments,
-        segments.sum(axis=-1),
+        total,
         None,
         np.broadcast_to(errors, (*N.shape, *joined)).sum(axis=(-1, -2)),
         order,

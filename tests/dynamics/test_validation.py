@@ -51,6 +51,10 @@ NOT_RECORDS = ["all", True, 0, -2, 2.5, [], [0, 99], [-1], [0.5], [NAN], None, [
 NOT_WIDTHS = ["abc", 3, None, (3,), (), (3, 0), (3, -1, 1), (3, 2.5), (3, True), (3, "1")]
 NOT_SCALES = [*NOT_ONE_NUMBER, -1e-3]
 NOT_RNGS = [-1, "seed", 1.5, object()]
+NOT_RADII = [*NOT_ARRAYS, 0, -0.1, [0.2, 0.0]]
+NOT_LOSSES_OF_A_VECTOR = [*NOT_LOSSES, MATRIX_LOSS, oe.LinearLoss([1.0])]
+NOT_DIRECTIONS = [*(bad for bad in NOT_ARRAYS if bad is not None), 1.0, np.ones(3), [0.0, 0.0]]
+OPEN_CURVE, WRONG_CURVE = lambda t: np.stack([t, t], axis=-1), lambda t: t
 
 GOOD = {
     oe.SeparableLp: {"targets": (1.0, 0.1), "p": 4},
@@ -65,6 +69,33 @@ GOOD = {
     oe.split_direction: {"w": np.ones(2), "gradient": np.ones(2), "depth": 2.5},
     oe.end_to_end_direction: {"W": np.eye(2), "gradient": np.eye(2), "depth": 2},
     oe.preconditioner: {"W": np.eye(2), "depth": 2},
+    oe.line_integral: {
+        "loss": LOSS,
+        "depth": 3,
+        "inner_radius": 0.2,
+        "outer_radius": 1.0,
+        "axis": [1.0, 0.0],
+        "plane": [0.0, 1.0],
+        "tolerance": 1e-9,
+    },
+    oe.work: {
+        "loss": LOSS,
+        "depth": 3,
+        "curve": [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]],
+        "breaks": (),
+        "tolerance": 1e-9,
+    },
+    oe.walk: {
+        "loss": LOSS,
+        "depth": 3,
+        "inner_radius": 0.2,
+        "outer_radius": 1.0,
+        "points": 5,
+        "axis": [1.0, 0.0],
+        "plane": [0.0, 1.0],
+    },
+    oe.curl: {"loss": LOSS, "depth": 3, "points": [0.5, 0.5]},
+    oe.antisymmetry: {"loss": LOSS, "depth": 3, "points": [0.5, 0.5]},
     oe.GradientDescent: {"learning_rate": 0.1},
     oe.Momentum: {"learning_rate": 0.1, "momentum": 0.9},
     oe.AdaGrad: {"learning_rate": 0.1, "eps": 1e-8},
@@ -163,6 +194,41 @@ BAD = {
         "depth": NOT_WHOLE_DEPTHS,
     },
     oe.preconditioner: {"W": [*NOT_ARRAYS, 1.0, np.ones(2)], "depth": [*NOT_WHOLE_DEPTHS, [1, 2]]},
+    oe.line_integral: {
+        "loss": NOT_LOSSES_OF_A_VECTOR,
+        "depth": NOT_DEPTHS,
+        "inner_radius": [*NOT_RADII, 1.0, 1.5],
+        "outer_radius": [*NOT_RADII, 0.2, 0.1],
+        "axis": NOT_DIRECTIONS,
+        "plane": [*NOT_DIRECTIONS, [2.0, 0.0]],
+        "tolerance": [*NOT_ONE_NUMBER, -1e-9],
+    },
+    oe.work: {
+        "loss": NOT_LOSSES_OF_A_VECTOR,
+        "depth": NOT_DEPTHS,
+        "curve": [*NOT_ARRAYS, 1.0, np.ones(2), np.ones((3, 3)), np.ones((1, 2))],
+        "breaks": [(0.5,), (0.2, 0.4)],
+        "tolerance": [*NOT_ONE_NUMBER, -1e-9],
+    },
+    oe.walk: {
+        "loss": NOT_LOSSES_OF_A_VECTOR,
+        "depth": NOT_DEPTHS,
+        "inner_radius": [*NOT_ONE_NUMBER, 0, -0.1, 1.0, 1.5],
+        "outer_radius": [*NOT_ONE_NUMBER, 0, -0.1, 0.2, 0.1],
+        "points": [*NOT_WHOLE, 0, -1],
+        "axis": NOT_DIRECTIONS,
+        "plane": [*NOT_DIRECTIONS, [2.0, 0.0]],
+    },
+    oe.curl: {
+        "loss": [*NOT_LOSSES_OF_A_VECTOR, oe.LinearLoss(np.ones(3))],
+        "depth": NOT_DEPTHS,
+        "points": [*NOT_ARRAYS, 1.0, np.ones(3)],
+    },
+    oe.antisymmetry: {
+        "loss": NOT_LOSSES_OF_A_VECTOR,
+        "depth": NOT_DEPTHS,
+        "points": [*NOT_ARRAYS, 1.0, np.ones(3)],
+    },
     oe.GradientDescent: {"learning_rate": NOT_RATES},
     oe.Momentum: {"learning_rate": NOT_RATES, "momentum": NOT_FRACTIONS},
     oe.AdaGrad: {"learning_rate": NOT_RATES, "eps": NOT_EPS},
@@ -236,6 +302,19 @@ ALONE = [
         1.5,
     ),
     (oe.single_output_direction, {"depth": [1, 2], "w": np.ones((3, 2))}, "depth", "(2,)"),
+    (oe.curl, {"depth": [1, 2], "points": np.ones((3, 2))}, "depth", "(2,)"),
+    (oe.line_integral, {"depth": [1, 2], "outer_radius": [1, 2, 3]}, "depth", "(3,)"),
+    (oe.line_integral, {"plane": np.eye(2)}, "axis", "[1.0, 0.0]"),
+    (
+        oe.line_integral,
+        {"loss": oe.QuadraticLoss(np.eye(2)), "axis": None, "plane": None},
+        "axis",
+        "[0.0, 0.0]",
+    ),
+    (oe.work, {"curve": OPEN_CURVE}, "curve", "[1.0, 1.0]"),
+    (oe.work, {"curve": WRONG_CURVE}, "curve", "(2,)"),
+    (oe.work, {"curve": OPEN_CURVE, "breaks": (0.5, 0.2)}, "breaks", "(0.5, 0.2)"),
+    (oe.work, {"curve": OPEN_CURVE, "breaks": (1.5,)}, "breaks", 1.5),
     (oe.end_to_end_direction, {"depth": [1, 2], "W": np.ones((3, 2, 2))}, "depth", "(2,)"),
 ]
 
@@ -300,13 +379,14 @@ def test_every_public_function_and_class_is_in_the_table():
     }
     # What is abstract or made by a function takes no input from outside.
     made = {oe.Loss, oe.Optimizer, oe.Preconditioner, oe.Trajectory, oe.TunedLearningRate}
+    made |= {oe.LineIntegral, oe.Walk}
     assert public - made == {f for f in BAD if not hasattr(f, "__self__")}
     assert set(GOOD) == set(BAD)
 
 
 @pytest.mark.parametrize("function", BAD, ids=lambda f: f.__qualname__)
 def test_every_argument_is_in_the_table(function):
-    switches = {"progress", "nesterov"}
+    switches = {"progress", "nesterov", "control"}
     arguments = set(inspect.signature(function).parameters) - switches
     assert arguments == set(BAD[function])
 
