@@ -74,6 +74,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.scene = build(**self.values)
         self.player = Player(self.scene)
         for control in self.controls.values():
+            _fit(control)
             control.observe(self._changed, "value")
         if on_edit is not None:
             self.player.observe(lambda change: self.set(**on_edit(change.new)), "edited")
@@ -147,3 +148,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def _say(self, text: str) -> None:
         self._message.value = f'<span role="status">{html.escape(text)}</span>' if text else ""
+
+
+def _fit(control: widgets.Widget) -> None:
+    """Give a control and its label as much room as their words take."""
+    if hasattr(control, "style") and hasattr(control.style, "description_width"):
+        control.style.description_width = "initial"
+    if isinstance(control, widgets.ToggleButtons):
+        control.style.button_width = control.layout.width = "auto"

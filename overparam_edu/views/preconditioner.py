@@ -71,7 +71,6 @@ def explore_preconditioner() -> Explorer:
         options=[("matrix, 2 × 2", "matrix"), ("vector, one output", "vector")],
         description="parameter",
     )
-    kind.style.button_width = kind.layout.width = "auto"
     controls = {"kind": kind, "left": angle("angle of u₁"), "right": angle("angle of v₁")}
     controls["left"].value = 60
 

@@ -46,19 +46,17 @@ def explore_trajectories() -> Explorer:
     >>> explorer = explore_trajectories()
     >>> explorer.set(p=2)
     """
-    words = {"style": {"description_width": "initial"}}
     controls: dict[str, widgets.Widget] = {
-        "p": widgets.ToggleButtons(options=[2, 3, 4, 6], value=4, description="power p", **words),
+        "p": widgets.ToggleButtons(options=[2, 3, 4, 6], value=4, description="power p"),
         "ratio": widgets.SelectionSlider(
-            options=[1, 2, 5, 10, 20, 30], value=10, description="targets y₁/y₂", **words
+            options=[1, 2, 5, 10, 20, 30], value=10, description="targets y₁/y₂"
         ),
         "start": widgets.SelectionSlider(
-            options=[0, 0.001, 0.003, 0.01, 0.03, 0.1], value=0.01, description="start", **words
+            options=[0, 0.001, 0.003, 0.01, 0.03, 0.1], value=0.01, description="start"
         ),
         "learning_rate": widgets.ToggleButtons(
             options=[("tuned for each depth", "tuned"), ("same", "same"), ("by hand", "hand")],
             description="learning rate",
-            **words,
         ),
         "rate_by_hand": widgets.FloatLogSlider(
             value=1, base=10, min=-2, max=1.5, step=0.05, description="η", readout_format=".2g"
@@ -66,12 +64,8 @@ def explore_trajectories() -> Explorer:
         "dynamics": widgets.ToggleButtons(
             options=[("rule", "rule"), ("real network", "network"), ("flow", "flow")],
             description="dynamics",
-            **words,
         ),
     }
-    for name in ("p", "learning_rate", "dynamics"):
-        controls[name].style.button_width = "auto"
-        controls[name].layout.width = "auto"
     return Explorer(
         _scene,
         controls,
@@ -248,6 +242,7 @@ _BELOW = {"xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"siz
 _ABOVE = _BELOW | {"yanchor": "bottom", "align": "left"}
 # Where a logarithmic axis puts iteration 0, which has no logarithm.
 _STEP_0 = 0.5
+_LEAST = 1e-30
 
 
 def _moving_traces() -> list[tuple[go.Scatter, int, int]]:
@@ -330,5 +325,6 @@ def _curve_tracks(step: Axis, depths: Array, losses: Array, rates: Array) -> lis
     for trace, values in curves.items():
         axes = ["step"] if values.ndim == 1 else ["depth", "step"]
         tracks.append(Track(trace, "x", iterations, ["step"], trail="step"))
-        tracks.append(Track(trace, "y", values, axes, trail="step"))
+        # 0 has no place on a logarithmic axis, but its line leads down and out of the picture.
+        tracks.append(Track(trace, "y", np.maximum(values, _LEAST), axes, trail="step"))
     return tracks

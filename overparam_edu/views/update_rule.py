@@ -57,7 +57,6 @@ def explore_update_rule() -> Explorer:
     >>> explorer = explore_update_rule()
     >>> explorer.set(learning_rate=0.2)
     """
-    words = {"style": {"description_width": "initial"}}
     controls: dict[str, widgets.Widget] = {
         "data": widgets.ToggleButtons(
             options=[
@@ -66,20 +65,15 @@ def explore_update_rule() -> Explorer:
                 ("Auto MPG, l₄", "mpg4"),
             ],
             description="data",
-            **words,
         ),
-        "hidden": widgets.ToggleButtons(
-            options=[1, 3, 8], value=3, description="hidden width", **words
-        ),
+        "hidden": widgets.ToggleButtons(options=[1, 3, 8], value=3, description="hidden width"),
         "learning_rate": widgets.ToggleButtons(
-            options=[0.2, 0.1, 0.05, 0.02], value=0.1, description="learning rate η", **words
+            options=[0.2, 0.1, 0.05, 0.02], value=0.1, description="learning rate η"
         ),
         "scale": widgets.ToggleButtons(
-            options=[0.03, 0.1, 0.3, 0.5], value=0.3, description="scale of the layers", **words
+            options=[0.03, 0.1, 0.3, 0.5], value=0.3, description="scale of the layers"
         ),
     }
-    for control in controls.values():
-        control.style.button_width = control.layout.width = "auto"
     return Explorer(update_rule_scene, controls)
 
 

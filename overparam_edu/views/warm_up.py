@@ -48,14 +48,12 @@ def explore_warm_up() -> Explorer:
     >>> explorer = explore_warm_up()
     >>> explorer.set(p=4)
     """
-    words = {"style": {"description_width": "initial"}}
     controls: dict[str, widgets.Widget] = {
-        "p": widgets.ToggleButtons(options=[2, 4], value=2, description="power p", **words),
+        "p": widgets.ToggleButtons(options=[2, 4], value=2, description="power p"),
         "scale": widgets.SelectionSlider(
-            options=[0.001, 0.01, 0.1, 0.3, 1], value=0.01, description="start scale", **words
+            options=[0.001, 0.01, 0.1, 0.3, 1], value=0.01, description="start scale"
         ),
     }
-    controls["p"].style.button_width = controls["p"].layout.width = "auto"
     return Explorer(_scene, controls)
 
 
