@@ -280,5 +280,6 @@ def _lanes_innermost(w: Array, dimensions: int) -> Array:
 
 
 def _times(kept: np.ndarray, rate: Array, lanes: tuple[int, ...]) -> Array:
-    times: Array = kept.reshape(-1, *[1] * len(lanes)) * np.broadcast_to(rate, lanes)
-    return times
+    times: Array = kept.reshape(-1, *[1] * rate.ndim) * rate
+    full = times.reshape(len(kept), *[1] * (len(lanes) - rate.ndim), *rate.shape)
+    return np.broadcast_to(full, (len(kept), *lanes))

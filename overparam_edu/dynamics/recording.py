@@ -53,7 +53,8 @@ def run(
     """
     records = [_room_for(len(kept), part) for part in state]
     diverged_at = np.full(lanes, -1, dtype=np.int64)
-    bar, began, t, written, last = None, time.perf_counter(), 0, 0, int(kept[-1])
+    moments = kept.tolist()
+    bar, began, t, written, last = None, time.perf_counter(), 0, 0, moments[-1]
     block = [state]
     with np.errstate(all="ignore"):
         while True:
@@ -62,7 +63,7 @@ def run(
                 _note_divergence(diverged_at, block, t - len(block) + 1, len(lanes))
             until = int(np.searchsorted(kept, t, side="right"))
             for i in range(written, until):
-                for record, part in zip(records, block[kept[i] - t - 1], strict=True):
+                for record, part in zip(records, block[moments[i] - t - 1], strict=True):
                     record[i] = part
             written = until
             if t == last or not alive.any():
@@ -117,11 +118,12 @@ def _shown_progress(bar: Any, progress: bool | None, began: float, t: int, last:
 
 def _blank(records: State, kept: Steps, diverged_at: Steps) -> None:
     """Set records to NaN from the step at which their lane diverged."""
+    if np.all(diverged_at < 0):
+        return
     steps = kept.reshape(-1, *[1] * diverged_at.ndim)
     gone = (diverged_at >= 0) & (steps >= diverged_at)
-    if gone.any():
-        for record in records:
-            record[gone] = np.nan
+    for record in records:
+        record[gone] = np.nan
 
 
 def as_trajectory(
@@ -140,8 +142,9 @@ def as_trajectory(
     """
     lanes = diverged_at.shape
     losses = _losses(loss, points, len(lanes))
-    lost = ~np.isfinite(losses) & ((diverged_at < 0) | (_first(kept, losses) < diverged_at))
+    lost = ~np.isfinite(losses)
     if lost.any():
+        lost &= (diverged_at < 0) | (_first(kept, losses) < diverged_at)
         diverged_at = np.where(lost.any(axis=0), kept[np.argmax(lost, axis=0)], diverged_at)
     _blank([points, losses, *(weights or ())], kept, diverged_at)
     full_depth = np.broadcast_to(np.asarray(depth, float), lanes)
