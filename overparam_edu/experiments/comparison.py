@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +130,36 @@ def tuned(curves: Curves, *, at: int | None = None) -> Tuned:
         best in (0, len(score) - 1),
         f"least median loss at iteration {iteration} among rates at which no seed diverged",
     )
+
+
+def shared_rate(networks: Sequence[Curves]) -> float:
+    """Return the largest learning rate that all networks tried and none diverged at.
+
+    Parameters
+    ----------
+    networks : sequence of Curves
+        Of the networks to be compared at one rate.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there is no such rate.
+
+    Examples
+    --------
+    >>> from overparam_edu.experiments.records import load_record
+    >>> shared_rate(load_record("cars_deeper").curves)
+    0.061
+    """
+    stable = [set(c.rates[(c.diverged_at < 0).all(axis=0)].tolist()) for c in networks]
+    common = set.intersection(*stable)
+    if not common:
+        raise ValueError("networks must have a learning rate in common at which none diverges")
+    return float(max(common))
 
 
 def arrivals(curves: Curves, level: float) -> Arrivals:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, number
+from overparam_edu._validation import Array, number, one_of, positive
+from overparam_edu.experiments.comparison import Band, band, shared_rate, tuned
 from overparam_edu.experiments.regression import Curves, learning_curves
 
 
@@ -118,7 +119,82 @@ def going_deeper(
     return Deeper(depths, near_zero, identity, number("scale", scale))
 
 
-def first_move(curves: Curves, *, fall: float = 0.01, rate: float | None = None) -> float:
+class Starts(NamedTuple):
+    """Both starts side by side, each network at one learning rate; near zero first.
+
+    Attributes
+    ----------
+    depths : tuple of int
+        Numbers of layers.
+    steps : ndarray of int, shape (records,)
+        Iterations at which losses were recorded.
+    rates : ndarray, shape (2, depths)
+        Learning rates; NaN where every rate tried diverges.
+    losses : Band
+        Least, median and largest loss over the seeds, each (2, depths, records).
+    moves : ndarray, shape (2, depths)
+        Iteration at which a network starts to move, as in `first_move`: a loss 1% below that at
+        the start, and at zero, which is where the deepest network near zero starts.
+    """
+
+    depths: tuple[int, ...]
+    steps: np.ndarray
+    rates: Array
+    losses: Band
+    moves: Array
+
+
+def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
+    """Return both starts side by side, each network at one learning rate.
+
+    Parameters
+    ----------
+    deeper : Deeper
+        What `going_deeper` returns.
+    learning_rate : {"tuned", "same"}
+        Each network at its best (`tuned`), or all at the largest at which none diverges.
+
+    Returns
+    -------
+    Starts
+
+    Raises
+    ------
+    ValueError
+        If `learning_rate` is another word; if it is ``"same"`` and there is no such rate.
+
+    Examples
+    --------
+    >>> from overparam_edu import load_auto_mpg
+    >>> cars = load_auto_mpg(standardized=True)
+    >>> deeper = going_deeper(cars.X, cars.y, depths=[2, 8], rates=[0.03], steps=500)
+    >>> compare_starts(deeper).moves[:, 1]
+    array([inf,  1.])
+    """
+    networks = (*deeper.near_zero, *deeper.identity)
+    if one_of("learning_rate", learning_rate, ("tuned", "same")) == "tuned":
+        best = [tuned(curves) for curves in networks]
+        rates = np.array([found.rate for found in best])
+        bands = [band(found.losses) for found in best]
+    else:
+        rates = np.full(len(networks), shared_rate(networks))
+        chosen = [np.flatnonzero(curves.rates == rates[0])[0] for curves in networks]
+        bands = [band(c.losses[..., i]) for c, i in zip(networks, chosen, strict=True)]
+    at_zero = float(np.median(deeper.near_zero[-1].losses[0]))
+    moves = [first_move(c, rate=r, below=at_zero) for c, r in zip(networks, rates, strict=True)]
+    shape = (2, len(deeper.depths))
+    return Starts(
+        deeper.depths,
+        networks[0].steps,
+        rates.reshape(shape),
+        Band(*(np.reshape(edges, (*shape, -1)) for edges in zip(*bands, strict=True))),
+        np.reshape(moves, shape),
+    )
+
+
+def first_move(
+    curves: Curves, *, fall: float = 0.01, rate: float | None = None, below: float = np.inf
+) -> float:
     """Return the iteration at which a network starts to move.
 
     Parameters
@@ -126,9 +202,13 @@ def first_move(curves: Curves, *, fall: float = 0.01, rate: float | None = None)
     curves : Curves
         Of one network.
     fall : float
-        It has started when its loss has fallen by this fraction of the loss at the start.
+        It has started when its loss has fallen by this fraction of the loss at the start, or of
+        `below` if that is less.
     rate : float, optional
-        The learning rate, the nearest of those tried; if not given, the one that starts first.
+        The learning rate, the nearest of those tried; if not given, the one that starts first
+        among those at which no seed diverges.
+    below : float
+        Such as the loss at zero: a start that is worse than that has still to get past it.
 
     Returns
     -------
@@ -138,13 +218,14 @@ def first_move(curves: Curves, *, fall: float = 0.01, rate: float | None = None)
     Raises
     ------
     TypeError, ValueError
-        If `fall` is not a number between 0 and 1, or `rate` not a number.
+        If `fall` is not a number between 0 and 1, or `rate` not a number above 0.
     """
-    level = (1 - number("fall", fall, lower=0, upper=1)) * curves.losses[0]
+    level = (1 - number("fall", fall, lower=0, upper=1)) * np.minimum(curves.losses[0], below)
     moved = curves.losses <= level
     first = np.where(moved.any(axis=0), curves.steps[np.argmax(moved, axis=0)], np.inf)
     at_each: Array = np.median(first, axis=0)
     if rate is None:
-        return float(at_each.min())
-    nearest = np.argmin(np.abs(np.log(curves.rates / number("rate", rate))))
+        stays = (curves.diverged_at < 0).all(axis=0)
+        return float(np.where(stays, at_each, np.inf).min())
+    nearest = np.argmin(np.abs(np.log(curves.rates / positive("rate", rate))))
     return float(at_each[nearest])

@@ -114,8 +114,7 @@ def _cars(p: float, *ranges: tuple[float, float]) -> Experiment:
 _SEEDS = (0, 1, 2)
 _ADAM = (1e-4, 2e-4, 3.5e-4, 6e-4, 1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3)
 _L2 = (9e-3, 1.2e-2, 1.6e-2, 2e-2, 2.35e-2, 2.7e-2, 3.2e-2, 3.8e-2, 4.5e-2)
-_NEAR_ZERO = (6e-4, 1e-3, 1.6e-3, 2.5e-3, 4e-3, 6e-3)
-_IDENTITY = (1e-4, 2e-4, 3e-4, 4.5e-4, 7e-4, 1e-3)
+_DEEPER = (8e-4, 1.2e-3, 1.6e-3)
 _DEPTHS = (2, 3, 4, 8, 16)
 
 EXPERIMENTS: Mapping[str, Experiment] = {
@@ -125,11 +124,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         4.0,
         1_000_000,
         (
-            Row(2, (4e-4, 6e-4, 8e-4, 1e-3, 1.2e-3, 1.5e-3)),
-            Row(1, (2.5e-3, 3e-3, 3.3e-3, 3.6e-3)),
-            Row(1, (1e-3, 2.5e-3, 5e-3, 1e-2, 2e-2), "AdaDelta"),
-            Row(3, (1.5e-4, 2.5e-4, 3.5e-4, 5e-4, 7e-4, 9e-4)),
-            Row(1, (6e-3, 8e-3, 1e-2, 1.25e-2, 1.6e-2), "AdaGrad"),
+            Row(2, (1.6e-3, 1.9e-3)),
+            Row(1, (3.6e-3, 3.8e-3)),
+            Row(1, (1e-2, 2e-2), "AdaDelta"),
+            Row(1, (8e-3, 1.2e-2), "AdaGrad"),
+            Row(3, (1.1e-3, 1.4e-3)),
         ),
     ),
     "gas_l4_seeds": Experiment(
@@ -163,8 +162,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         4.0,
         100_000,
         (
-            *(Row(depth, _NEAR_ZERO) for depth in _DEPTHS),
-            *(Row(depth, _IDENTITY, start="identity", scale=0.0) for depth in _DEPTHS),
+            *(Row(depth, _DEEPER, scale=3e-2, seeds=_SEEDS) for depth in _DEPTHS),
+            *(Row(depth, _DEEPER, start="identity", scale=0.0) for depth in _DEPTHS),
         ),
     ),
     "cars_l4": _cars(4.0, (0.14, 0.2), (0.35, 0.6), (0.3, 0.55)),

@@ -204,7 +204,7 @@ class _OneBlasThread:
         self._limit: Any = None
 
     def __enter__(self) -> None:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         with self._lock:
             if not self._inside:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from overparam_edu import load_auto_mpg
-from overparam_edu.experiments.comparison import arrivals, band, overtakes, tuned
-from overparam_edu.experiments.going_deeper import first_move, going_deeper
+from overparam_edu.experiments.comparison import arrivals, band, overtakes, shared_rate, tuned
+from overparam_edu.experiments.going_deeper import compare_starts, first_move, going_deeper
 from overparam_edu.experiments.regression import Curves
 
 NAN = np.nan
@@ -100,6 +100,14 @@ def test_overtaking_counts_from_when_it_lasts() -> None:
         overtakes(tuned(made([[[1]], [[1]]], [1.0], [0, 5])), leader)
 
 
+def test_a_shared_rate_is_one_that_nobody_diverges_at() -> None:
+    safe = made([[[9, 9, 9]], [[1, 1, 1]]], [0.1, 0.3, 0.4], [0, 1])
+    assert shared_rate([safe]) == 0.4
+    assert shared_rate([safe, THREE]) == 0.1  # 0.2 is not tried by both, 0.4 diverges once
+    with pytest.raises(ValueError, match="networks must have a learning rate in common"):
+        shared_rate([made([[[9]], [[1]]], [0.2], [0, 1]), safe])
+
+
 def test_bands() -> None:
     low, middle, high = band([[3, 1, 2, 10], [1, 1, 1, NAN]])
     assert (low[0], middle[0], high[0]) == (1, 2.5, 10)
@@ -108,11 +116,14 @@ def test_bands() -> None:
 
 def test_first_move_is_when_the_loss_has_fallen_by_a_hundredth() -> None:
     still = made([[[100, 100]], [[99.1, 98.9]], [[98.9, NAN]]], [0.1, 0.4], [0, 10, 20])
-    assert first_move(still) == 10
+    # Rate 0.4 starts first and diverges later: it does not count unless it is asked for.
+    assert first_move(still) == 20
     assert first_move(still, rate=0.1) == 20
     assert first_move(still, rate=0.19) == 20
     assert first_move(still, rate=0.21) == 10
     assert first_move(still, fall=0.5) == np.inf
+    assert first_move(still, rate=0.1, below=200) == 20
+    assert first_move(still, rate=0.1, below=99.5) == np.inf
     with pytest.raises(ValueError, match=r"fall must be in \[0, 1\]; got 2"):
         first_move(still, fall=2)
 
@@ -129,3 +140,26 @@ def test_near_zero_stalls_longer_with_depth_and_the_identity_does_not() -> None:
     ends = np.array([curves.losses[-1, 0, 0] for curves in deeper.identity])
     assert ends[:3].max() < 0.05
     assert deeper.depths == (2, 3, 4, 16)
+
+
+def test_both_starts_side_by_side_are_the_curves_at_their_rates() -> None:
+    cars = load_auto_mpg(standardized=True)
+    deeper = going_deeper(
+        cars.X, cars.y, depths=(2, 8), rates=[0.02, 0.05, 0.3], seeds=(0, 1, 2), steps=300
+    )
+    for learning_rate in ("tuned", "same"):
+        starts = compare_starts(deeper, learning_rate=learning_rate)
+        for which, networks in enumerate((deeper.near_zero, deeper.identity)):
+            for column, curves in enumerate(networks):
+                rate = starts.rates[which, column]
+                at_rate = curves.losses[..., curves.rates == rate][..., 0]
+                np.testing.assert_array_equal(
+                    starts.losses.middle[which, column], np.median(at_rate, axis=1)
+                )
+                np.testing.assert_array_equal(starts.losses.high[which, column], at_rate.max(1))
+                at_zero = np.mean(np.abs(cars.y) ** 4) / 4
+                move = first_move(curves, rate=rate, below=at_zero)
+                assert starts.moves[which, column] == move
+    assert set(starts.rates.ravel()) == {0.05}  # 0.3 is too large for the identity at depth 8
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        compare_starts(deeper, learning_rate="best")

@@ -1,0 +1,61 @@
+"""`overparam-edu reproduce`: runs a recorded experiment again and compares."""
+
+from __future__ import annotations
+
+import argparse
+
+from overparam_edu.cli.command import Command, CommandError
+
+
+def _run_reproduce(options: argparse.Namespace) -> int:
+    from overparam_edu.experiments.gas_sensors import DataUnavailableError
+    from overparam_edu.experiments.records import EXPERIMENTS
+    from overparam_edu.experiments.reproduce import reproduce
+
+    if options.name is None:
+        for name, experiment in EXPERIMENTS.items():
+            print(f"{name:<13} {experiment.title}; {experiment.steps:,} iterations")
+        return 0
+    try:
+        found = reproduce(
+            options.name, prefix=options.prefix, path=options.data, store=options.store
+        )
+    except DataUnavailableError as problem:
+        raise CommandError(f"{problem} A copy of yours can be given with --data.") from None
+    except (FileNotFoundError, ValueError) as problem:
+        raise CommandError(str(problem)) from None
+    print(found)
+    return 0 if found.agrees else 1
+
+
+def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="of a record (default: show which there are)"
+    )
+    parser.add_argument(
+        "--prefix",
+        type=int,
+        metavar="N",
+        help="only the first N iterations (default: all, which takes up to two hours)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FILE",
+        help="a copy of the gas data: the zip archive, a folder with its batches, or an .npz "
+        "(default: downloaded once)",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="FILE",
+        help="keep finished runs in this file; a run that was stopped goes on from there",
+    )
+
+
+COMMAND = Command(
+    name="reproduce",
+    summary="run a recorded experiment again and compare",
+    description="Run a recorded experiment again, or its first iterations, and compare every loss "
+    "with the record. Exit code 0 if they agree, 1 if they differ.",
+    add_arguments=_add_reproduce_arguments,
+    run=_run_reproduce,
+)
