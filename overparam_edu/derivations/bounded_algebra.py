@@ -14,11 +14,20 @@ from sympy.polys.rings import PolyRing
 
 # Most terms that a polynomial may have.
 _TERMS = 6_000
+
+
+def _numerator(expression: sp.Expr) -> sp.Expr:
+    """Return the numerator over a common denominator, which may hold roots, expanded if short."""
+    top = sp.numer(sp.together(expression))
+    return sp.expand(top) if terms_at_most(top) <= 2_000 else top
+
+
 # None of these looks at values, which may be too large to compute.
 _STRATEGIES = (
     sp.expand,
     lambda x: sp.expand(x.rewrite(sp.exp)),
     lambda x: sp.expand(sp.powsimp(sp.expand_power_base(x), combine="all")),
+    _numerator,
     lambda x: sp.cancel(x) if sp.count_ops(x) <= 100 else x,
 )
 

@@ -42,6 +42,8 @@ def number_at(expression: sp.Expr, at: dict[sp.Symbol, Fraction]) -> Any:
         return Fraction(int(expression.p), int(expression.q))
     if expression.is_NumberSymbol:
         return NUMBERS.mpf(expression.evalf(DIGITS))
+    if expression.func not in _OPERATIONS_AT:  # such as the imaginary unit
+        raise ArithmeticError(f"{expression} has no real value")
     parts = [number_at(part, at) for part in expression.args]
     if not all(isinstance(part, Fraction) for part in parts):
         parts = [decimal(part) for part in parts]

@@ -17,8 +17,10 @@ import sympy as sp
 
 from overparam_edu._validation import Array, _shown
 from overparam_edu.derivations.bounded_algebra import polynomial_of, proved_zero, terms_at_most
+from overparam_edu.derivations.kinks import kink_loop
 from overparam_edu.derivations.notation import DIGITS, NUMBERS
 from overparam_edu.derivations.point_values import decimal, number_at, rational_points
+from overparam_edu.derivations.radial import compare, integrated
 from overparam_edu.derivations.symbolic_loss import VARIABLES, SymbolicLoss, derivative
 from overparam_edu.dynamics.curl import slope_of_h
 from overparam_edu.dynamics.line_integral import work
@@ -39,9 +41,10 @@ class Certificate:
     plane : tuple of int
         The two coordinates, counted from 1, in whose plane it is taken.
     curl : float
-        Its value there, ``dF_j/dw_i - dF_i/dw_j``.
+        Its value there, ``dF_j/dw_i - dF_i/dw_j``; infinite at a kink, where F jumps.
     loop : ndarray, shape (4, d)
-        A small square about the point in that plane, counter-clockwise.
+        A small square about the point in that plane, or four corners about a kink;
+        counter-clockwise.
     work : float
         The field's work round it, which a gradient's would be 0.
     error_estimate : float
@@ -76,8 +79,9 @@ class Potential:
         Where and how the field fails to be a gradient.
     method : str
         How it was decided: ``"symbolic"``; a no also ``"exact at a point"``, ``"50 digits at a
-        point"`` or, for a very long loss, ``"double precision at a point"``; a yes that SymPy
-        could not prove ``"50 digits at 12 points"``.
+        point"``, for a very long loss ``"double precision at a point"``, for a loss with bars
+        ``"double precision round a kink"``; a yes that SymPy could not prove
+        ``"50 digits at 12 points"``.
     reason : str
         One sentence.
     """
@@ -102,10 +106,13 @@ class Potential:
         loss = rf"L(w) = {sp.latex(self.loss.expression)},\quad N = {sp.latex(self.depth)}"
         if self.certificate is None:
             return rf"{loss},\quad F_N = \nabla\left({sp.latex(self.potential)}\right)"
+        h = rf"{loss},\quad h(w) = {sp.latex(self.h)},\quad "
+        if math.isinf(self.certificate.curl):
+            return rf"{h}\oint F_N \cdot dw = {self.certificate.work:.6g}"
         i, j = self.certificate.plane
         at = ", ".join(sp.latex(sp.Rational(x)) for x in self.certificate.point)
         return (
-            rf"{loss},\quad h(w) = {sp.latex(self.h)},\quad \left(\partial_{i} F_{j} - "
+            rf"{h}\left(\partial_{i} F_{j} - "
             rf"\partial_{j} F_{i}\right)\left({at}\right) = {self.certificate.curl:.6g}"
         )
 
@@ -150,7 +157,7 @@ def find_potential(
     ------
     TypeError, ValueError
         If the expression is not a loss that `SymbolicLoss` takes, `depth` is not a number of 1 or
-        more, or the loss is too long, or not real at any point tried.
+        more, or the loss is too long, jumps, or is not real at any point tried.
 
     Notes
     -----
@@ -177,13 +184,15 @@ def find_potential(
         return Potential(loss, N, True, loss.expression, h, None, "symbolic", reason)
     # Values come first: they are safe with functions of functions of any size, SymPy is not.
     refusal = _refusal(loss, N, h, turns, polynomial)
+    if refusal is None and not polynomial:
+        refusal = _kinked(loss, N, h)
     if refusal is not None:
         return refusal
     proved = polynomial or proved_zero(
         [here - there for here, there in turns or ()], loss.variables
     )
-    potential, radial = _integrated(loss, N, h)
-    _compare(loss, N, potential)
+    potential, radial = integrated(loss, N, h)
+    compare(loss, N, potential)
     method = "symbolic" if proved else f"{DIGITS} digits at {_POINTS} points"
     shown = str(radial) if sp.count_ops(radial) < 20 else "<w, g> - (2/N) L"
     reason = f"h = {shown} depends on the length of w alone."
@@ -339,50 +348,23 @@ def _certificate(
         half /= 2
 
 
-def _integrated(loss: SymbolicLoss, N: sp.Rational, h: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    """Return the potential for an h that is radial, and h in terms of the length."""
-    s, a = sp.Symbol("s", positive=True), 2 - 2 / N
-    halves = [sp.Rational(1, i + 2) for i in range(len(loss.variables) - 1)]
-    square = sum(x * x for x in halves)
-    # A direction with rational entries and length 1, on no axis.
-    direction = [(1 - square) / (1 + square), *(2 * x / (1 + square) for x in halves)]
-    ray = dict(zip(loss.variables, (s * u for u in direction), strict=True))
-    along = h.xreplace(ray)
-    along = sp.expand(along) if terms_at_most(along) <= 200 else along
-    length = sp.sqrt(sum(w**2 for w in loss.variables))
-    total, rest = sp.Integer(0), sp.Integer(0)
-    for term in sp.Add.make_args(along):
-        factor, power = term.as_coeff_exponent(s)
-        if factor.has(s):
-            rest += term
-        elif power + a == 0:
-            total += factor * sp.log(length)
-        else:
-            total += factor * length ** (power + a) / (power + a)
-    if rest != 0:
-        total += sp.Integral(rest * s ** (a - 1), (s, 1, length))
-    potential = length**a * loss.expression + (N - 1) * total
-    return potential, along.xreplace({s: sp.Symbol("||w||", positive=True)})
-
-
-def _compare(loss: SymbolicLoss, N: sp.Rational, potential: sp.Expr) -> None:
-    """Make sure that the potential's gradient is the field, to 30 digits at points."""
-    variables = loss.variables
-    square = sum(w**2 for w in variables)
-    along = sum(w * g for w, g in zip(variables, loss.slopes, strict=True))
-    seen = 0
-    for point in rational_points(len(variables), 10 * _POINTS):
-        at = dict(zip(variables, point, strict=True))
-        for w, g in zip(variables, loss.slopes, strict=True):
-            field = square ** (1 - 1 / N) * (g + (N - 1) * along * w / square)
-            try:
-                mine, theirs = number_at(derivative(potential, w), at), number_at(field, at)
-            except ArithmeticError:
-                break
-            gap, size = abs(decimal(mine) - decimal(theirs)), abs(theirs) + 1
-            if gap > _NOISE * decimal(size):
-                raise ArithmeticError(f"the gradient of {potential} is not the field at {point}")
-        else:
-            seen += 1
-        if seen == 4:
-            return
+def _kinked(loss: SymbolicLoss, N: sp.Rational, h: sp.Expr) -> Potential | None:
+    """Return the proof that there is no potential where h jumps along a circle, or None."""
+    found = kink_loop(loss, float(N))
+    if found is None:
+        return None
+    loop, (i, j) = found
+    done = work(loss, float(N), loop)
+    total, doubt = float(done.total), float(done.error_estimate)
+    if not abs(total) > 1e3 * doubt:
+        return None
+    middle = loop[[1, 3]].mean(axis=0).tolist()
+    point = tuple(Fraction(x).limit_denominator(1_000) for x in middle)
+    certificate = Certificate(
+        point, (i + 1, j + 1), math.copysign(math.inf, total), loop, total, doubt
+    )
+    reason = (
+        "h = <w, g> - (2/N) L jumps along a circle about 0 at a kink of the loss near "
+        f"({', '.join(map(str, point))}): the work round it is {total:.6g}."
+    )
+    return Potential(loss, N, False, None, h, certificate, "double precision round a kink", reason)

@@ -15,8 +15,14 @@ from sympy.printing.numpy import NumPyPrinter
 from overparam_edu._validation import Array, _shown, whole_number
 from overparam_edu.dynamics.losses import Loss
 
+
+def _modulus(x: sp.Expr) -> sp.Expr:
+    """Return |x| of a real x, also where SymPy fears that it is not, as with x = sqrt(w1)."""
+    return sp.Abs(x).replace(sp.im, lambda _: sp.Integer(0)).replace(sp.re, lambda part: part)
+
+
 FUNCTIONS = {
-    "abs": sp.Abs,
+    "abs": _modulus,
     "sqrt": sp.sqrt,
     "exp": sp.exp,
     "log": sp.log,
@@ -56,6 +62,13 @@ class _Modulus(sp.Function):  # type: ignore[misc]
 
     def fdiff(self, argindex: int = 1) -> Any:
         return sp.sign(self.args[0])
+
+
+class _Sign(sp.Function):  # type: ignore[misc]
+    """The sign of a real x, which has slope 0 wherever it has one."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sp.Integer(0)
 
 
 class SymbolicLoss(Loss):
@@ -140,9 +153,8 @@ class SymbolicLoss(Loss):
 
 def derivative(expression: sp.Expr, by: sp.Symbol) -> sp.Expr:
     """Return the derivative of an expression of the grammar by one of its real variables."""
-    plain = expression.replace(sp.Abs, _Modulus).diff(by)
-    # The slope of |x| jumps: its own derivative is 0 wherever it has one.
-    return plain.replace(_Modulus, sp.Abs).replace(sp.DiracDelta, lambda *_: sp.Integer(0))
+    plain = expression.replace(sp.Abs, _Modulus).replace(sp.sign, _Sign).diff(by)
+    return plain.replace(_Modulus, _modulus).replace(_Sign, sp.sign)
 
 
 def _function(variables: tuple[sp.Symbol, ...], parts: list[sp.Expr]) -> Callable[[Array], Array]:
@@ -162,8 +174,8 @@ def _function(variables: tuple[sp.Symbol, ...], parts: list[sp.Expr]) -> Callabl
 
 def _checked_tree(expression: sp.Expr) -> sp.Expr:
     """Return a SymPy expression in the real variables, after making sure of its parts."""
-    heads = (sp.Add, sp.Mul, sp.Pow, sp.Rational, sp.Float, *(f for f in FUNCTIONS.values()))
-    heads = (*(h for h in heads if isinstance(h, type)), type(sp.pi), type(sp.E))
+    functions = (f for f in (sp.Abs, *FUNCTIONS.values()) if isinstance(f, type))
+    heads = (sp.Add, sp.Mul, sp.Pow, sp.Rational, sp.Float, type(sp.pi), type(sp.E), *functions)
     names = {str(w): w for w in VARIABLES}
     for part in sp.preorder_traversal(expression):
         known = str(part) in names if isinstance(part, sp.Symbol) else isinstance(part, heads)
