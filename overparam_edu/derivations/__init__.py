@@ -7,7 +7,7 @@ from overparam_edu.derivations.beyond_regularization import (
     beyond_regularization,
     theorem_2_by_criterion,
 )
-from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.derivation import Derivation
 from overparam_edu.derivations.end_to_end_rule import end_to_end_rule
 from overparam_edu.derivations.illustration import illustration, tuned_gain
 from overparam_edu.derivations.loop_proof import theorem_2_by_line_integral
@@ -15,6 +15,7 @@ from overparam_edu.derivations.potential import Certificate, Potential, find_pot
 from overparam_edu.derivations.preconditioning import preconditioning
 from overparam_edu.derivations.proof import Report, StepReport, check_step
 from overparam_edu.derivations.single_output import single_output
+from overparam_edu.derivations.step import Setting, Step
 from overparam_edu.derivations.symbolic_loss import SymbolicLoss
 from overparam_edu.derivations.warm_up import warm_up
 from overparam_edu.derivations.warm_up_run import (

@@ -35,8 +35,9 @@ from overparam_edu.derivations.board_rule import (
     symbolic_layers,
     turned,
 )
-from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.derivation import Derivation
 from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
+from overparam_edu.derivations.step import Setting, Step
 
 _TWO = sp.Integer(2)
 

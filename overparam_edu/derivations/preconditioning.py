@@ -10,9 +10,10 @@ from sympy.matrices.expressions.kronecker import KroneckerProduct
 
 from overparam_edu._validation import whole_number
 from overparam_edu.derivations.board_rule import ETA, D, G, K, W, random_matrix, rule_term
-from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.derivation import Derivation
 from overparam_edu.derivations.notation import NUMBERS, Values
 from overparam_edu.derivations.signs import Inner, Norm, Vec, minus, plus, times
+from overparam_edu.derivations.step import Setting, Step
 
 U, V = sp.MatrixSymbol("U", K, K), sp.MatrixSymbol("V", D, D)
 SIGMA = sp.MatrixSymbol("Sigma", K, D)

@@ -15,7 +15,6 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu._validation import whole_number
-from overparam_edu.derivations.derivation import Derivation, Setting, Step
 from overparam_edu.derivations.notation import (
     DIGITS,
     NUMBERS,
@@ -24,6 +23,7 @@ from overparam_edu.derivations.notation import (
     entries,
     evaluate,
 )
+from overparam_edu.derivations.step import Step
 
 TOLERANCE = NUMBERS.mpf(10) ** (-30)
 # Values of the small quantity at which a remainder is measured: far below 1, far above 10**-50.
@@ -308,12 +308,3 @@ def check_step(step: Step, *, points: int = 8, seed: int = 0) -> StepReport:
     if step.kind == "assumption":
         method, detail = "assumption, stated", f"holds in an example: {detail}" if ok else detail
     return StepReport(step.title, step.kind, method, detail, ok)
-
-
-def verify(derivation: Derivation, *, points: int = 8, seed: int = 0) -> Report:
-    """Check every step of a derivation; see `Derivation.verify`."""
-    reports = [check_step(step, points=points, seed=seed) for step in derivation.steps]
-    return Report(derivation.name, tuple(reports))
-
-
-__all__ = ["Report", "Setting", "StepReport", "check_step", "verify"]

@@ -8,9 +8,10 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu.derivations.board_rule import ETA, D, random_matrix, rule_term
-from overparam_edu.derivations.derivation import Derivation, Setting, Step
+from overparam_edu.derivations.derivation import Derivation
 from overparam_edu.derivations.notation import NUMBERS, Values
 from overparam_edu.derivations.signs import Inner, Norm, minus, plus, times
+from overparam_edu.derivations.step import Setting, Step
 
 N = sp.Symbol("N", positive=True)
 COUNT, J = sp.symbols("N j", positive=True, integer=True)
