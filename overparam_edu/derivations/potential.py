@@ -46,7 +46,7 @@ class Certificate:
         A small square about the point in that plane, or four corners about a kink;
         counter-clockwise.
     work : float
-        The field's work round it, which a gradient's would be 0.
+        The field's work round it, which a gradient's would be 0; NaN if too large for doubles.
     error_estimate : float
         Of the work.
     """

@@ -124,7 +124,7 @@ def trajectory_scene(
         learning_rate=learning_rate,
         dynamics=dynamics,
     )
-    shown_at = _stops(len(race.steps))
+    shown_at = record_stops(len(race.steps))
     step = Axis("step", "iteration", race.steps[shown_at], start=len(shown_at) - 1, play=True)
     depth = Axis("depth", "depth N", depths, start=int(np.argmax(depths == 3)))
     points = np.moveaxis(race.points[shown_at], 1, 0)  # (depth, step, 2)
@@ -133,7 +133,7 @@ def trajectory_scene(
     spans = plane_ranges(race.points, race.losses)
     figure = _figure(loss, race, step, spans, rates)
     tracks = [
-        *_path_tracks(points),
+        *path_tracks(points),
         *_arrow_tracks(loss, points, depths, spans),
         *_curve_tracks(step, depths, losses, rates),
     ]
@@ -174,8 +174,18 @@ _NARROW = {
 }
 
 
-def _stops(records: int) -> np.ndarray:
-    """Return the records that get a stop: close together at first, where paths turn."""
+def record_stops(records: int) -> np.ndarray:
+    """Return the records that get a stop: close together at first, where paths turn.
+
+    Parameters
+    ----------
+    records : int
+        How many there are.
+
+    Returns
+    -------
+    ndarray of int
+    """
     last = records - 1
     return np.unique(np.round(last * np.linspace(0, 1, _STOPS) ** 2).astype(int))
 
@@ -276,7 +286,19 @@ def _moving_traces() -> list[tuple[go.Scatter, int, int]]:
     ]
 
 
-def _path_tracks(points: Array) -> list[Track]:
+def path_tracks(points: Array) -> list[Track]:
+    """Return the paths of depth 1 and depth N and the dots at their ends: traces 2 to 5.
+
+    Parameters
+    ----------
+    points : ndarray, shape (depths, steps, 2)
+        Depth 1 first.
+
+    Returns
+    -------
+    list of Track
+        They follow the axes ``"depth"`` and ``"step"``.
+    """
     tracks = []
     for coordinate, attribute in enumerate("xy"):
         values = points[..., coordinate]
