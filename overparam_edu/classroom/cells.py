@@ -127,7 +127,8 @@ def refresh(notebook: NotebookNode, number: str) -> None:
 
 
 def _heading(name: str, text: str) -> NotebookNode:
-    return new_markdown_cell(text, id=f"heading-{name}", metadata={"tags": [name]})
+    cell: NotebookNode = new_markdown_cell(text, id=f"heading-{name}", metadata={"tags": [name]})
+    return cell
 
 
 def _ours(cell: NotebookNode) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from overparam_edu.views.scene import Scene
 
 _LETTERS = "ABCDEF"
+_SIGNS = {True: ("✓ Right.", "#00684b"), False: ("→ Not right.", "#9a4300")}
 
 
 class Option(NamedTuple):
@@ -106,11 +107,9 @@ class Question:
         for place, option in enumerate(self.options):
             said = ""
             if place == chosen:
-                sign, colour = ("✓", "#00684b") if option.right else ("→", "#9a4300")
-                said = (
-                    f'<div style="border-left:6px solid {colour};padding:2px 12px">'
-                    f'<strong style="color:{colour}">{sign}</strong> {prose(option.says)}</div>'
-                )
+                sign, colour = _SIGNS[option.right]
+                style = f"border-left:6px solid {colour};padding:2px 12px"
+                said = f'<div style="{style}">{prose(f"**{sign}** {option.says}")}</div>'
             items.append(f"<li>{prose(option.text)}{said}</li>")
         return f'{prose(self.asks)}<ol type="A">{"".join(items)}</ol>'
 

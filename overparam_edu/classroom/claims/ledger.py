@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, resources
@@ -30,6 +31,7 @@ _SIGNS = {
 }
 FAILURES = ("does not hold", "not reproduced", "no record")
 _LESSONS = ("rule", "limits", "measured")
+_CODE = 3  # the column
 
 
 class Verdict(NamedTuple):
@@ -89,9 +91,14 @@ class Claim:
         return f"{talk}; paper, {self.paper}" if self.paper else talk
 
     @property
+    def names(self) -> str:
+        """The code, and the derivation if there is one, as Python has them."""
+        return " ".join(f"oe.{name}" for name in (self.code, self.derivation) if name)
+
+    @property
     def is_experiment(self) -> bool:
-        """Whether its evidence are runs on data rather than mathematics."""
-        return "06" <= self.notebook <= "08"
+        """Whether it is an experiment of the talk, to be reproduced."""
+        return bool(self.talk) and "06" <= self.notebook <= "08"
 
     def check(self) -> Verdict:
         """Run the claim's check, and verify its derivation.
@@ -171,7 +178,9 @@ class Ledger:
         """
         from tqdm import tqdm
 
-        bar = tqdm(self.results(), total=len(self.claims), desc="claims", leave=False)
+        # Standard output, since notebooks show standard error as if something had gone wrong.
+        options = {"desc": "claims", "leave": False, "delay": 2, "file": sys.stdout}
+        bar = tqdm(self.results(), total=len(self.claims), **options)
         return Ledger(self.claims, {claim.name: verdict for claim, verdict in bar})
 
     def rows(self) -> list[tuple[str, ...]]:
@@ -180,12 +189,10 @@ class Ledger:
         Returns
         -------
         list of tuple of str
-            Claim, conditions, source, code, lesson; and with verdicts those and their numbers.
+            Claim, conditions, source, code and proof, lesson; then verdict and number, if any.
         """
-        head = ("claim", "needs", "where", "code", "lesson")
-        rows = [
-            (c.statement, c.conditions, c.source, f"oe.{c.code}", c.notebook) for c in self.claims
-        ]
+        head = ("claim", "needs", "where", "code and proof", "lesson")
+        rows = [(c.statement, c.conditions, c.source, c.names, c.notebook) for c in self.claims]
         if not self.verdicts:
             return [head, *rows]
         found = [self.verdicts[claim.name] for claim in self.claims]
@@ -222,13 +229,23 @@ class Ledger:
 
 
 def _marked(row: tuple[str, ...]) -> tuple[str, ...]:
-    statement, conditions, source, code, lesson, *verdict = (c.replace("|", r"\|") for c in row)
-    return (statement, conditions, source, f"`{code}`", lesson, *verdict)
+    code = " ".join(f"`{word}`" for word in row[_CODE].split())
+    cells = [_raised(html.escape(cell, quote=False)).replace("|", r"\|") for cell in row]
+    return (*cells[:_CODE], code, *cells[_CODE + 1 :])
+
+
+def _raised(text: str) -> str:
+    """Return text with x^(...), x^y, x_{...} and x_y as HTML."""
+    text = re.sub(r"\^\(((?:[^()]|\([^()]*\))*)\)", r"<sup>\1</sup>", text)
+    text = re.sub(r"\^(-?[\w.]+)", r"<sup>\1</sup>", text)
+    return re.sub(r"\b(\w+?)_(?:\{([^}]*)\}|(\w)\b)", r"\1<sub>\2\3</sub>", text)
 
 
 def _cell(text: str) -> str:
     sign, colour = _SIGNS.get(text, ("", ""))
-    words = html.escape(text)
+    words = _raised(html.escape(text))
+    if text.startswith("oe."):
+        words = "<br>".join(f"<code>{word}</code>" for word in text.split())
     if sign:
         words = f'<strong style="color:{colour}">{sign} {words}</strong>'
     return f'<td style="text-align:left;vertical-align:top">{words}</td>'
@@ -254,9 +271,9 @@ def claims(*which: str) -> Ledger:
 
     Examples
     --------
-    >>> print(claims("single_output").check())
-    03  For one output the rule is ‖w‖^(2−2/N) (g + (N−1) Pr_w g).
-        holds: difference less than 1e-12
+    >>> print(claims("not_convex").check())
+    00  The training problem of the layers is not convex, although that of their product is.
+        holds: loss 0 at two minima, 0.5 half-way between them
     """
     lessons = {claim.notebook for claim in CLAIMS.values()}
     unknown = [word for word in which if word not in CLAIMS and word not in lessons]
@@ -268,48 +285,3 @@ def claims(*which: str) -> Ledger:
     wanted = set(which) or lessons
     rows = [claim for claim in CLAIMS.values() if wanted & {claim.name, claim.notebook}]
     return Ledger(tuple(rows))
-
-
-# --- the table in README.md ---
-
-_BETWEEN = ("<!-- claims -->\n", "<!-- /claims -->")
-
-
-def refreshed(readme: str, table: str) -> str:
-    """Return a README with the table between its two marks replaced.
-
-    Parameters
-    ----------
-    readme : str
-    table : str
-
-    Returns
-    -------
-    str
-    """
-    before, rest = readme.split(_BETWEEN[0])
-    _, after = rest.split(_BETWEEN[1])
-    return f"{before}{_BETWEEN[0]}\n{table}\n\n{_BETWEEN[1]}{after}"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Check all claims and write the table into a README.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        Its path.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
-    path = Path(arguments[0])
-    table = claims().check().to_markdown()
-    path.write_text(refreshed(path.read_text(encoding="utf-8"), table), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ from overparam_edu.derivations.potential import find_potential
 from overparam_edu.derivations.symbolic_loss import SymbolicLoss
 from overparam_edu.dynamics.curl import curl
 from overparam_edu.dynamics.descent import descend
+from overparam_edu.dynamics.end_to_end import single_output_direction
 from overparam_edu.dynamics.line_integral import line_integral
 from overparam_edu.dynamics.losses import LinearLoss, Loss, QuadraticLoss, SeparableLp
 from overparam_edu.dynamics.optimizers import GradientDescent
@@ -158,11 +159,13 @@ def crawl() -> Finding:
 
 
 def slide_norm() -> Finding:
-    """Compare the sum of the coordinates with their length."""
-    worst, near = (
-        float((w.sum() / np.linalg.norm(w)) ** 1.5)
-        for w in (np.array([1.0, 1.0]), np.array([1.0, 0.01]))
-    )
+    """Compare the slide's factor with that of the rule, for a gradient across w."""
+    ratios = []
+    for w in (np.array([1.0, 1.0]), np.array([1.0, 0.01])):
+        across = np.array([-w[1], w[0]])
+        factor = np.linalg.norm(single_output_direction(w, across, 4)) / np.linalg.norm(across)
+        ratios.append(float(w.sum() ** 1.5 / factor))
+    worst, near = ratios
     number = f"N = 4: factor too large by {worst:.2f} at w₁ = w₂, by {near:.2f} at w₂ = w₁/100"
     return found(abs(near - 1) < 0.02, number, as_stated=abs(worst - 1) < 0.02)
 

@@ -1,0 +1,347 @@
+"""The ledger: complete, true, and each check fails when what it tests is wrong."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import overparam_edu as oe
+from overparam_edu import cli
+from overparam_edu.classroom.claims import CLAIMS, Claim, Ledger, Verdict, ledger, limits, measured
+from overparam_edu.classroom.claims import rule as rules
+from overparam_edu.classroom.claims.__main__ import refreshed
+from overparam_edu.classroom.claims.finding import Finding, small
+from overparam_edu.experiments.records import load_record
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+LESSONS = ("rule", "limits", "measured")
+EACH = pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
+# Rows that the talk states too loosely: what must come out as a condition, not as a plain yes.
+LOOSE = {
+    "same_functions",
+    "warm_up_momentum",
+    "end_to_end_rule",
+    "near_zero_is_balanced",
+    "many_layers",
+    "no_regularizer",
+    "slide_norm",
+    "slide_factor",
+    "accelerators",
+    "convnet_batch_loss",
+}
+
+
+@pytest.fixture(scope="module")
+def checked() -> Ledger:
+    return oe.claims().check()
+
+
+# --- the records ---
+
+
+def test_there_are_enough_claims_from_every_lesson_of_the_talk():
+    assert len(CLAIMS) >= 25
+    assert {claim.notebook for claim in CLAIMS.values()} == {f"{n:02}" for n in range(9)}
+    words = " ".join(claim.source for claim in CLAIMS.values())
+    for place in ("Theorem 1", "Theorem 2", "Claim 1", "Claim 2", "section 3", "section 8"):
+        assert place in words
+
+
+@EACH
+def test_a_claim_names_what_exists(claim):
+    for name in claim.names.split():
+        thing = oe
+        for part in name.removeprefix("oe.").split("."):
+            thing = getattr(thing, part)
+    assert claim.talk or claim.conditions or "this course" in claim.source
+    assert claim.statement.endswith(".")
+
+
+@EACH
+def test_a_claim_has_one_check_of_its_name(claim):
+    modules = [importlib.import_module(f"overparam_edu.classroom.claims.{m}") for m in LESSONS]
+    assert sum(claim.name in vars(module) for module in modules) == 1
+
+
+# --- the verdicts ---
+
+
+@pytest.mark.slow
+@EACH
+def test_the_verdict(claim, checked):
+    verdict = checked.verdicts[claim.name]
+    if verdict.word == "no record":
+        pytest.skip(verdict.number)
+    word = "reproduced" if claim.talk and "06" <= claim.notebook <= "08" else "holds"
+    assert verdict.word == (f"{word} with a condition" if claim.name in LOOSE else word), verdict
+    assert any(sign.isdigit() for sign in verdict.number), "a verdict comes with its number"
+    assert claim.conditions or claim.name not in LOOSE
+
+
+def swapped(name):
+    """Return a record in which depth 1 and the deep networks have changed places."""
+    record = load_record(name)
+    depths = {1: 2, 2: 1, 3: 1}
+    curves = []
+    for curve in record.curves:
+        other = depths.get(curve.depth, curve.depth)
+        start = {"near zero": "identity", "identity": "near zero"}[curve.start]
+        both = (start, curve.depth) if "deeper" in name else (curve.start, other)
+        source = next(
+            c for c in record.curves if (c.start, c.depth, c.optimizer) == (*both, curve.optimizer)
+        )
+        curves.append(source._replace(depth=curve.depth, start=curve.start))
+    return record._replace(curves=tuple(curves))
+
+
+def _never(*arguments, **options):
+    return SimpleNamespace(exists=False)
+
+
+def _longer(function, factor=1.1):
+    return lambda *arguments, **options: factor * function(*arguments, **options)
+
+
+def _other_depth(function):
+    """Return a function that takes one layer too many."""
+    return lambda W, G, depth: function(W, G, np.asarray(depth) + 1)
+
+
+def _bent_network(W, depth, **options):
+    """Return layers with the right product that are not balanced."""
+    first, *rest = oe.balanced_network(W, depth, **options).weights
+    return oe.LinearNetwork((2 * first, rest[0] / 2, *rest[1:]))
+
+
+def _skewed(W, depth, **options):
+    first, *rest = oe.balanced_network(W, depth, **options).weights
+    return oe.LinearNetwork((1.01 * first, *rest))
+
+
+def _memory(omega2, d_omega2, eta):
+    rho, gamma, mu = oe.derivations.warm_up_coefficients(omega2, d_omega2, eta)
+    return type(oe.derivations.warm_up_coefficients([1.0], [1.0], 1.0))(rho, -gamma, -mu)
+
+
+def _preconditioner(W, depth):
+    P = oe.preconditioner(W, depth)
+    return SimpleNamespace(matrix=P.matrix.T[::-1], eigenvalues=P.eigenvalues)
+
+
+def _loop(*arguments, **options):
+    loop = oe.line_integral(*arguments, **options)
+    return SimpleNamespace(
+        total=0 * loop.total, segments=loop.segments, closed_form=loop.closed_form + 0.01
+    )
+
+
+def _runs():
+    """Return the recorded convolutional networks with the roles exchanged, and no decay."""
+    runs = oe.recorded_convnet()
+    order = [1, 0, 0]
+    return runs._replace(data=runs.data[order], decay=0 * runs.decay)
+
+
+def _tuned(*arguments, **options):
+    tuned = oe.tuned_learning_rate(*arguments, **options)
+    return SimpleNamespace(steps=tuned.steps[::-1])
+
+
+def _variants(X, y, **options):
+    from overparam_edu.experiments.replication import one_change_at_a_time
+
+    return tuple(v._replace(gain=3.0) for v in one_change_at_a_time(X, y, **options))
+
+
+def _drifting(loss, network, **options):
+    """Return a flow in which one layer is multiplied by a number that grows."""
+    flow = oe.gradient_flow(loss, network, **options)
+    growth = 1 + 0.01 * flow.times[:, None, None]
+    first, *rest = flow.weights
+    return SimpleNamespace(weights=(first * growth, *rest))
+
+
+def _convex(weights):
+    return SimpleNamespace(end_to_end_matrix=weights[0])
+
+
+def _one_update(loss, start, *, depth=1, **options):
+    """Return a run of gradient descent, whatever depth was asked for."""
+    return oe.descend(loss, start, depth=np.ones_like(np.asarray(depth, float)), **options)
+
+
+def _wrong_power(w, gradient, depth):
+    return oe.single_output_direction(w, gradient, depth) * (1 + np.linalg.norm(w))
+
+
+# For each claim: the module in which its check looks things up, the name, and a wrong thing.
+SPOILT = {
+    "same_functions": (rules, "balanced_network", _skewed),
+    "not_convex": (rules, "LinearNetwork", _convex),
+    "warm_up_step": (rules, "warm_up_coefficients", _memory),
+    "warm_up_memory": (rules, "warm_up_coefficients", _memory),
+    "warm_up_momentum": (rules, "warm_up_coefficients", _memory),
+    "conserved": (rules, "gradient_flow", _drifting),
+    "end_to_end_rule": (rules, "balanced_network", _bent_network),
+    "width_free": (
+        rules,
+        "turn_hidden_layers",
+        lambda network, rng: oe.near_zero_network(network.widths, 0.1, rng=rng),
+    ),
+    "weight_decay": (rules, "balanced_network", _bent_network),
+    "near_zero_is_balanced": (rules, "rebalance", lambda network: network),
+    "preconditioning": (rules, "preconditioner", _preconditioner),
+    "never_uphill": (
+        rules,
+        "end_to_end_direction",
+        lambda W, G, depth: G - 1.5 * oe.end_to_end_direction(W, G, depth),
+    ),
+    "amplifies_the_past": (rules, "end_to_end_direction", _other_depth(oe.end_to_end_direction)),
+    "single_output": (rules, "single_output_direction", _wrong_power),
+    "many_layers": (rules, "single_output_direction", _wrong_power),
+    "no_regularizer": (limits, "line_integral", _loop),
+    "loop_formula": (limits, "line_integral", _loop),
+    "loop_from_the_axis": (limits, "line_integral", _loop),
+    "depth_two_exception": (limits, "find_potential", _never),
+    "zero_loop": (limits, "curl", lambda *arguments: np.zeros(5)),
+    "criterion": (limits, "find_potential", _never),
+    "slope_at_zero": (limits, "find_potential", _never),
+    "stability_bound": (limits, "GradientDescent", lambda rate: oe.GradientDescent(1.1 * rate)),
+    "crawl": (limits, "SeparableLp", lambda y, p: oe.SeparableLp(y, p + 1)),
+    "slide_norm": (limits, "single_output_direction", _wrong_power),
+    "slide_factor": (limits, "descend", _one_update),
+    "faster_at_four": (limits, "tuned_learning_rate", _tuned),
+    "gain_estimate": (limits, "tuned_gain", lambda p, depth: 10.0),
+    "no_gain_at_two": (limits, "tuned_learning_rate", _tuned),
+    "start_at_zero": (limits, "descend", _one_update),
+    "rule_on_the_network": (
+        measured,
+        "rebalance",
+        lambda network: oe.LinearNetwork((3 * network.weights[0], *network.weights[1:])),
+    ),
+    "squares_on_cars": (measured, "load_record", swapped),
+    "quartic_on_cars": (measured, "load_record", swapped),
+    "squares_on_gas": (measured, "load_record", swapped),
+    "quartic_on_gas": (measured, "load_record", swapped),
+    "accelerators": (
+        measured,
+        "load_record",
+        lambda name: load_record("gas_l4")._replace(
+            curves=tuple(
+                c._replace(losses=10 * c.losses) if c.depth == 2 else c
+                for c in load_record("gas_l4").curves
+            )
+        ),
+    ),
+    "adam_on_top": (measured, "load_record", swapped),
+    "failed_replications": (measured, "one_change_at_a_time", _variants),
+    "loose_tolerance": (measured, "load_record", swapped),
+    "near_zero_stalls": (measured, "load_record", swapped),
+    "identity_moves": (measured, "load_record", swapped),
+    "stall_on_gas": (measured, "load_record", swapped),
+    "convnet_parameters": (measured, "convnet_parameter_count", len),
+    "convnet_faster": (measured, "recorded_convnet", _runs),
+    "convnet_batch_loss": (measured, "recorded_convnet", _runs),
+    "mostly_decay": (measured, "recorded_convnet", _runs),
+}
+
+
+@pytest.mark.slow
+@EACH
+def test_a_check_fails_when_what_it_tests_is_wrong(claim, monkeypatch):
+    limits._tuned_steps.cache_clear()
+    measured._variants.cache_clear()
+    monkeypatch.setattr(*SPOILT[claim.name])
+    try:
+        verdict = claim.check()
+    finally:
+        limits._tuned_steps.cache_clear()
+        measured._variants.cache_clear()
+    if verdict.word == "no record":
+        pytest.skip(verdict.number)
+    assert verdict.word in ("does not hold", "not reproduced"), verdict
+
+
+def test_a_derivation_that_fails_takes_its_claim_with_it(monkeypatch):
+    monkeypatch.setattr(ledger, "_proved", lambda derivation: False)
+    verdict = CLAIMS["single_output"].check()
+    assert verdict == ("does not hold", "oe.derivations.single_output() has a step that fails")
+
+
+def test_a_missing_record_is_said(monkeypatch):
+    def missing(name):
+        raise FileNotFoundError(2, "No such file", f"somewhere/{name}.json")
+
+    monkeypatch.setattr(measured, "load_record", missing)
+    verdict = CLAIMS["adam_on_top"].check()
+    assert verdict == ("no record", "gas_adam.json is not among the recorded runs")
+
+
+@pytest.mark.parametrize(
+    ("holds", "as_stated", "word"),
+    [
+        (True, True, "holds"),
+        (True, False, "holds with a condition"),
+        (False, True, "does not hold"),
+    ],
+)
+def test_words(holds, as_stated, word, monkeypatch):
+    monkeypatch.setattr(rules, "not_convex", lambda: Finding(holds, as_stated, "1"))
+    assert CLAIMS["not_convex"].check() == (word, "1")
+
+
+def test_how_small_an_error_is():
+    assert [small(x) for x in (0.0, 2e-11, 0.5, 30.0)] == [
+        "less than 1e-12",
+        "less than 1e-9",
+        "less than 1",
+        "30",
+    ]
+
+
+# --- where it is shown ---
+
+
+@pytest.mark.slow
+def test_the_readme_has_the_table_with_these_verdicts_and_numbers(checked):
+    text = README.read_text(encoding="utf-8")
+    assert refreshed(text, checked.to_markdown()) == text, (
+        "run: python -m overparam_edu.classroom.claims README.md"
+    )
+
+
+def test_a_lesson_or_a_name_selects():
+    assert [claim.name for claim in oe.claims("00").claims] == ["same_functions", "not_convex"]
+    assert [claim.name for claim in oe.claims("crawl", "00").claims][-1] == "crawl"
+    with pytest.raises(ValueError, match=r"which must be claims or lessons .* got '77'"):
+        oe.claims("77")
+
+
+def test_the_table_escapes_and_sets_its_mathematics():
+    claim = Claim("a", "|x| < y^(2/N) & P_W.", "", "Talk", "", "curl", "03", "")
+    shown = Ledger((claim,), {"a": Verdict("does not hold", "1 < 2")})
+    assert r"\|x\| &lt; y<sup>2/N</sup> &amp; P<sub>W</sub>." in shown.to_markdown()
+    html = shown._repr_html_()
+    assert "|x| &lt; y<sup>2/N</sup> &amp; P<sub>W</sub>." in html
+    assert "✗ does not hold" in html
+    assert repr(shown) == "03  |x| < y^(2/N) & P_W.\n    does not hold: 1 < 2"
+
+
+def test_the_command_prints_a_verdict_and_its_number_for_each(capsys):
+    assert cli.main(["claims", "00"]) == 0
+    said = capsys.readouterr().out
+    assert "1/2  00  holds with a condition: same_functions" in said
+    assert "needs: no hidden layer narrower" in said
+    assert "2 claims in" in said
+
+
+def test_the_command_fails_with_a_claim(capsys, monkeypatch):
+    monkeypatch.setattr(rules, "not_convex", lambda: Finding(False, False, "0"))
+    assert cli.main(["claims", "not_convex"]) == 1
+    assert cli.main(["claims", "nonsense"]) == 2
+    assert "got 'nonsense'" in capsys.readouterr().err
