@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from overparam_edu._validation import Array
 from overparam_edu.experiments.convnet_runs import ConvnetRuns, recorded_convnet
+from overparam_edu.views.bands import band_traces, round_step
 from overparam_edu.views.convnet_live import LiveTraining
 from overparam_edu.views.figures import log_axis
 from overparam_edu.views.player import Player
@@ -101,7 +102,8 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
             trace = 3 * network + part
             tracks.append(Track(trace, "x", stops, ["step"], trail="step"))
             tracks.append(Track(trace, "y", values, follow, trail="step"))
-    figure = go.Figure([trace for network in runs.networks for trace in _traces(network)])
+    looks = [_LOOK[network][1:] for network in runs.networks]
+    figure = go.Figure([trace for look in looks for trace in band_traces(*look)])
     figure.update_layout(template=TEMPLATE, height=430, showlegend=False, margin=_MARGIN)
     figure.update_xaxes(title="iteration", range=[0, float(stops[-1])])
     figure.update_yaxes(title="loss of a batch", exponentformat="power")
@@ -138,7 +140,7 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
         values = _at_stops(runs, term, ends)
         for network, name in enumerate(runs.networks):
             edges = [curve.reshape(-1, len(stops))[0] for curve in _curves(values[[network]])]
-            for trace, edge in zip(_traces(name), edges, strict=True):
+            for trace, edge in zip(band_traces(*_LOOK[name][1:]), edges, strict=True):
                 figure.add_trace(trace.update(x=stops, y=edge), row=1, col=column)
         axis = log_axis(values, below=1e-9, above=1e9)
         axis["dtick"] = _log_ticks(axis)
@@ -214,20 +216,6 @@ def _curves(values: Array) -> list[Array]:
     return [np.concatenate([edge[:, None], values], axis=1) for edge in band]
 
 
-def _traces(network: str) -> list[go.Scatter]:
-    """Return the lower edge, the upper edge with the band between, and the line."""
-    _, colour, dash = _LOOK[network]
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    quiet = {"mode": "lines", "hoverinfo": "skip"}
-    edge = quiet | {"line": {"width": 0, "color": colour}}
-    shade = f"rgba({red},{green},{blue},0.25)"
-    return [
-        go.Scatter(**edge),
-        go.Scatter(**edge, fill="tonexty", fillcolor=shade),
-        go.Scatter(**quiet, line={"width": 4, "color": colour, "dash": dash}),
-    ]
-
-
 def _axis_tracks(drawn: Array, top: float | None) -> list[Track]:
     """Return what the loss axis does: it depends on the term and the scale, never on the step."""
     ranges, ticks = [], []
@@ -237,7 +225,7 @@ def _axis_tracks(drawn: Array, top: float | None) -> list[Track]:
         # The logarithm of a term that has all but gone would squeeze the others.
         logs = log_axis([max(low, high / 1e4), high], below=1e-300, above=1e300)
         ranges.append([logs["range"], [0.0, 1.05 * high]])
-        ticks.append([_log_ticks(logs), f"{_round_step(high / 4):g}"])
+        ticks.append([_log_ticks(logs), f"{round_step(high / 4):g}"])
     return [
         Track(None, "yaxis.type", ["log", "linear"], ["scale"]),
         Track(None, "yaxis.range", ranges, ["term", "scale"]),
@@ -253,12 +241,6 @@ def _log_ticks(axis: Mapping[str, Any]) -> str:
 
 # Lower end of the logarithmic axis for runs whose numbers are not known yet.
 _LOWEST_LIVE = 1e-2
-
-
-def _round_step(size: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, at most `size`."""
-    power = 10.0 ** np.floor(np.log10(size))
-    return float(max(factor for factor in (1, 2, 5) if factor * power <= size) * power)
 
 
 def _reading(
