@@ -92,6 +92,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, spelled out for editors and type 
     from overparam_edu.views.figures import plot_losses as plot_losses
     from overparam_edu.views.figures import plot_trajectories as plot_trajectories
     from overparam_edu.views.figures import plot_tuning as plot_tuning
+    from overparam_edu.views.line_integral import explore_line_integral as explore_line_integral
     from overparam_edu.views.pages import build_pages as build_pages
     from overparam_edu.views.preconditioner import explore_preconditioner as explore_preconditioner
     from overparam_edu.views.regression import explore_regression as explore_regression
@@ -117,6 +118,7 @@ _ON_FIRST_USE = {
     "derivations": "overparam_edu.derivations",
     "explore_convnet": "overparam_edu.views.convnet",
     "explore_derivation": "overparam_edu.views.stepper",
+    "explore_line_integral": "overparam_edu.views.line_integral",
     "explore_preconditioner": "overparam_edu.views.preconditioner",
     "explore_regression": "overparam_edu.views.regression",
     "explore_trajectories": "overparam_edu.views.trajectories",
@@ -183,6 +185,7 @@ __all__ = [
     "end_to_end_direction",
     "explore_convnet",
     "explore_derivation",
+    "explore_line_integral",
     "explore_preconditioner",
     "explore_regression",
     "explore_trajectories",

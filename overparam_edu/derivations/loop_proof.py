@@ -102,19 +102,20 @@ def _piece_steps() -> list[Step]:
     ]
 
 
-def _bound_steps() -> list[Step]:
-    ring, straight = R**Q - SMALL_R**Q, sp.Eq(S, over(N, Q) * (R**Q - SMALL_R**Q))
+RING = R**Q - SMALL_R**Q
+STRAIGHT = sp.Eq(S, over(N, Q) * RING)
+TURNS = S * (TH1 + TH3) + 2 * SMALL_R**Q * TH2 - 2 * R**Q * TH4
+CONSTANT = sp.Eq(KAPPA, GAIN)
+
+
+def _round_steps() -> list[Step]:
     pieces = (
         S * (C + EPS * TH1),
         2 * SMALL_R**Q * (C + EPS * TH2),
         S * (C + EPS * TH3),
         -2 * R**Q * (C + EPS * TH4),
     )
-    turns = S * (TH1 + TH3) + 2 * SMALL_R**Q * TH2 - 2 * R**Q * TH4
-    split = sp.Eq(I_, 2 * C * (S + SMALL_R**Q - R**Q) + EPS * turns)
-    bound = sp.Eq(B, 2 * C * KAPPA * ring - 2 * EPS * (S + SMALL_R**Q + R**Q))
-    bracket = C * KAPPA * (1 - X) - EPS * (over(N, Q) * (1 - X) + 1 + X)
-    signs = zip((TH1, TH2, TH3, TH4), (-1, -1, -1, 1), strict=True)
+    split = sp.Eq(I_, 2 * C * (S + SMALL_R**Q - R**Q) + EPS * TURNS)
     return [
         Step(
             "Once round",
@@ -126,21 +127,29 @@ def _bound_steps() -> list[Step]:
         Step(
             "The constant",
             S + SMALL_R**Q - R**Q,
-            KAPPA * ring,
+            KAPPA * RING,
             "The number kappa is positive for N > 2, negative between 1 and 2, and 0 at N = 1 and "
             "at N = 2.",
-            where=(POWER, straight, sp.Eq(KAPPA, GAIN)),
+            where=(POWER, STRAIGHT, CONSTANT),
         ),
         Step(
             "A linear loss",
             split,
-            sp.Eq(I_, 2 * C * KAPPA * ring),
+            sp.Eq(I_, 2 * C * KAPPA * RING),
             "Its slope is c everywhere, so epsilon is 0 and this is the whole integral.",
-            where=(POWER, straight, sp.Eq(KAPPA, GAIN), sp.Eq(EPS, 0)),
+            where=(POWER, STRAIGHT, CONSTANT, sp.Eq(EPS, 0)),
         ),
+    ]
+
+
+def _bound_steps() -> list[Step]:
+    bound = sp.Eq(B, 2 * C * KAPPA * RING - 2 * EPS * (S + SMALL_R**Q + R**Q))
+    bracket = C * KAPPA * (1 - X) - EPS * (over(N, Q) * (1 - X) + 1 + X)
+    signs = zip((TH1, TH2, TH3, TH4), (-1, -1, -1, 1), strict=True)
+    return [
         Step(
             "The worst case",
-            sp.Eq(B, 2 * C * KAPPA * ring + EPS * turns),
+            sp.Eq(B, 2 * C * KAPPA * RING + EPS * TURNS),
             bound,
             "The integral grows with the first three theta and falls with the last: it is at least "
             "B.",
@@ -151,7 +160,7 @@ def _bound_steps() -> list[Step]:
             bound,
             sp.Eq(B, 2 * R**Q * bracket),
             "x is between 0 and 1: the inner radius against the outer one.",
-            where=(sp.Eq(SMALL_R, R * X ** (1 / Q)), straight),
+            where=(sp.Eq(SMALL_R, R * X ** (1 / Q)), STRAIGHT),
         ),
         Step(
             "Where the bound is 0",
@@ -191,6 +200,6 @@ def theorem_2_by_line_integral() -> Derivation:
         "Theorem 2 by a line integral",
         "If the gradient at 0 is not 0, then for N > 2 the rule's field does work round a closed "
         "curve near 0: no function has it as its gradient.",
-        (*_curve_steps(), *_piece_steps(), *_bound_steps()),
+        (*_curve_steps(), *_piece_steps(), *_round_steps(), *_bound_steps()),
         'talk, "Beyond regularization"; paper, proof of Theorem 2',
     )

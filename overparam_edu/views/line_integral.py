@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam_edu._validation import Array, number, one_of
-from overparam_edu.dynamics.closed_curves import gamma
-from overparam_edu.dynamics.end_to_end import split_direction
-from overparam_edu.dynamics.line_integral import LineIntegral, line_integral, walk
+from overparam_edu.dynamics.line_integral import LineIntegral
 from overparam_edu.dynamics.losses import LinearLoss, QuadraticLoss, SeparableLp, SupportsGradient
 from overparam_edu.views.explorer import Explorer
 from overparam_edu.views.frames import shown
@@ -30,6 +30,15 @@ from overparam_edu.views.line_integral_figure import (
     TRACE,
     WORK,
     line_integral_figure,
+)
+from overparam_edu.views.loops import (
+    HIGHEST,
+    LETTERS,
+    WIDEST,
+    Loop,
+    gamma_loop,
+    laps_of,
+    polygon_loop,
 )
 from overparam_edu.views.scene import Axis, Board, Reading, Scene, Track
 from overparam_edu.views.vector_field import DEPTHS, arrow_ends, curl_colours
@@ -51,7 +60,8 @@ LOSS_NAMES = [
     ("ℓ₄", "p4"),
     ("ℓ₆", "p6"),
 ]
-_NODES, _WEIGHTS = (array / 2 for array in np.polynomial.legendre.leggauss(60))
+# Where one's own polygon begins; as many of its corners as are asked for.
+CORNERS = ((0.3, -0.5), (1.1, -0.3), (1.0, 0.6), (0.1, 0.7), (-0.7, 0.2))
 
 
 def explore_line_integral() -> Explorer:
@@ -59,12 +69,13 @@ def explore_line_integral() -> Explorer:
 
     On the left the rule's field :math:`F_N` over its curl, and the curve :math:`\Gamma_{r,R}`
     of Theorem 2, walked round by a point, in a plane of :math:`\mathbb{R}^3` that contains
-    :math:`e = g(0)/\|g(0)\|`. On the right the work done so far, and the work on each of the
-    curve's four pieces, split into adaptive rate (blue) and projection (green). A gradient's work
-    would come back to 0. Below, quadrature beside the closed form (talk, "Beyond regularization";
-    paper, section 6 and proof of Theorem 2).
+    :math:`e = g(0)/\|g(0)\|`; or a polygon of one's own, whose corners can be dragged or typed.
+    On the right the work done so far, and the work on each of the curve's pieces, split into
+    adaptive rate (blue) and projection (green). A gradient's work would come back to 0; walked
+    for several laps, the field's climbs like a perpetual motion machine. Below, quadrature beside
+    the closed form (talk, "Beyond regularization"; paper, section 6 and proof of Theorem 2).
 
-    Depth and the walk move in the browser. The loss, the radii, the plane, the control field and
+    Depth and the walk move in the browser. The loss, the curve, the plane, the control field and
     the number of laps ask Python.
 
     Returns
@@ -75,47 +86,89 @@ def explore_line_integral() -> Explorer:
     --------
     >>> explorer = explore_line_integral()
     >>> explorer.set(field="control")
+    >>> explorer.set(curve="polygon", ax=0.2)
     """
-    words = {"style": {"description_width": "initial"}}
     controls: dict[str, widgets.Widget] = {
-        "loss": widgets.Dropdown(options=LOSS_NAMES, value="p4", description="loss", **words),
+        "loss": widgets.Dropdown(options=LOSS_NAMES, value="p4", description="loss"),
         "field": widgets.ToggleButtons(
             options=[("the rule F", "rule"), ("control: the gradient g", "control")],
             description="field",
-            **words,
         ),
-        "laps": widgets.ToggleButtons(options=[1, 3], description="laps", **words),
+        "curve": widgets.ToggleButtons(
+            options=[("Γ of Theorem 2", "gamma"), ("your own", "polygon")], description="curve"
+        ),
+        "laps": widgets.ToggleButtons(
+            options=[("one", 1), ("perpetual motion: 3", 3)], description="laps"
+        ),
+        "angle": widgets.IntSlider(0, 0, 180, 15, description="plane turned by °"),
         "radii": widgets.FloatRangeSlider(
-            value=(0.2, 1.0), min=0.05, max=1.5, step=0.05, description="radii r, R", **words
+            value=(0.2, 1.0), min=0.05, max=1.5, step=0.05, description="radii r, R"
         ),
-        "angle": widgets.IntSlider(0, 0, 180, 15, description="plane turned by °", **words),
+        "corners": widgets.ToggleButtons(options=[3, 4, 5], value=4, description="corners"),
     }
     controls["loss"].layout.width = "230px"
-    for name in ("field", "laps"):
-        controls[name].style.button_width = controls[name].layout.width = "auto"
-    return Explorer(line_integral_scene, controls)
+    for letter, place in zip(LETTERS, CORNERS, strict=True):
+        for axis, value in zip("xy", place, strict=True):
+            field = widgets.FloatText(value, step=0.05, description=f"{letter} {axis}")
+            field.layout.width = "100px"
+            controls[letter.lower() + axis] = field
+    return Explorer(_scene, controls, shown_when=_SHOWN_WHEN, on_edit=_dragged)
+
+
+def _own(values: Mapping[str, Any]) -> bool:
+    return bool(values["curve"] == "polygon")
+
+
+_SHOWN_WHEN = {"radii": lambda values: not _own(values), "corners": _own} | {
+    letter.lower() + axis: (lambda values, n=n: _own(values) and values["corners"] > n)
+    for n, letter in enumerate(LETTERS)
+    for axis in "xy"
+}
+
+
+def _dragged(edited: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a dragged corner says to the number fields."""
+    values = {}
+    for name, value in edited.items():
+        found = re.fullmatch(r"shapes\[(\d)\]\.([xy])anchor", name)
+        if found:
+            limit = WIDEST if found[2] == "x" else HIGHEST
+            field = LETTERS[int(found[1])].lower() + found[2]
+            values[field] = round(min(max(float(value), -limit), limit), 2)
+    return values
+
+
+def _scene(*, curve: str, corners: int, radii: tuple[float, float], **others: Any) -> Scene:
+    """Return the scene for the controls' values."""
+    places = [(others.pop(f"{c}x"), others.pop(f"{c}y")) for c in LETTERS.lower()]
+    if curve == "polygon":
+        return line_integral_scene(corners=tuple(places[:corners]), **others)
+    return line_integral_scene(radii, **others)
 
 
 @lru_cache(maxsize=64)
 def line_integral_scene(
+    radii: tuple[float, float] = (0.2, 1.0),
+    corners: tuple[tuple[float, float], ...] = (),
     loss: str = "p4",
     field: str = "rule",
     laps: int = 1,
-    radii: tuple[float, float] = (0.2, 1.0),
     angle: float = 0.0,
 ) -> Scene:
     """Return the scene of `explore_line_integral` for one choice of its controls.
 
     Parameters
     ----------
+    radii : tuple of float
+        ``r`` and ``R`` of the curve of Theorem 2, ``0 < r < R``.
+    corners : tuple of (float, float)
+        Of a polygon in its place, at most 5, along and across e.
     loss : {"linear", "round", "stretched", "p4", "p6"}
         Of three variables.
     field : {"rule", "control"}
         The rule's field, or the loss's gradient in its place.
     laps : int
         1 or 3.
-    radii : tuple of float
-        ``r`` and ``R``, ``0 < r < R``.
     angle : float
         By which the curve's plane is turned about its axis, in degrees.
 
@@ -131,41 +184,76 @@ def line_integral_scene(
     chosen, gradient_at = LOSSES[one_of("loss", loss, tuple(LOSSES))]
     control = one_of("field", field, ("rule", "control")) == "control"
     laps = int(number("laps", laps, lower=1, upper=3))
-    plane = _plane(chosen, number("angle", angle))
-    r, R = radii
-    integral = line_integral(chosen, DEPTHS, r, R, plane=plane, control=control)
-    once = walk(chosen, DEPTHS, r, R, points=24 if laps == 1 else 16, plane=plane, control=control)
-    tour = _tour(once.points @ plane.T, once.arclength, once.work, laps)
-    within = InPlane(chosen, plane)
-    parts = _parts(within, r, R, control)
+    within = InPlane(chosen, _plane(chosen, number("angle", angle)))
+    loop = _loop(within, radii, corners, control, 96 if laps == 1 else 64)
+    if corners:
+        window = (-WIDEST, WIDEST, -HIGHEST, HIGHEST)
+    else:
+        window = (-1.12 * radii[1], 1.12 * radii[1], -0.34 * radii[1], 1.12 * radii[1])
+    tour = laps_of(loop, laps)
+    background = _background(loss, angle, control, window)
     step = Axis("walk", "walk", np.arange(len(tour.way)), start=len(tour.way) // 3, play=True)
     depth = Axis("depth", "depth N", DEPTHS, start=int(np.argmax(DEPTHS == 3)))
-    grid = np.linspace(-1.12 * R, 1.12 * R, 32), np.linspace(-0.34 * R, 1.12 * R, 22)
-    coarse = np.linspace(-R, R, 13), np.linspace(-0.2 * R, R, 8)
-    z = np.zeros((len(DEPTHS), 22, 32)) if control else curl_colours(within, DEPTHS, *grid)
-    arrows = arrow_ends(within, DEPTHS, *coarse, control=control)
     tracks = [
-        Track(CURL, "z", z, ["depth"]),
+        Track(CURL, "z", background.curl, ["depth"]),
         *_walk_tracks(tour),
         Track(None, "yaxis2.range", _work_ranges(tour.work), ["depth"]),
-        *_bar_tracks(parts),
-        *(Track(FIELD, a, arrows[..., i], ["depth"]) for i, a in enumerate("xy")),
+        *_bar_tracks(loop.parts),
+        *(Track(FIELD, a, background.arrows[..., i], ["depth"]) for i, a in enumerate("xy")),
     ]
     reading = Reading(
         "Work so far: {so_far}. {verdict}",
         {
             "so_far": (tour.work, ["depth", "walk"]),
-            "verdict": (_verdicts(integral, gradient_at, laps, control), ["depth"]),
+            "verdict": (_verdicts(loop.integral, gradient_at, laps, control), ["depth"]),
         },
     )
     return Scene(
-        line_integral_figure(grid, arrows.shape[1] // 3, radii, tour.way, parts),
+        line_integral_figure(background.grid, background.arrows.shape[1] // 3, loop, laps),
         [depth, step],
         tracks,
         reading,
         alt=ALT,
         narrow=NARROW,
-        board=Board(_boards(integral, "g" if control else "F"), ["depth"]),
+        board=Board(_boards(loop.integral, "g" if control else "F"), ["depth"]),
+    )
+
+
+def _loop(
+    loss: SupportsGradient,
+    radii: tuple[float, float],
+    corners: tuple[tuple[float, float], ...],
+    control: bool,
+    stops: int,
+) -> Loop:
+    """Return one lap of the polygon, if there are corners, or of the curve of Theorem 2."""
+    if corners:
+        return polygon_loop(loss, corners, control=control, points=stops // len(corners))
+    return gamma_loop(loss, radii, control=control, points=stops // 4)
+
+
+class _Background(NamedTuple):
+    """What lies behind the curve: the grid of the curl's colours, these, and the arrows."""
+
+    grid: tuple[Array, Array]
+    curl: Array
+    arrows: Array
+
+
+@lru_cache(maxsize=32)
+def _background(
+    loss: str, angle: float, control: bool, window: tuple[float, float, float, float]
+) -> _Background:
+    """Return the background, which a corner that is dragged leaves as it is."""
+    within = InPlane(LOSSES[loss][0], _plane(LOSSES[loss][0], angle))
+    left, right, low, high = window
+    grid = np.linspace(left, right, 32), np.linspace(low, high, 22)
+    coarse = np.linspace(0.9 * left, 0.9 * right, 13), np.linspace(0.85 * low, 0.9 * high, 8)
+    none = np.zeros((len(DEPTHS), 22, 32))
+    return _Background(
+        grid,
+        none if control else curl_colours(within, DEPTHS, *grid),
+        arrow_ends(within, DEPTHS, *coarse, control=control),
     )
 
 
@@ -177,9 +265,11 @@ class InPlane(NamedTuple):
     shape: tuple[int, ...] = (2,)
 
     def value(self, w: ArrayLike) -> Array:
+        """Return the loss at points (..., 2)."""
         return self.loss.value(np.asarray(w) @ self.basis)
 
     def gradient(self, w: ArrayLike) -> Array:
+        """Return the gradient's part in the plane, (..., 2)."""
         gradient: Array = self.loss.gradient(np.asarray(w) @ self.basis) @ self.basis.T
         return gradient
 
@@ -190,37 +280,6 @@ def _plane(loss: SupportsGradient, angle: float) -> Array:
     e = slope / np.linalg.norm(slope)
     turn = np.radians(angle)
     return np.array([e, [-e[1] * np.cos(turn), e[0] * np.cos(turn), np.sin(turn)]])
-
-
-class _Tour(NamedTuple):
-    """A walk of one or more laps: where, how far in laps, and the work so far for each depth."""
-
-    points: Array
-    way: Array
-    work: Array  # (depth, stop)
-
-
-def _tour(points: Array, arclength: Array, work: Array, laps: int) -> _Tour:
-    once = arclength / arclength[-1]
-    # What is 0 to rounding shall be 0 on the screen too.
-    work = np.where(np.abs(work) > 1e-12 * np.abs(work).max(), work, 0.0)
-    ways = [once[:1], *(once[1:] + lap for lap in range(laps))]
-    works = [work[:, :1], *(work[:, 1:] + lap * work[:, -1:] for lap in range(laps))]
-    places = [points[:1], *([points[1:]] * laps)]
-    return _Tour(np.concatenate(places), np.concatenate(ways), np.concatenate(works, axis=1))
-
-
-def _parts(loss: SupportsGradient, r: float, R: float, control: bool) -> Array:
-    """Return the two parts of the field's work on the four pieces and in all, (2, depth, 5)."""
-    e, across = np.eye(2)
-    N = np.ones_like(DEPTHS) if control else DEPTHS
-    done = []
-    for piece in gamma(e, across, np.asarray(r), np.asarray(R)):
-        w, v, _ = piece(_NODES + 0.5)
-        parts = split_direction(w, loss.gradient(w), N[:, None])
-        done.append([(part * v).sum(axis=-1) @ _WEIGHTS for part in parts])
-    pieces = np.moveaxis(np.array(done), 0, -1)
-    return np.concatenate([pieces, pieces.sum(axis=-1, keepdims=True)], axis=-1)
 
 
 def _verdicts(
@@ -251,20 +310,23 @@ _LINE = "margin: 0; font-size: 16px; font-variant-numeric: tabular-nums"
 
 
 def _boards(integral: LineIntegral, name: str) -> list[str]:
-    assert integral.closed_form is not None
-    rows = zip(integral.total, integral.closed_form, integral.error_estimate, strict=True)
-    return [
-        f'<p style="{_LINE}">∮ {name}·dw = <b>{_digits(total)}</b> ± {shown(float(f"{error:.0e}"))} '
-        f"(quadrature) = <b>{_digits(closed)}</b> (closed form)</p>"
-        for total, closed, error in rows
-    ]
+    closed = integral.closed_form
+    lines = []
+    for n, (total, error) in enumerate(zip(integral.total, integral.error_estimate, strict=True)):
+        line = (
+            f"∮ {name}·dw = <b>{_digits(total)}</b> ± {shown(float(f'{error:.0e}'))} (quadrature)"
+        )
+        if closed is not None:
+            line += f" = <b>{_digits(closed[n])}</b> (closed form)"
+        lines.append(f'<p style="{_LINE}">{line}</p>')
+    return lines
 
 
 def _digits(value: float) -> str:
     return f"{value:.13f}".replace("-", "−") if abs(value) >= 5e-14 else "0.0000000000000"
 
 
-def _walk_tracks(tour: _Tour) -> list[Track]:
+def _walk_tracks(tour: Loop) -> list[Track]:
     x, y = tour.points.T
     return [
         Track(TRACE, "x", x, ["walk"], trail="step"),
@@ -281,15 +343,18 @@ def _walk_tracks(tour: _Tour) -> list[Track]:
 
 def _work_ranges(work: Array) -> Array:
     """Return the height of the work's panel for each depth, (depth, 2)."""
-    low, high = work.min(axis=1), work.max(axis=1)
-    room = 0.1 * (high - low)
-    ranges: Array = np.stack([low - room, high + room], axis=1)
+    return _with_room(work.min(axis=1), work.max(axis=1), 0.1, 0.1)
+
+
+def _with_room(low: Array, high: Array, below: float, above: float) -> Array:
+    height = np.maximum(high - low, 1e-9)
+    ranges: Array = np.stack([low - below * height, high + above * height], axis=1)
     return ranges
 
 
 def _bar_tracks(parts: Array) -> list[Track]:
     total = parts.sum(axis=0)
-    above = np.maximum(parts, 0).sum(axis=0)
+    above, under = (f(parts, 0).sum(axis=0) for f in (np.maximum, np.minimum))
     words = [
         [shown(float(f"{value:.3g}")) if abs(value) > 1e-13 else "0" for value in row]
         for row in total
@@ -299,4 +364,5 @@ def _bar_tracks(parts: Array) -> list[Track]:
         Track(PROJECTION, "y", parts[1], ["depth"]),
         Track(SUM, "y", above, ["depth"]),
         Track(SUM, "text", words, ["depth"]),
+        Track(None, "yaxis3.range", _with_room(under.min(1), above.max(1), 0.1, 0.25), ["depth"]),
     ]
