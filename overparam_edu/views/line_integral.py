@@ -95,7 +95,8 @@ def explore_line_integral() -> Explorer:
             description="field",
         ),
         "curve": widgets.ToggleButtons(
-            options=[("Γ of Theorem 2", "gamma"), ("your own", "polygon")], description="curve"
+            options=[("Γ of Theorem 2", "gamma"), ("your own, to drag", "polygon")],
+            description="curve",
         ),
         "laps": widgets.ToggleButtons(
             options=[("one", 1), ("perpetual motion: 3", 3)], description="laps"
