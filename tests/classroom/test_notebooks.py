@@ -1,0 +1,87 @@
+"""Run All of every notebook, untouched and with the solutions filled in, in one pass.
+
+Behind each exercise's untouched stub and check, its solution and check run as well: the first must
+say "not attempted", the second "right". Everything else in the notebook runs between.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from overparam_edu.classroom.cells import exercise_cells, refresh
+from overparam_edu.classroom.exercises import EXERCISES
+from overparam_edu.classroom.questions import QUESTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def _part(cell: Any) -> tuple[str, str]:
+    """Return an exercise cell's exercise and part, such as ("crawl", "try"); else blanks."""
+    if not cell["id"].startswith("ex-"):
+        return "", ""
+    name, part = cell["id"].removeprefix("ex-").rsplit("-", 1)
+    return name, part
+
+
+def with_solutions(notebook: Any) -> Any:
+    """Return the notebook with each exercise done behind the untouched one."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        name, part = _part(cell)
+        if part != "check":
+            continue
+        _, stub, check, _ = exercise_cells(name)
+        solved = EXERCISES[name].solution
+        if EXERCISES[name].kind == "predict":
+            solved += f'\noe.predict("{name}", {name})'
+        stub["id"], stub["source"] = f"ex-{name}-done", solved
+        check["id"] = f"ex-{name}-right"
+        cells += [stub, check]
+    notebook.cells = cells
+    return notebook
+
+
+@pytest.mark.slow
+@EACH
+def test_run_all_untouched_and_with_the_solutions(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")  # this interpreter's kernel
+    notebook = with_solutions(nbformat.read(path, as_version=4))
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={}).execute()
+    said = {"check": {}, "right": {}}
+    for cell in notebook.cells:
+        name, part = _part(cell)
+        if part in said:
+            [output] = [o for o in cell["outputs"] if "data" in o]
+            said[part][name] = output["data"]["text/plain"]
+    wanted = {e.name for e in EXERCISES.values() if e.notebook == path.name[:2]}
+    assert set(said["check"]) == set(said["right"]) == wanted
+    for name in wanted:
+        assert said["check"][name].startswith("… not attempted"), said["check"][name]
+        assert EXERCISES[name].praise in said["right"][name], said["right"][name]
+
+
+@EACH
+def test_the_notebook_has_its_questions_and_exercises_up_to_date(path):
+    notebook = nbformat.read(path, as_version=4)
+    before = nbformat.writes(notebook)
+    refresh(notebook, path.name[:2])
+    assert nbformat.writes(notebook) == before, (
+        "run: python -m overparam_edu.classroom.cells notebooks/"
+    )
+
+
+def test_every_notebook_asks_three_questions_or_more():
+    counts = {path.name[:2]: 0 for path in NOTEBOOKS}
+    for question in QUESTIONS.values():
+        if question.notebook in counts:
+            counts[question.notebook] += 1
+    assert all(3 <= count <= 6 for count in counts.values()), counts
