@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -140,6 +139,10 @@ def _odd_power(r: Array, p: float) -> Array:
     return power
 
 
+def _added(parts: list[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else sum(parts[1:], start=parts[0])
+
+
 def _pth_power(r: Array, p: float) -> Array:
     """Return ``|r|^p``."""
     return _odd_power(r, p) * r
@@ -233,6 +236,8 @@ class LpRegression(Loss):
         self.p = number("p", p, lower=2)
         self.reduction = one_of("reduction", reduction, ("sum", "mean"))
         self.shape = (*self.y.shape[1:], self.X.shape[1])
+        self._table = np.column_stack([self.X, self.y])
+        self._minus = -np.eye(self._table.shape[1] - self.X.shape[1])
         self._weight = 1.0 if reduction == "sum" else 1.0 / len(self.X)
 
     def __repr__(self) -> str:
@@ -240,29 +245,32 @@ class LpRegression(Loss):
         return f"LpRegression(n={n}, d={d}, p={self.p:g}, reduction={self.reduction!r})"
 
     def _value(self, w: Array) -> Array:
-        total: Array = np.zeros(self._lanes(w))
-        for X, y in self._parts(w):
-            powers = _pth_power(w @ X.T - y.T, self.p)
-            total += powers.sum(axis=tuple(range(-self.y.ndim, 0)))
+        powers = [_pth_power(residuals, self.p).sum(axis=0) for _, residuals in self._parts(w)]
+        lanes = w.shape[: w.ndim - len(self.shape)]
+        total: Array = _added(powers).reshape(*lanes, -1).sum(axis=-1)
         return total * (self._weight / self.p)
 
     def _gradient(self, w: Array) -> Array:
-        total: Array = np.zeros(w.shape)
-        for X, y in self._parts(w):
-            total += _odd_power(w @ X.T - y.T, self.p) @ X
-        return total if self._weight == 1.0 else self._weight * total
-
-    def _lanes(self, w: Array) -> tuple[int, ...]:
-        return w.shape[: w.ndim - len(self.shape)]
+        total = _added([X.T @ _odd_power(residuals, self.p) for X, residuals in self._parts(w)])
+        if self._weight != 1.0:
+            total *= self._weight
+        return total.T.reshape(w.shape)
 
     def _parts(self, w: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield the examples, some at a time where all of them would outgrow the cache."""
-        n, d = self.X.shape
-        widest = max(d, math.prod(w.shape) // d)  # of a row of examples, and of their residuals
-        parts = -(-n * widest // _CACHED)
+        """Yield examples and their residuals (examples, lanes * outputs).
+
+        Some examples at a time, where all of them would outgrow the cache. The residuals are one
+        product, of ``[X, y]`` with ``[w, -1]``: BLAS is quickest with the lanes in columns.
+        """
+        (n, d), wide = self.X.shape, self._table.shape[1]
+        parameters = np.empty((wide, w.size // d))
+        parameters[:d] = w.reshape(-1, d).T
+        parameters[d:].reshape(wide - d, -1, wide - d)[...] = self._minus[:, None]
+        parts = -(-n * max(parameters.shape) // _CACHED)
         size = -(-n // parts)
         for first in range(0, n, size):
-            yield self.X[first : first + size], self.y[first : first + size]
+            rows = self._table[first : first + size]
+            yield rows[:, :d], rows @ parameters
 
 
 class LinearLoss(Loss):
