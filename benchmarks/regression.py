@@ -1,4 +1,4 @@
-"""How fast is full-batch regression at the size of the gas data? Run: python benchmarks/regression.py.
+"""How fast is full-batch regression at the gas data's size? Run: python benchmarks/regression.py.
 
 16 learning rates as lanes, p = 4, depth 1, on 2,565 examples with 128 features, three ways that
 take turns on one thread: one call of `descend`; a PyTorch loop with autograd, one run at a time;
