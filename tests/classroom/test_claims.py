@@ -32,6 +32,7 @@ LOOSE = {
     "slide_norm",
     "slide_factor",
     "accelerators",
+    "adam_on_top",
     "convnet_batch_loss",
 }
 

@@ -1,0 +1,89 @@
+"""What the instructor guide, README and the map in notebook 00 say agrees with the lessons."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from overparam_edu.classroom.exercise import examine
+from overparam_edu.classroom.exercises import EXERCISES
+from overparam_edu.classroom.questions import QUESTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "instructor_guide.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LESSONS = {path.name[:2]: path for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+
+
+def text_of(number):
+    cells = nbformat.read(LESSONS[number], as_version=4).cells
+    return "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+
+
+def minutes(number):
+    return int(re.search(r"\*\*Time\*\* (\d+) minutes", text_of(number))[1])
+
+
+# --- the lessons' own minutes and places ---
+
+
+@pytest.mark.parametrize("number", sorted(LESSONS))
+def test_readme_has_a_row_for_each_lesson_with_its_own_minutes(number):
+    name = LESSONS[number].stem
+    [row] = re.findall(rf"\| \[{name}\]\(notebooks/{name}\.ipynb\) \|.*\| (\d+) \|", README)
+    assert int(row) == minutes(number)
+
+
+def test_readme_and_the_map_list_the_same_lessons_in_the_same_words():
+    readme = re.findall(r"\| \[(\d\d)\w+\]\(notebooks/\w+\.ipynb\) \| (.*) \| (\d+) \|", README)[1:]
+    there = re.findall(r"\| \[(\d\d) [^]]*\]\(\w+\.ipynb\) \| (.*) \| (\d+) \|", text_of("00"))
+    assert there == readme
+    assert [number for number, *_ in readme] == [f"{n:02}" for n in range(1, 10)]
+
+
+# --- the guide ---
+
+
+@pytest.mark.parametrize("length", [20, 50, 75])
+def test_a_plan_fits_its_time_and_opens_what_is_there(length):
+    plan = GUIDE.split(f"### {length} minutes")[1].split("\n### ")[0].split("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (\d\d), sections? (\d+)(?: (?:to|and) (\d+))?", plan, re.M)
+    times = [int(row[0]) for row in rows]
+    assert times[0] == 0
+    assert all(earlier < later for earlier, later in pairwise([*times, length]))
+    for _, lesson, first, last in rows:
+        for section in (first, last or first):
+            assert re.search(rf"^## {section} ", text_of(lesson), re.M), (lesson, section)
+
+
+def test_every_exercise_and_question_named_exists():
+    named = {word for word in re.findall(r"`([a-z_]+)`", GUIDE) if "_" in word or word == "fold"}
+    assert named <= {*EXERCISES, *QUESTIONS}
+    for number, name in re.findall(r"\b(0\d) `([a-z_]+)`", GUIDE):
+        assert (EXERCISES.get(name) or QUESTIONS[name]).notebook == number, name
+
+
+def test_every_letter_is_the_right_one():
+    given = dict(re.findall(r"`(\w+)` ([A-F])\b(?=[,\s])", GUIDE.split("| lesson | right |")[1]))
+    right = {
+        name: "ABCDEF"[[option.right for option in question.options].index(True)]
+        for name, question in QUESTIONS.items()
+    }
+    assert given == right
+
+
+def test_the_values_given_pass_the_checks():
+    cells = re.findall(r"0\d `(\w+)` \| (?:about )?([\d.]+|[A-F]) (?=\|)", GUIDE)
+    assert len(cells) == 6
+    for name, value in cells:
+        answer = value if value.isalpha() else float(value)
+        assert examine(EXERCISES[name], answer).verdict == "right", name
+
+
+def test_every_lesson_has_a_prediction_to_ask_for():
+    table = GUIDE.split("## What to ask before each slider")[1].split("\n## ")[0]
+    assert {f"{n:02}" for n in range(10)} <= set(re.findall(r"^\| (\d\d) ", table, re.M))
