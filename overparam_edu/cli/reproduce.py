@@ -10,11 +10,12 @@ from overparam_edu.cli.command import Command, CommandError
 def _run_reproduce(options: argparse.Namespace) -> int:
     from overparam_edu.experiments.gas_sensors import DataUnavailableError
     from overparam_edu.experiments.records import EXPERIMENTS
-    from overparam_edu.experiments.reproduce import reproduce
+    from overparam_edu.experiments.reproduce import CONVNET, reproduce
 
     if options.name is None:
         for name, experiment in EXPERIMENTS.items():
             print(f"{name:<13} {experiment.title}; {experiment.steps:,} iterations")
+        print(f"{CONVNET:<13} the talk's convolutional network on 5,000 digits; needs PyTorch")
         return 0
     try:
         found = reproduce(
@@ -22,7 +23,7 @@ def _run_reproduce(options: argparse.Namespace) -> int:
         )
     except DataUnavailableError as problem:
         raise CommandError(f"{problem} A copy of yours can be given with --data.") from None
-    except (FileNotFoundError, ValueError) as problem:
+    except (ImportError, FileNotFoundError, ValueError) as problem:
         raise CommandError(str(problem)) from None
     print(found)
     return 0 if found.agrees else 1
@@ -47,7 +48,8 @@ def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store",
         metavar="FILE",
-        help="keep finished runs in this file; a run that was stopped goes on from there",
+        help="keep finished runs in this file (for the convolutional network, folder); a run that "
+        "was stopped goes on from there",
     )
 
 

