@@ -93,6 +93,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, spelled out for editors and type 
     from overparam_edu.views.figures import plot_trajectories as plot_trajectories
     from overparam_edu.views.figures import plot_tuning as plot_tuning
     from overparam_edu.views.line_integral import explore_line_integral as explore_line_integral
+    from overparam_edu.views.own_loss import explore_own_loss as explore_own_loss
     from overparam_edu.views.pages import build_pages as build_pages
     from overparam_edu.views.preconditioner import explore_preconditioner as explore_preconditioner
     from overparam_edu.views.regression import explore_regression as explore_regression
@@ -119,6 +120,7 @@ _ON_FIRST_USE = {
     "explore_convnet": "overparam_edu.views.convnet",
     "explore_derivation": "overparam_edu.views.stepper",
     "explore_line_integral": "overparam_edu.views.line_integral",
+    "explore_own_loss": "overparam_edu.views.own_loss",
     "explore_preconditioner": "overparam_edu.views.preconditioner",
     "explore_regression": "overparam_edu.views.regression",
     "explore_trajectories": "overparam_edu.views.trajectories",
@@ -186,6 +188,7 @@ __all__ = [
     "explore_convnet",
     "explore_derivation",
     "explore_line_integral",
+    "explore_own_loss",
     "explore_preconditioner",
     "explore_regression",
     "explore_trajectories",
