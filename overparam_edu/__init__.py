@@ -92,6 +92,7 @@ if TYPE_CHECKING:  # what `__getattr__` loads, spelled out for editors and type 
     from overparam_edu.views.figures import plot_losses as plot_losses
     from overparam_edu.views.figures import plot_trajectories as plot_trajectories
     from overparam_edu.views.figures import plot_tuning as plot_tuning
+    from overparam_edu.views.going_deeper import explore_going_deeper as explore_going_deeper
     from overparam_edu.views.line_integral import explore_line_integral as explore_line_integral
     from overparam_edu.views.own_loss import explore_own_loss as explore_own_loss
     from overparam_edu.views.pages import build_pages as build_pages
@@ -119,6 +120,7 @@ _ON_FIRST_USE = {
     "derivations": "overparam_edu.derivations",
     "explore_convnet": "overparam_edu.views.convnet",
     "explore_derivation": "overparam_edu.views.stepper",
+    "explore_going_deeper": "overparam_edu.views.going_deeper",
     "explore_line_integral": "overparam_edu.views.line_integral",
     "explore_own_loss": "overparam_edu.views.own_loss",
     "explore_preconditioner": "overparam_edu.views.preconditioner",
@@ -187,6 +189,7 @@ __all__ = [
     "end_to_end_direction",
     "explore_convnet",
     "explore_derivation",
+    "explore_going_deeper",
     "explore_line_integral",
     "explore_own_loss",
     "explore_preconditioner",
