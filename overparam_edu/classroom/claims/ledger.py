@@ -222,8 +222,12 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         head, *rows = self.rows()
-        start = '<th scope="col" style="text-align:left">'
-        cells = "".join(f"{start}{word}</th>" for word in head)
+        style = 'style="text-align:left;min-width:{}em"'
+        widths = [15, 6, 7, 8, *[3] * len(head)]
+        cells = "".join(
+            f'<th scope="col" {style.format(width)}>{word}</th>'
+            for word, width in zip(head, widths, strict=False)
+        )
         body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
         return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -245,7 +249,9 @@ def _cell(text: str) -> str:
     sign, colour = _SIGNS.get(text, ("", ""))
     words = _raised(html.escape(text))
     if text.startswith("oe."):
-        words = "<br>".join(f"<code>{word}</code>" for word in text.split())
+        broken = re.sub(r"([._])", r"\1<wbr>", text).split()
+        whole = 'style="overflow-wrap:normal;word-break:normal"'
+        words = "<br>".join(f"<code {whole}>{word}</code>" for word in broken)
     if sign:
         words = f'<strong style="color:{colour}">{sign} {words}</strong>'
     return f'<td style="text-align:left;vertical-align:top">{words}</td>'
