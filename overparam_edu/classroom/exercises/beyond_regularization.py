@@ -59,11 +59,10 @@ _LOOP = Exercise(
     kind="write",
     title="The closed form of the line integral",
     prompt=(
-        r"For a linear loss $L(w) = \langle g, w\rangle$ with $\|g\| = 1$, work out "
-        r"the loop integral of "
-        r"Theorem 2: on the axis $g$ has size 1, segments count $N$ times the "
-        r"gradient's work, arcs once. "
-        r"Return $I(N, r, R)$. ($\int_r^R t^{2-2/N}dt$ is a power of $R$ minus one of $r$.)"
+        r"For a linear loss $L(w) = \langle g, w\rangle$ with $\|g\| = 1$, work out the loop "
+        "integral of Theorem 2: on the axis $g$ has size 1, segments count $N$ times the "
+        r"gradient's work, arcs once. Return $I(N, r, R)$. ($\int_r^R t^{2-2/N}dt$ is a power of "
+        "$R$ minus one of $r$.)"
     ),
     todo="two segments, two half circles",
     solution=(
@@ -155,9 +154,9 @@ _POTENTIAL = Exercise(
     kind="find a counterexample",
     title="Depth 2 is an exception",
     prompt=(
-        "“Depth is never a regularizer.” Find a counterexample: a loss of two variables for "
-        "which the rule's field at **depth 2** *is* a gradient. Any of the library's losses, or "
-        "your own as `oe.SymbolicLoss(...)`."
+        "“Depth is never a regularizer.” Find a counterexample: a loss of two variables for which "
+        "the rule's field at **depth 2** *is* a gradient. Any of the library's losses, or your "
+        "own as `oe.SymbolicLoss(...)`."
     ),
     todo="a loss",
     solution="potential_at_two = oe.SeparableLp((1.0, 0.1), p=2)",
@@ -204,10 +203,8 @@ _QUIET = Exercise(
     kind="find a counterexample",
     title="A loop of 0 proves nothing",
     prompt=(
-        "“The loop of Theorem 2 gives 0, so the field is a gradient.” Find a "
-        "counterexample at **depth 2**: a loss of two variables whose loop is 0 "
-        "although $F_2$ is no "
-        "gradient."
+        "“The loop of Theorem 2 gives 0, so the field is a gradient.” Find a counterexample at "
+        "**depth 2**: a loss of two variables whose loop is 0 although $F_2$ is no gradient."
     ),
     todo="a loss",
     solution="quiet_loop = oe.QuadraticLoss([[2.0, 0.0], [0.0, 1.0]], [1.0, 0.5])",

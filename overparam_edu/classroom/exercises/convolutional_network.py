@@ -20,9 +20,9 @@ _EXTRA = Exercise(
     kind="write",
     title="What the extra matrices cost",
     prompt=(
-        "Each dense layer of the network gets one more square matrix after it, "
-        "without a bias. `outputs` "
-        "lists the layers' numbers of outputs (here `[512, 10]`). How many parameters are added?"
+        "Each dense layer of the network gets one more square matrix after it, without a bias. "
+        "`outputs` lists the layers' numbers of outputs (here `[512, 10]`). How many parameters "
+        "are added?"
     ),
     solution="def extra_parameters(outputs):\n    return sum(n * n for n in outputs)",
     properties=(
@@ -72,9 +72,8 @@ _FOLD = Exercise(
     kind="write",
     title="Fold the extra matrix away",
     prompt=(
-        "After training the extra matrix can go. A layer computes $A(Bx + c) + b$. "
-        "Return $W$ and the bias "
-        "of the **one** dense layer that computes the same."
+        "After training the extra matrix can go. A layer computes $A(Bx + c) + b$. Return $W$ and "
+        "the bias of the **one** dense layer that computes the same."
     ),
     todo="return W, bias",
     solution="def fold(A, B, c, b):\n    return A @ B, A @ c + b",
@@ -126,9 +125,8 @@ _DATA = Exercise(
     kind="write",
     title="Which loss is falling?",
     prompt=(
-        r"The plotted loss is $\text{data} + \frac\lambda2\sum_j\|W_j\|_F^2$. Return "
-        r"the data term, given `total`, "
-        "the list `weights` and `lam`."
+        r"The plotted loss is $\text{data} + \frac\lambda2\sum_j\|W_j\|_F^2$. Return the data "
+        "term, given `total`, the list `weights` and `lam`."
     ),
     solution=(
         "def data_term(total, weights, lam):\n"
@@ -167,8 +165,8 @@ _DATA = Exercise(
         ),
         Mistake("That is the decay term itself.", lambda t, ws, lam: _decay(ws, lam)),
         Mistake(
-            "The norm of the matrix as an operator (its largest singular value) is not "
-            "the Frobenius norm.",
+            "The norm of the matrix as an operator (its largest singular value) is not the "
+            "Frobenius norm.",
             lambda t, ws, lam: t - lam / 2 * sum(np.linalg.norm(W, 2) ** 2 for W in ws),
         ),
     ),

@@ -48,10 +48,9 @@ _MATRIX = Exercise(
     kind="write",
     title="The lines that are the rule",
     prompt=(
-        r"Return the direction in which $N$ balanced layers move their product $W$ "
-        r"when the loss has "
-        r"the gradient $G$ there: $\sum_{j=1}^N [WW^\top]^{(j-1)/N}\, G\, [W^\top W]^{(N-j)/N}$. "
-        "`power(S, exponent)` is the one from section 3."
+        "Return the direction in which $N$ balanced layers move their product $W$ when the loss "
+        r"has the gradient $G$ there: $\sum_{j=1}^N [WW^\top]^{(j-1)/N}\, G\, [W^\top "
+        "W]^{(N-j)/N}$. `power(S, exponent)` is the one from section 3."
     ),
     todo="a sum of N terms",
     solution=(
@@ -83,8 +82,8 @@ _MATRIX = Exercise(
     ),
     mistakes=(
         Mistake(
-            r"Left and right are exchanged: $WW^\top$ acts on the outputs, so it stands "
-            r"on the left.",
+            r"Left and right are exchanged: $WW^\top$ acts on the outputs, so it stands on the "
+            "left.",
             lambda W, G, N: sum(
                 _power(W.T @ W, (j - 1) / N) @ G @ _power(W @ W.T, (N - j) / N)
                 for j in range(1, N + 1)
@@ -152,10 +151,9 @@ _SINGLE = Exercise(
     kind="write",
     title="One output: Claim 2",
     prompt=(
-        r"Write the rule for one output, $\|w\|^{2-2/N}\,(g + "
-        r"(N-1)\,\mathrm{Pr}_w\,g)$, for vectors "
-        r"`w` (not 0) and `g` and any real $N\ge1$. $\mathrm{Pr}_w$ projects on the "
-        r"line through $w$."
+        r"Write the rule for one output, $\|w\|^{2-2/N}\,(g + (N-1)\,\mathrm{Pr}_w\,g)$, for "
+        r"vectors `w` (not 0) and `g` and any real $N\ge1$. $\mathrm{Pr}_w$ projects on the line "
+        "through $w$."
     ),
     todo="three lines: a size, a projection, their sum",
     solution=(
@@ -195,8 +193,8 @@ _SINGLE = Exercise(
             lambda w, g, N: _rule(w, g, N, lambda w, N: _norm(w) ** (2 / N), lambda N: N - 1),
         ),
         Mistake(
-            "How often does the part along $w$ count? Together with the one in `g` it is "
-            "$N$ times.",
+            "How often does the part along $w$ count? Together with the one in `g` it is $N$ "
+            "times.",
             lambda w, g, N: _rule(w, g, N, _right_size, lambda N: N),
         ),
         Mistake(
@@ -228,9 +226,8 @@ _SINGLE = Exercise(
             lambda w, g, N: _rule(w, g, N, _right_size, lambda N: 1 - N),
         ),
         Mistake(
-            r"The size is there once too few: the projection part is multiplied by "
-            r"$\|w\|^{2-2/N}$ "
-            "too.",
+            "The size is there once too few: the projection part is multiplied by "
+            r"$\|w\|^{2-2/N}$ too.",
             lambda w, g, N: _right_size(w, N) * g + (N - 1) * _along(w, g),
         ),
     ),
@@ -269,11 +266,9 @@ _UNBALANCED = Exercise(
     kind="break an assumption",
     title="Break the balance",
     prompt=(
-        "The rule assumes balanced layers. Give a `LinearNetwork` of **two** layers, "
-        "2 inputs and 1 "
-        "output, whose end-to-end vector moves by more than **10 %** differently "
-        "from what the rule "
-        "says, in an arbitrarily small step with $g = (1, 0.5)$."
+        "The rule assumes balanced layers. Give a `LinearNetwork` of **two** layers, 2 inputs and "
+        "1 output, whose end-to-end vector moves by more than **10 %** differently from what the "
+        "rule says, in an arbitrarily small step with $g = (1, 0.5)$."
     ),
     todo="for example oe.LinearNetwork(([[1.0, 2.0]], [[3.0]]))",
     solution="unbalanced_start = oe.LinearNetwork(([[1.0, 0.0]], [[5.0]]))",
@@ -286,8 +281,8 @@ _UNBALANCED = Exercise(
     ),
     mistakes=(
         Mistake(
-            "This network is balanced: the rule is exact for it. Make one layer larger "
-            "than the other.",
+            "This network is balanced: the rule is exact for it. Make one layer larger than the "
+            "other.",
             balanced_network([0.8, 0.3], depth=2),
             lambda n: _fits(n) and np.any(n.end_to_end_matrix) and n.imbalance() < 1e-9,
         ),

@@ -33,9 +33,9 @@ _IDENTITY = Exercise(
     kind="write",
     title="Identity initialisation",
     prompt=(
-        "Return a list of `N` layers, each a `d` × `d` matrix: the identity plus "
-        "independent Gaussian "
-        "noise of standard deviation `scale`. Make the noise with `np.random.default_rng(seed)`."
+        "Return a list of `N` layers, each a `d` × `d` matrix: the identity plus independent "
+        "Gaussian noise of standard deviation `scale`. Make the noise with "
+        "`np.random.default_rng(seed)`."
     ),
     todo="np.random.default_rng(seed) makes the noise",
     solution=(
@@ -143,11 +143,9 @@ _STALL = Exercise(
     kind="write",
     title="Why near-zero networks stall",
     prompt=(
-        "All `N` layers are single numbers that start at `scale`, so $w = $ `scale` "
-        "$^N$. By what factor is "
-        "the first step of $w$ longer or shorter than that of gradient descent on "
-        "$w$ itself, at the same "
-        r"learning rate? (Use the rule along $w$: $N\|w\|^{2-2/N}$.)"
+        "All `N` layers are single numbers that start at `scale`, so $w = $ `scale` $^N$. By "
+        "what factor is the first step of $w$ longer or shorter than that of gradient descent on "
+        r"$w$ itself, at the same learning rate? (Use the rule along $w$: $N\|w\|^{2-2/N}$.)"
     ),
     solution="def first_step_factor(scale, N):\n    return N * scale ** (2 * N - 2)",
     properties=(
@@ -170,8 +168,8 @@ _STALL = Exercise(
         Mistake("Along $w$ the rule has a factor $N$.", lambda s, N: s ** (2 * N - 2)),
         Mistake("That is the size of $w$, not of its step.", lambda s, N: s**N),
         Mistake(
-            "That is one layer's gradient. The product moves by all of them, each times "
-            "$N-1$ others.",
+            "That is one layer's gradient. The product moves by all of them, each times $N-1$ "
+            "others.",
             lambda s, N: s ** (N - 1),
         ),
         Mistake(
@@ -219,9 +217,8 @@ _CURE = Exercise(
     ),
     mistakes=(
         Mistake(
-            "At the start the factor is many powers of ten. A rate that makes up for it "
-            "explodes as soon as "
-            "the weights have grown.",
+            "At the start the factor is many powers of ten. A rate that makes up for it explodes "
+            "as soon as the weights have grown.",
             "A",
         ),
         Mistake(

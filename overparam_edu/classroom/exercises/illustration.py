@@ -27,9 +27,8 @@ _BOUND = Exercise(
     kind="write",
     title="The largest stable learning rate",
     prompt=(
-        r"Gradient descent (depth 1) on $\sum_i\frac1p(w_i-y_i)^p$ starts at $w = 0$. "
-        r"Return the learning "
-        "rate above which it diverges, for an array `y` of any length and even `p`."
+        r"Gradient descent (depth 1) on $\sum_i\frac1p(w_i-y_i)^p$ starts at $w = 0$. Return the "
+        "learning rate above which it diverges, for an array `y` of any length and even `p`."
     ),
     solution="def largest_rate(y, p):\n    return 2 / np.abs(y).max() ** (p - 2)",
     properties=(
@@ -74,9 +73,8 @@ _BOUND = Exercise(
             lambda y, p: 2 / np.linalg.norm(y) ** (p - 2),
         ),
         Mistake(
-            "That is 2 over the curvature at 0. For $p>2$ a step may overshoot by more: "
-            "it is the "
-            r"factor $1-\eta\Delta^{p-2}$ that counts, without $p-1$.",
+            "That is 2 over the curvature at 0. For $p>2$ a step may overshoot by more: it is "
+            r"the factor $1-\eta\Delta^{p-2}$ that counts, without $p-1$.",
             lambda y, p: 2 / ((p - 1) * np.abs(y).max() ** (p - 2)),
         ),
         Mistake(
@@ -110,9 +108,8 @@ _CRAWL = Exercise(
     kind="write",
     title="The crawl",
     prompt=(
-        r"Solve $\dot\Delta = -\eta\,\Delta^{p-1}$ from $\Delta(0) = \Delta_0 > 0$ "
-        r"for $p>2$. Return "
-        r"$\Delta(t)$."
+        r"Solve $\dot\Delta = -\eta\,\Delta^{p-1}$ from $\Delta(0) = \Delta_0 > 0$ for $p>2$. "
+        r"Return $\Delta(t)$."
     ),
     solution=(
         "def crawl(delta0, eta, p, t):\n"
@@ -200,11 +197,9 @@ _FAIR = Exercise(
     kind="compare",
     title="A fair comparison",
     prompt=(
-        "On `oe.SeparableLp((1.0, 0.1), p=4)` from `[0.01, 0.01]`, with each depth "
-        "at its **own** tuned "
-        "learning rate: how many times fewer steps does depth 3 take than depth 1 "
-        "until the loss is 1 % "
-        r"of $\frac14\,0.1^4$? Compute it with `oe.tuned_learning_rate`."
+        "On `oe.SeparableLp((1.0, 0.1), p=4)` from `[0.01, 0.01]`, with each depth at its "
+        "**own** tuned learning rate: how many times fewer steps does depth 3 take than depth 1 "
+        r"until the loss is 1 % of $\frac14\,0.1^4$? Compute it with `oe.tuned_learning_rate`."
     ),
     todo="steps at depth 1 divided by steps at depth 3",
     solution=(
@@ -223,8 +218,8 @@ _FAIR = Exercise(
             lambda x: close(float(x), 1 / _fair()[0], 0.05),
         ),
         Mistake(
-            "That is the slide's factor $y_1^{2-2/N}$. It compares at a shared rate; "
-            "measure instead.",
+            "That is the slide's factor $y_1^{2-2/N}$. It compares at a shared rate; measure "
+            "instead.",
             1.0,
         ),
         Mistake(
@@ -274,9 +269,9 @@ _SLOWER = Exercise(
     kind="find a counterexample",
     title="Where depth is slower",
     prompt=(
-        "“Depth speeds up training.” Find a counterexample: an `oe.SeparableLp` with two "
-        "targets, none of them 0, on which depth 2 takes **more** steps than depth 1 from "
-        "`[0.01, 0.01]`, each at its own tuned rate."
+        "“Depth speeds up training.” Find a counterexample: an `oe.SeparableLp` with two targets, "
+        "none of them 0, on which depth 2 takes **more** steps than depth 1 from `[0.01, 0.01]`, "
+        "each at its own tuned rate."
     ),
     todo="oe.SeparableLp((y1, y2), p=...)",
     solution="slower_with_depth = oe.SeparableLp((1.0, 0.1), p=2)",
@@ -287,8 +282,8 @@ _SLOWER = Exercise(
     ),
     mistakes=(
         Mistake(
-            "There depth 2 is faster: the near coordinate crawls at depth 1. Which $p$ "
-            "has no crawl?",
+            "There depth 2 is faster: the near coordinate crawls at depth 1. Which $p$ has no "
+            "crawl?",
             SeparableLp((1.0, 0.1), p=4),
             lambda loss: _race(loss) and loss.p > 2 and np.ptp(np.abs(loss.targets)) > 0.1,
         ),

@@ -27,9 +27,8 @@ _GRADIENT = Exercise(
     kind="write",
     title="The gradient of the mean loss",
     prompt=(
-        r"Return the gradient in $w$ of $\frac1n\sum_{i=1}^n \frac1p|\langle x_i, "
-        r"w\rangle - y_i|^p$. `X` has "
-        "one example a row; no loop is needed."
+        r"Return the gradient in $w$ of $\frac1n\sum_{i=1}^n \frac1p|\langle x_i, w\rangle - "
+        "y_i|^p$. `X` has one example a row; no loop is needed."
     ),
     todo="two lines: the residuals, then their powers",
     solution=(
@@ -99,9 +98,8 @@ _STANDARD = Exercise(
     kind="write",
     title="Prepare the data",
     prompt=(
-        "Return `X` with every **column** shifted and scaled to mean 0 and standard "
-        "deviation 1 (NumPy's "
-        "`std`)."
+        "Return `X` with every **column** shifted and scaled to mean 0 and standard deviation 1 "
+        "(NumPy's `std`)."
     ),
     solution="def standardized(X):\n    return (X - X.mean(axis=0)) / X.std(axis=0)",
     properties=(
@@ -135,8 +133,8 @@ _STANDARD = Exercise(
             lambda X: (X - X.min(axis=0)) / (X.max(axis=0) - X.min(axis=0)),
         ),
         Mistake(
-            "Scale first by the length? Centre, then divide by `std`: here a factor of "
-            "root n is off.",
+            "Scale first by the length? Centre, then divide by `std`: here a factor of root n is "
+            "off.",
             lambda X: (X - X.mean(axis=0)) / np.linalg.norm(X - X.mean(axis=0), axis=0),
         ),
         Mistake(
@@ -163,11 +161,9 @@ _BEST = Exercise(
     kind="compare",
     title="A fair best learning rate",
     prompt=(
-        "`losses` holds the final loss for each seed (row) and learning rate "
-        "(column); NaN means that the "
-        "run diverged. Return the loss to quote: the mean over seeds at the best "
-        "rate, among rates at "
-        "which **no** seed diverged."
+        "`losses` holds the final loss for each seed (row) and learning rate (column); NaN means "
+        "that the run diverged. Return the loss to quote: the mean over seeds at the best rate, "
+        "among rates at which **no** seed diverged."
     ),
     solution="def fair_loss(losses):\n    return np.nanmin(losses.mean(axis=0))",
     properties=(
@@ -195,8 +191,8 @@ _BEST = Exercise(
             lambda f: np.isnan(f(_LOSSES)),
         ),
         Mistake(
-            "That averages each seed's own best rate. In practice one rate is chosen for "
-            "all seeds.",
+            "That averages each seed's own best rate. In practice one rate is chosen for all "
+            "seeds.",
             lambda L: np.nanmean(np.nanmin(L, axis=1)),
         ),
         Mistake("The mean over everything: bad rates count too.", np.nanmean),
@@ -232,9 +228,9 @@ _SQUARES = Exercise(
     kind="predict",
     title="Least squares",
     prompt=(
-        "On Auto MPG with $p=2$, each depth at its best learning rate: how many "
-        "times **fewer** iterations "
-        "does depth 2 take than depth 1? (1 is a draw; 2 is twice as fast; 0.5 is half as fast.)"
+        "On Auto MPG with $p=2$, each depth at its best learning rate: how many times **fewer** "
+        "iterations does depth 2 take than depth 1? (1 is a draw; 2 is twice as fast; 0.5 is half "
+        "as fast.)"
     ),
     todo="your guess: a number",
     solution="gain_at_two = 0.8",

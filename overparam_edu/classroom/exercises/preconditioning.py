@@ -32,9 +32,9 @@ _EIGENVALUE = Exercise(
     kind="write",
     title="How much is a direction amplified?",
     prompt=(
-        r"Return the eigenvalue of the preconditioner that belongs to the singular values "
-        r"$\sigma_r$ (`a`) and $\sigma_s$ (`b`): "
-        r"$\sum_{j=1}^N \sigma_r^{2(N-j)/N}\,\sigma_s^{2(j-1)/N}$, with $0^0 = 1$ (as in Python)."
+        "Return the eigenvalue of the preconditioner that belongs to the singular values "
+        r"$\sigma_r$ (`a`) and $\sigma_s$ (`b`): $\sum_{j=1}^N "
+        r"\sigma_r^{2(N-j)/N}\,\sigma_s^{2(j-1)/N}$, with $0^0 = 1$ (as in Python)."
     ),
     todo="one line will do",
     solution=(
@@ -118,9 +118,8 @@ _VEC = Exercise(
     kind="write",
     title="Columns or rows?",
     prompt=(
-        r"`P` acts on $\mathrm{vec}(G)$, which stacks the **columns** of $G$. Return "
-        r"the matrix that "
-        'results, in the shape of `G`. (NumPy stacks rows unless told `order="F"`.)'
+        r"`P` acts on $\mathrm{vec}(G)$, which stacks the **columns** of $G$. Return the matrix "
+        'that results, in the shape of `G`. (NumPy stacks rows unless told `order="F"`.)'
     ),
     solution=(
         'def apply_preconditioner(P, G):\n    stacked = G.ravel(order="F")\n'
@@ -190,10 +189,9 @@ _PLAIN = Exercise(
     kind="find a counterexample",
     title="Where depth changes nothing but the learning rate",
     prompt=(
-        "“Depth always bends the gradient.” Find a counterexample: a 2 × 2 matrix "
-        r"$W\neq0$, **no multiple of the identity**, at which depth 3 multiplies "
-        r"every gradient $G$ by "
-        "the same number."
+        r"“Depth always bends the gradient.” Find a counterexample: a 2 × 2 matrix $W\neq0$, **no "
+        "multiple of the identity**, at which depth 3 multiplies every gradient $G$ by the same "
+        "number."
     ),
     todo="[[a, b], [c, d]]",
     solution="harmless_matrix = [[0.6, -0.8], [0.8, 0.6]]  # a rotation",
@@ -258,9 +256,8 @@ _RATIO = Exercise(
     kind="predict",
     title="The most and the least amplified",
     prompt=(
-        r"$W$ is 2 × 2 with singular values 4 and 1, and $N = 2$. What is the largest "
-        r"eigenvalue of the "
-        "preconditioner divided by the smallest?"
+        "$W$ is 2 × 2 with singular values 4 and 1, and $N = 2$. What is the largest eigenvalue "
+        "of the preconditioner divided by the smallest?"
     ),
     todo="your guess: a number",
     solution="widest_ratio = 4",

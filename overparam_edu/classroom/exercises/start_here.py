@@ -26,9 +26,9 @@ _END_TO_END = Exercise(
     kind="write",
     title="What a deep linear network computes",
     prompt=(
-        "`layers` holds $W_1, W_2, \\dots, W_N$ in this order; $W_1$ meets the input "
-        "first. Return the one "
-        "matrix $W$ for which $Wx$ is the output of the whole network, for every $x$."
+        r"`layers` holds $W_1, W_2, \dots, W_N$ in this order; $W_1$ meets the input first. "
+        "Return the one matrix $W$ for which $Wx$ is the output of the whole network, for every "
+        "$x$."
     ),
     todo="a loop of two lines will do",
     solution=(

@@ -34,11 +34,9 @@ _STEP = Exercise(
     kind="write",
     title="One exact step",
     prompt=(
-        "The model is $w = w_1\\omega_2$, a vector times one extra scalar. Do "
-        "**one** step of gradient "
-        "descent on $w_1$ and $\\omega_2$ with learning rate `eta`, and return the "
-        "new $w$. `g` is "
-        "$\\nabla L(w)$ before the step."
+        r"The model is $w = w_1\omega_2$, a vector times one extra scalar. Do **one** step of "
+        r"gradient descent on $w_1$ and $\omega_2$ with learning rate `eta`, and return the new "
+        r"$w$. `g` is $\nabla L(w)$ before the step."
     ),
     todo="three lines: two gradients, then the new product",
     solution=(
@@ -117,9 +115,8 @@ _COEFFICIENTS = Exercise(
     kind="write",
     title="The coefficients of the warm-up",
     prompt=(
-        "Up to terms of order $\\eta^2$ the step is $w \\leftarrow (1 - \\gamma)\\,w "
-        "- \\rho\\, g$. Return "
-        "$\\rho$ and $\\gamma$, in this order."
+        r"Up to terms of order $\eta^2$ the step is $w \leftarrow (1 - \gamma)\,w - \rho\, g$. "
+        r"Return $\rho$ and $\gamma$, in this order."
     ),
     todo="return rho, gamma",
     solution=(
@@ -212,10 +209,9 @@ _MEMORY = Exercise(
     kind="write",
     title="The momentum of the past",
     prompt=(
-        "Unroll $w(t+1) = (1-\\gamma_t)\\,w(t) - \\rho_t g_t$ from $w(0) = 0$ and write it as "
-        "$w(t+1) = w(t) - \\rho_t g_t - \\sum_{\\tau<t} \\mu_{t,\\tau}\\, g_\\tau$. "
-        "Return $\\mu_{t,\\tau}$ for "
-        "`tau < t`; `rho` and `gamma` are arrays."
+        r"Unroll $w(t+1) = (1-\gamma_t)\,w(t) - \rho_t g_t$ from $w(0) = 0$ and write it as "
+        r"$w(t+1) = w(t) - \rho_t g_t - \sum_{\tau<t} \mu_{t,\tau}\, g_\tau$. Return "
+        r"$\mu_{t,\tau}$ for `tau < t`; `rho` and `gamma` are arrays."
     ),
     solution=(
         "def memory_weight(rho, gamma, tau, t):\n    fade = np.prod(1 - gamma[tau + 1 : t])\n"
@@ -266,8 +262,7 @@ _MEMORY = Exercise(
         ),
     ),
     hints=(
-        "First write $w(t) = -\\sum_{\\tau<t} \\rho_\\tau g_\\tau "
-        "\\prod_{s=\\tau+1}^{t-1}(1-\\gamma_s)$.",
+        r"First write $w(t) = -\sum_{\tau<t} \rho_\tau g_\tau \prod_{s=\tau+1}^{t-1}(1-\gamma_s)$.",
         "Then $-\\gamma_t w(t)$ is the part that is added anew in update $t$.",
     ),
     praise="One extra scalar gives momentum with a memory as long as the run.",
@@ -305,10 +300,9 @@ _ORDER = Exercise(
     kind="predict",
     title="How good is the rebuild?",
     prompt=(
-        "Rebuilding $w(T)$ from past gradients drops a term of order $\\eta^2$ in "
-        "**each** step. Make $\\eta$ ten "
-        "times smaller, over the same time $\\eta T$. By what factor does the error "
-        "at the end fall?"
+        r"Rebuilding $w(T)$ from past gradients drops a term of order $\eta^2$ in **each** step. "
+        r"Make $\eta$ ten times smaller, over the same time $\eta T$. By what factor does the "
+        "error at the end fall?"
     ),
     todo="your guess: a number",
     solution="rebuild_ratio = 10",

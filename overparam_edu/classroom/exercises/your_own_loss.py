@@ -37,7 +37,7 @@ _NUMERICAL = Exercise(
     kind="write",
     title="Check a gradient without algebra",
     prompt=(
-        r"Return the gradient of any function `value` at `w` by **central** differences, "
+        "Return the gradient of any function `value` at `w` by **central** differences, "
         r"$\partial_i L \approx \frac{L(w + h e_i) - L(w - h e_i)}{2h}$."
     ),
     solution=(
@@ -137,9 +137,8 @@ _RADIAL = Exercise(
     kind="find a counterexample",
     title="A loss that depth only reshapes",
     prompt=(
-        "Theorem 2 has a condition: $g(0) \\neq 0$. Give a loss in `w1` and `w2`, as "
-        "text, for which the rule's "
-        "field at **depth 3** is a gradient after all."
+        r"Theorem 2 has a condition: $g(0) \neq 0$. Give a loss in `w1` and `w2`, as text, for "
+        "which the rule's field at **depth 3** is a gradient after all."
     ),
     todo='such as "(w1 - 1)^2 + w2^2", but one that works',
     solution='potential_at_three = "(w1^2 + w2^2 - 1)^2"',
@@ -156,8 +155,8 @@ _RADIAL = Exercise(
             lambda text: all(s.is_number for s in _parsed(text).slopes),
         ),
         Mistake(
-            "Round, but round about another point than 0. Where does the rule measure "
-            "lengths from?",
+            "Round, but round about another point than 0. Where does the rule measure lengths "
+            "from?",
             "(w1 - 1)^2 + w2^2",
             lambda text: _answer(text, 2) and not _answer(text, 3),
         ),
@@ -211,11 +210,9 @@ _FASTER = Exercise(
     kind="find a counterexample",
     title="Your own acceleration",
     prompt=(
-        "“Extra layers can only slow training down.” Refute it with a loss of your "
-        "own: text in `w1` and "
-        "`w2` with its minimum at (1, 1), on which depth 2 takes at most **two "
-        "thirds** of depth 1's "
-        "steps until 0.1 % of the way down is left, from (0.05, 0.05), each at its "
+        "“Extra layers can only slow training down.” Refute it with a loss of your own: text in "
+        "`w1` and `w2` with its minimum at (1, 1), on which depth 2 takes at most **two thirds** "
+        "of depth 1's steps until 0.1 % of the way down is left, from (0.05, 0.05), each at its "
         "own tuned rate."
     ),
     todo='such as "(w1 - 1)^2 + (w2 - 1)^2", but one that works',
@@ -242,8 +239,8 @@ _FASTER = Exercise(
             lambda text: _race(text)[0] <= 4,
         ),
         Mistake(
-            "Depth 2 is not that much faster here. Is your steep direction flatter near "
-            "its minimum?",
+            "Depth 2 is not that much faster here. Is your steep direction flatter near its "
+            "minimum?",
             "(w1 - 1)^2 + (w2 - 1)^2 / 20",
             lambda text: _race(text)[1] > 2 / 3 * _race(text)[0],
         ),
