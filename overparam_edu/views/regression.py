@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.resources import files
 
 import ipywidgets as widgets
 import numpy as np
@@ -91,7 +92,7 @@ def explore_regression() -> Explorer:
         "start": widgets.ToggleButtons(
             options=["balanced", "near zero"], description="layers start", **words
         ),
-        "recorded": widgets.Dropdown(options=list(_RECORDED), description="runs", **words),
+        "recorded": widgets.Dropdown(options=_available(), description="runs", **words),
     }
     for name in ("data", "p", "start"):
         controls[name].style.button_width = "auto"
@@ -99,6 +100,16 @@ def explore_regression() -> Explorer:
     return Explorer(
         _scene, controls, shown_when=here | {"recorded": lambda values: not _on_cars(values)}
     )
+
+
+def _available() -> list[str]:
+    """Return the names of the recorded races whose records are part of this copy."""
+    folder = files("overparam_edu.experiments") / "recorded"
+    return [
+        name
+        for name, sides in _RECORDED.items()
+        if all((folder / f"{kept}.json").is_file() for side in sides.values() for kept in side[::2])
+    ]
 
 
 def _on_cars(values: Mapping[str, object]) -> bool:

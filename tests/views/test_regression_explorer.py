@@ -22,7 +22,7 @@ from overparam_edu.experiments.regression import least_loss
 from overparam_edu.views.bands import plot_learning_curves, round_step
 from overparam_edu.views.explorer import Explorer
 from overparam_edu.views.frames import describe, frame
-from overparam_edu.views.regression import _RECORDED, _recorded, explore_regression
+from overparam_edu.views.regression import _available, explore_regression
 
 pytestmark = pytest.mark.slow
 
@@ -90,18 +90,13 @@ def test_depth_2_helps_for_p_4_only(explorer: Explorer) -> None:
         {"p": 4, "rival": "AdaDelta"},
         {"p": 3, "optimizer": "Adam"},
         {"optimizer": "AdaGrad", "rival": "gradient descent"},
-        *({"data": "gas", "recorded": name} for name in _RECORDED),
+        *({"data": "gas", "recorded": name} for name in _available()),
     ],
     ids=str,
 )
 def test_every_setting_draws_finite_numbers_and_tells_them(
     explorer: Explorer, values: dict[str, Any]
 ) -> None:
-    if "gas" in values.values():
-        try:
-            [_recorded(*names) for names in _RECORDED[values["recorded"]].values()]
-        except FileNotFoundError as missing:
-            pytest.skip(str(missing))
     explorer.set(**explorer._first | values)
     scene = explorer.scene
     assert explorer.children[1].value == ""
