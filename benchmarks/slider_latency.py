@@ -1,22 +1,21 @@
-"""Key press on a depth slider to redrawn picture, in one page of a real JupyterLab.
+"""Depth slider: from the key press to the redrawn picture, the same picture drawn five ways.
 
-Four ways to draw the same picture: our player, a FigureWidget, `interact` with matplotlib, and a
-bare ``Plotly.restyle`` from JavaScript. Only ratios mean something on a busy machine. Run it with
-``python benchmarks/slider_latency.py``; it prints a table in Markdown.
+All five stand in one page of a real JupyterLab: our player, a FigureWidget, `interact` with
+matplotlib, a bare `Plotly.restyle` from JavaScript, and for the floor a slider that only writes its
+value into the page. They take turns, 10 key presses each; medians of 30. Then Play, and what went
+over the wire: bytes of the outputs, and messages to the kernel during 60 key presses and Play.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-PRESSES = 30
-ROOT = Path(__file__).resolve().parents[1]
+from lab import DRAWN, open_lab, press
+from rows import FLOOR, Row
+
+ROUNDS, WARM, PRESSES = 3, 2, 10
 
 SETUP = """
 import ipywidgets, numpy as np, plotly.graph_objects as go, matplotlib.pyplot as plt
@@ -83,11 +82,6 @@ def picture(depth):
 box = ipywidgets.interactive(picture, depth=ipywidgets.IntSlider(0, 0, len(depths) - 1))
 box.add_class("matplotlib")
 """
-JSLINK = """
-slider, bar = ipywidgets.IntSlider(), ipywidgets.IntProgress()
-ipywidgets.jslink((slider, "value"), (bar, "value"))
-ipywidgets.VBox([slider, bar]).add_class("jslinked")
-"""
 DRAWN_JSON = "import json; print(json.dumps([[[list(map(float, a)) for a in p] for p in drawn(d)]"
 DRAWN_JSON += " for d in range(len(depths))]))"
 
@@ -99,60 +93,52 @@ ADD_CELL = """async code => {
     await commands.execute('notebook:run-cell');
     await content.scrollToItem(content.activeCellIndex, 'end');
 }"""
-# The same figure with a native slider whose handler is one Plotly.restyle.
+# The same figure with a native slider whose handler is one Plotly.restyle, and a slider alone.
 BARE = """async frames => {
     const home = document.querySelector('.oe-player');
-    const picture = document.createElement('div'), slider = document.createElement('input');
-    Object.assign(slider, { type: 'range', id: 'bare', min: 0, max: frames.length - 1, value: 0 });
-    slider.dataset.lmSuppressShortcuts = true;
-    const box = document.createElement('div');
-    box.className = 'bare';
-    box.append(picture, slider);
-    home.after(box);
+    const add = (name, ...children) => {
+        const slider = document.createElement('input'), box = document.createElement('div');
+        Object.assign(slider, { type: 'range', min: 0, max: frames.length - 1, value: 0 });
+        slider.dataset.lmSuppressShortcuts = true;
+        box.className = name;
+        box.append(...children, slider);
+        home.after(box);
+        return slider;
+    };
+    const picture = document.createElement('div'), words = document.createElement('output');
     const source = home.querySelector('.oe-picture');
     const layout = structuredClone(source.layout), data = structuredClone(source.data);
+    const idle = add('idle', words), slider = add('bare', picture);
     await Plotly.newPlot(picture, data, { ...layout, width: source.clientWidth });
     slider.addEventListener('input', () => {
         const pairs = frames[slider.value];
         const update = { x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) };
         Plotly.restyle(picture, update, [1, 2, 3, 4, 5, 6, 7, 8]);
     });
+    idle.addEventListener('input', () => (words.textContent = idle.value));
 }"""
-# Time from the key's arrival in the page to the frame after the picture's first change.
-ARM = """selector => {
-    const watched = document.querySelector(selector);
-    window.redrawn = new Promise(done => {
-        let start = null;
-        const begin = () => (start = performance.now());
-        addEventListener('keydown', begin, { capture: true, once: true });
-        const painted = () => requestAnimationFrame(() => {
-            const channel = new MessageChannel();
-            channel.port1.onmessage = () => done(performance.now() - start);
-            channel.port2.postMessage(0);
-        });
-        const observer = new MutationObserver(async () => {
-            if (start === null) return;
-            const image = watched.querySelector('img');
-            if (!image && !watched.closest('.js-plotly-plot')) return; // between two images
-            observer.disconnect();
-            if (image) await image.decode();
-            painted();
-        });
-        observer.observe(watched, { subtree: true, childList: true, attributes: true });
-    });
+# Redraws per second while our player plays its 300 steps once.
+PLAY = """async root => {
+    const count = () => Number(root.dataset.frames);
+    await new Promise(done => setTimeout(done, 500));
+    const start = performance.now(), first = count();
+    while (root.querySelector('button.oe-pause')) await new Promise(requestAnimationFrame);
+    return (count() - first) / (performance.now() - start) * 1000;
 }"""
-
-
-def load_harness() -> Any:
-    """Return the tests' JupyterLab harness as a module."""
-    path = ROOT / "tests" / "browser" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("lab_harness", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["lab_harness"] = module
-    spec.loader.exec_module(module)
-    return module
+# Animation frames per second of a page at rest.
+SCREEN = """async () => {
+    const start = performance.now();
+    for (let n = 0; n < 60; n += 1) await new Promise(requestAnimationFrame);
+    return 60_000 / (performance.now() - start);
+}"""
+# The slider of each way, and the part of the page that changes.
+WAYS = {
+    "player": (".oe-player [data-axis=depth] input", ".oe-player .cartesianlayer"),
+    "FigureWidget": (".figure-widget [role=slider]", ".figure-widget .cartesianlayer"),
+    "matplotlib": (".matplotlib [role=slider]", ".matplotlib .widget-output"),
+    "restyle": (".bare input", ".bare .cartesianlayer"),
+    "nothing": (".idle input", ".idle output"),
+}
 
 
 def add(notebook: Any, code: str, ready: str) -> int:
@@ -164,96 +150,48 @@ def add(notebook: Any, code: str, ready: str) -> int:
     return sum(notebook.received) - before
 
 
-def presses(notebook: Any, slider: str, picture: str) -> tuple[list[float], int]:
-    """Return the milliseconds of each press, and the kernel messages that all of them caused."""
-    page = notebook.page
-    page.locator(slider).first.scroll_into_view_if_needed()
-    page.locator(slider).first.focus()
-    times, before = [], len(notebook.sent)
-    for number in range(PRESSES + 3):
-        page.evaluate(ARM, picture)
-        page.keyboard.press("ArrowRight" if number % 24 < 12 else "ArrowLeft")
-        took = page.evaluate("() => redrawn")
-        page.wait_for_timeout(120)
-        if number >= 3:  # the first ones warm the machinery up
-            times.append(took)
-    return times, len(notebook.sent) - before
+def latencies(notebook: Any) -> tuple[dict[str, float], int]:
+    """Return the median seconds of each way, and the kernel messages that ours caused."""
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    messages = 0
+    for turn in range(ROUNDS):
+        for way, (slider, picture) in WAYS.items():
+            before = len(notebook.sent)
+            parts = [notebook.page.locator(part).first for part in (slider, picture)]
+            keys = ["ArrowLeft" if turn % 2 else "ArrowRight"] * (WARM + PRESSES)
+            times[way] += press(notebook, *parts, keys)[WARM:]
+            messages += len(notebook.sent) - before if way == "player" else 0
+            notebook.page.evaluate("() => document.activeElement.blur()")
+            notebook.page.wait_for_timeout(200)
+    return {way: statistics.median(values) / 1000 for way, values in times.items()}, messages
 
 
-def frames_per_second(page: Any) -> float:
-    """Return the redraws per second while our player plays its 300 steps once."""
-    page.locator(".oe-player button").first.press("Space")
-    return float(
-        page.evaluate(
-            """async () => {
-                const root = document.querySelector('.oe-player');
-                const count = () => Number(root.dataset.frames);
-                await new Promise(done => setTimeout(done, 500));
-                const start = performance.now(), first = count();
-                while (root.querySelector('button.oe-on')) await new Promise(requestAnimationFrame);
-                return (count() - first) / (performance.now() - start) * 1000;
-            }"""
-        )
-    )
-
-
-def measure(lab: Any) -> None:
-    """Run everything in one page and print the tables."""
-    notebook = lab.run_cells(SETUP)
-    page = notebook.page
-    drawn = ".oe-player:not([data-frames='0'])"
-    first = add(notebook, PLAYER, drawn)
-    times: dict[str, tuple[list[float], int]] = {}
-    handle = ".oe-player [data-axis=depth] input"
-    times["player"] = presses(notebook, handle, ".oe-player .cartesianlayer")
-    before = len(notebook.sent)
-    fps = frames_per_second(page)
-    during_play = len(notebook.sent) - before
-
-    page.evaluate(BARE, json.loads(notebook.run(DRAWN_JSON)))
-    times["bare Plotly.restyle"] = presses(notebook, "#bare", ".bare .cartesianlayer")
-    second = add(notebook, PLAYER, f":nth-match({drawn}, 2)")
-    width = page.evaluate("() => document.querySelector('.oe-picture').clientWidth")
-    code = FIGURE_WIDGET.replace("WIDTH", str(width))
-    widget = add(notebook, code, ".figure-widget .cartesianlayer path.js-line")
-    times["FigureWidget"] = presses(
-        notebook, ".figure-widget [role=slider]", ".figure-widget .cartesianlayer"
-    )
-    add(notebook, MATPLOTLIB + "box", ".matplotlib img")
-    times["interact + matplotlib"] = presses(
-        notebook, ".matplotlib [role=slider]", ".matplotlib .widget-output"
-    )
-    add(notebook, JSLINK, ".jslinked [role=slider]")
-    page.locator(".jslinked [role=slider]").focus()
-    before = len(notebook.sent)
-    for _ in range(PRESSES):
-        page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(120)
-    linked = len(notebook.sent) - before
-    report(times)
-    print(f"\n- bytes: first player {first:,}, second {second:,}, a FigureWidget {widget:,}")
-    print(f"- Play over 300 steps: {fps:.0f} redraws per second, {during_play} kernel messages")
-    print(f"- an IntSlider under jslink: {linked / PRESSES:.2f} kernel messages per key press")
-
-
-def report(times: dict[str, tuple[list[float], int]]) -> None:
-    """Print the table of latencies."""
-    ours = statistics.median(times["player"][0])
-    print(f"Key press to redrawn picture, medians of {PRESSES}\n")
-    print("| drawn by | ms | player / this | kernel messages per press |")
-    print("| --- | ---: | ---: | ---: |")
-    for name, (values, sent) in times.items():
-        median = statistics.median(values)
-        print(f"| {name} | {median:.0f} | {ours / median:.2f} | {sent / (PRESSES + 3):.2f} |")
-
-
-def main() -> None:
-    """Start a server and a browser, measure, and stop both."""
-    harness = load_harness()
-    home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    with home, harness.open_browser() as browser, harness.open_lab(Path(home.name), browser) as lab:
-        measure(lab)
-
-
-if __name__ == "__main__":
-    main()
+def rows() -> list[Row]:
+    with open_lab() as lab:
+        notebook = lab.run_cells(SETUP)
+        first = add(notebook, PLAYER, DRAWN)
+        page = notebook.page
+        before = len(notebook.sent)
+        frames = page.evaluate(SCREEN)
+        page.locator(".oe-player button.oe-play").press("Space")
+        redraws = page.locator(".oe-player").evaluate(PLAY)
+        silent = len(notebook.sent) - before
+        page.evaluate(BARE, json.loads(notebook.run(DRAWN_JSON)))
+        second = add(notebook, PLAYER, f":nth-match({DRAWN}, 2)")
+        width = page.evaluate("() => document.querySelector('.oe-picture').clientWidth")
+        code = FIGURE_WIDGET.replace("WIDTH", str(width))
+        widget = add(notebook, code, ".figure-widget .cartesianlayer path.js-line")
+        add(notebook, MATPLOTLIB + "box", ".matplotlib img")
+        seconds, messages = latencies(notebook)
+    what, ours = "key press to picture", seconds["player"]
+    return [
+        Row(what, ours, "s", "FigureWidget", seconds["FigureWidget"], times=2),
+        Row(what, ours, "s", "`interact` + matplotlib", seconds["matplotlib"], times=6),
+        Row(what, ours, "s", "a bare `Plotly.restyle`", seconds["restyle"], times=1 / 1.5),
+        Row(what, ours, "s", FLOOR + "no picture", seconds["nothing"]),
+        Row("redraws while playing", redraws, "/s", FLOOR + "frames at rest", frames, least=30),
+        Row("kernel messages while a hand moves", messages, "", most=0),
+        Row("kernel messages while playing", silent, "", most=0),
+        Row("first player of a page", first, "bytes", "a FigureWidget", widget, most=5.2e6),
+        Row("each further player", second, "bytes", "a FigureWidget", widget, most=100e3),
+    ]

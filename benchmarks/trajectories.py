@@ -1,27 +1,28 @@
-"""How fast are 256 runs of the two-dimensional rule? Run: python benchmarks/trajectories.py.
+"""Trajectories: 256 runs of the two-dimensional rule, 1,000 steps each.
 
-16 depths x 16 learning rates x 1,000 steps of the end-to-end rule on the talk's illustration,
-three ways whose results must agree to 1e-10: one call of `descend`, a plain NumPy loop for each
-run, and a plain PyTorch loop for each run with autograd for the gradient. They take turns, so that
-all see the same machine. PyTorch takes minutes for all runs, so it is timed on 32 of them, spread
-over the 256; it is left out where it is not installed.
+16 depths x 16 learning rates on the talk's illustration: one call of `descend`, and as a student
+would write one run at a time, in NumPy and in PyTorch with autograd for the gradient. All take
+turns, and all points must agree to 1e-10. Processor time is counted. The loops are timed on some
+of the 256 runs and multiplied up. The floor is the same arithmetic written by hand for this one
+loss, all runs in one array, without a check of anything.
 """
 
 from __future__ import annotations
 
-import argparse
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
+from rows import FLOOR, Row
 
 from overparam_edu import GradientDescent, SeparableLp, descend
 
 TARGETS, P, START, STEPS = (1.0, 0.1), 4, (0.05, 0.05), 1_000
 DEPTHS, RATES = np.linspace(1.0, 8.0, 16), np.geomspace(1e-3, 0.25, 16)
 RUNS = [(depth, rate) for depth in DEPTHS for rate in RATES]
-TOLERANCE = 1e-10
+TOLERANCE, ROUNDS = 1e-10, 8
 
 
 def one_call() -> np.ndarray:
@@ -68,68 +69,61 @@ def torch_loop(depth: float, rate: float) -> np.ndarray:
     return np.array(points)
 
 
+def by_hand() -> np.ndarray:
+    """Return all runs, (2, steps + 1, 256), with nothing but the arithmetic of this loss."""
+    (y1, y2), (N, rate) = TARGETS, np.array(RUNS).T.copy()
+    points = np.empty((2, STEPS + 1, len(RUNS)))
+    points[:, 0] = np.array(START)[:, None]
+    power, extra = 1 - 1 / N, N - 1
+    for t in range(STEPS):
+        w1, w2 = points[:, t]
+        u1, u2 = w1 - y1, w2 - y2
+        g1, g2 = u1 * u1 * u1, u2 * u2 * u2
+        square = w1 * w1 + w2 * w2
+        along = extra * (w1 * g1 + w2 * g2) / square
+        size = rate * square**power
+        points[0, t + 1] = w1 - size * (g1 + along * w1)
+        points[1, t + 1] = w2 - size * (g2 + along * w2)
+    return points
+
+
 def timed(f: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    """Return the seconds that `f` takes, and its result."""
-    began = time.perf_counter()
+    """Return the processor's seconds that `f` takes, and its result."""
+    began = time.process_time()
     result = f()
-    return time.perf_counter() - began, result
+    return time.process_time() - began, result
 
 
-def agree(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return the largest difference of two sets of points, after making sure it is small."""
+def agree(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Make sure that two sets of points are the same."""
     difference = float(np.abs(ours - theirs).max())
     assert difference <= TOLERANCE, f"results differ by {difference:.1e}"
-    return difference
 
 
-def main() -> None:
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=8, help="rounds of taking turns (8)")
-    parser.add_argument(
-        "--all", action="store_true", help="time PyTorch on all 256 runs, not on 32"
-    )
-    options = parser.parse_args()
-    loops: dict[str, Callable[[float, float], np.ndarray]] = {"plain NumPy loop": numpy_loop}
-    try:
+def rows() -> list[Row]:
+    # Of each loop as many runs a round as take about a second.
+    loops: dict[str, tuple[Callable[[float, float], np.ndarray], int]] = {
+        "a NumPy loop a run": (numpy_loop, 32)
+    }
+    if importlib.util.find_spec("torch"):
         import torch
-    except ImportError:
-        print("PyTorch is not installed: its loop is left out.")
-    else:
-        torch.set_num_threads(1)  # Two numbers at a time: threads would only slow it down.
-        loops["PyTorch autograd loop"] = torch_loop
 
-    one_call()
-    calls: list[float] = []
-    seconds: dict[str, list[float]] = {name: [] for name in loops}
-    worst = dict.fromkeys(loops, 0.0)
-    for turn in range(options.rounds):
-        for name, loop in loops.items():
-            # Three calls between any two loops, for a median that means something.
-            for _ in range(3):
-                spent, ours = timed(one_call)
-                calls.append(spent)
-            # PyTorch's loop takes seconds for a handful of runs: an even sample of them.
-            sampled = loop is torch_loop and not options.all
-            chosen = range(turn, len(RUNS), options.rounds)
-            chosen = chosen[turn % 8 :: 8] if sampled else chosen
-            for index in chosen:
+        torch.set_num_threads(1)  # Two numbers at a time: threads would only slow it down.
+        loops["a PyTorch loop a run"] = torch_loop, 4
+    seconds: dict[str, list[float]] = {name: [] for name in ("ours", "by hand", *loops)}
+    agree(one_call(), np.moveaxis(by_hand(), 0, 2))
+    for turn in range(ROUNDS):
+        for name, (loop, count) in loops.items():
+            spent, ours = timed(one_call)
+            seconds["ours"].append(spent)
+            seconds["by hand"].append(timed(by_hand)[0])
+            for index in range(turn, len(RUNS), len(RUNS) // count):
                 spent, theirs = timed(lambda loop=loop, index=index: loop(*RUNS[index]))
                 seconds[name].append(spent)
-                worst[name] = max(worst[name], agree(ours[:, index], theirs))
-
-    mine = statistics.median(calls)
-    print(f"{len(RUNS)} runs of {STEPS:,} steps, in {options.rounds} rounds of taking turns\n")
-    print("| | time for all 256 | median of | our call is faster by | results differ by |")
-    print("| --- | ---: | ---: | ---: | ---: |")
-    print(f"| `descend` | {mine * 1e3:.0f} ms | {len(calls)} calls | 1 | 0 |")
-    for name, spent in seconds.items():
-        total = statistics.median(spent) * len(RUNS)
-        print(
-            f"| {name} | {total:.1f} s | {len(spent)} runs, times 256 "
-            f"| {total / mine:,.0f} x | {worst[name]:.0e} |"
-        )
-
-
-if __name__ == "__main__":
-    main()
+                agree(ours[:, index], theirs)
+    mine, floor, *others = (statistics.median(times) for times in seconds.values())
+    totals = dict(zip(loops, (len(RUNS) * other for other in others), strict=True))
+    return [
+        Row("256 runs by `descend`", mine, "s", name, totals.get(name), times=goal)
+        for name, goal in (("a NumPy loop a run", 50), ("a PyTorch loop a run", 1000))
+    ] + [Row("256 runs by `descend`", mine, "s", FLOOR + "the arithmetic, by hand", floor)]

@@ -139,3 +139,15 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
         words = ", ".join(repr(word) for word in allowed)
         raise ValueError(f"{name} must be one of {words}; got {_shown(value)}")
     return value
+
+
+def instance(name: str, value: Any, kind: type) -> None:
+    """Say so unless `value` is a `kind`.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}; got {_shown(value)}")

@@ -107,7 +107,7 @@ def test_a_deleted_notebook_comes_back(source, folder):
 
 def _stop_before_lab(monkeypatch, source):
     monkeypatch.setattr(copies, "_own_checkout", lambda: None)
-    monkeypatch.setattr(copies, "_own_notebooks", lambda: source)
+    monkeypatch.setattr(copies, "own_notebooks", lambda: source)
 
 
 def test_it_says_what_it_did(source, folder, monkeypatch, capsys):

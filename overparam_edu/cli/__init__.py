@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from overparam_edu.cli import lab
+from overparam_edu.cli import claims, lab, pages, present, reproduce
 from overparam_edu.cli.command import Command, CommandError
 from overparam_edu.cli.copies import FIRST_NOTEBOOK
 from overparam_edu.cli.lab import QUIET_LAB
@@ -20,7 +20,13 @@ from overparam_edu.cli.lab import QUIET_LAB
 __all__ = ["COMMANDS", "FIRST_NOTEBOOK", "QUIET_LAB", "Command", "CommandError", "main"]
 
 # In the order of the help.
-COMMANDS: tuple[Command, ...] = (lab.COMMAND,)
+COMMANDS: tuple[Command, ...] = (
+    lab.COMMAND,
+    present.COMMAND,
+    pages.COMMAND,
+    claims.COMMAND,
+    reproduce.COMMAND,
+)
 
 
 class _ShowVersion(argparse.Action):

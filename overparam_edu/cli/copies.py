@@ -49,7 +49,18 @@ def _own_checkout() -> Path | None:
     return root if _is_checkout(root) else None
 
 
-def _own_notebooks() -> Path:
+def own_notebooks() -> Path:
+    """Return the folder of the lessons that came with this package.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    CommandError
+        If it carries none.
+    """
     checkout = _own_checkout()
     folder = (
         checkout / "notebooks" if checkout else Path(__file__).resolve().parents[1] / "_notebooks"
@@ -171,7 +182,7 @@ def prepare(wanted: str | None) -> tuple[Path, str]:
     if folder is not None and _is_checkout(folder):
         return folder, f"notebooks/{FIRST_NOTEBOOK}"
     folder = folder or Path(DEFAULT_FOLDER).resolve()
-    source = _own_notebooks()
+    source = own_notebooks()
     try:
         report = copy_notebooks(source, folder)
     except OSError as error:

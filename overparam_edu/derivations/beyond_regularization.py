@@ -63,7 +63,8 @@ def _split_steps() -> list[Step]:
             "The exponent is a multiple of N - 1",
             EXPONENT,
             sp.Eq(A, (N - 1) * over(2, N)),
-            "At depth 1 it is 0, and the field is the gradient itself.",
+            "a is the exponent of ||w|| in the field. At depth 1 it is 0, and the field is the "
+            "gradient itself.",
             "definition",
         ),
         Step(

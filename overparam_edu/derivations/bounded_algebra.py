@@ -6,6 +6,7 @@ Bounds are lengths and not clocks, so that the verdict does not depend on how bu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -13,7 +14,7 @@ import sympy as sp
 from sympy.polys.rings import PolyRing
 
 # Most terms that a polynomial may have.
-_TERMS = 6_000
+_TERMS = 1_000
 
 
 def _numerator(expression: sp.Expr) -> sp.Expr:
@@ -22,11 +23,16 @@ def _numerator(expression: sp.Expr) -> sp.Expr:
     return sp.expand(top) if terms_at_most(top) <= 2_000 else top
 
 
+def _if_short(strategy: Callable[[sp.Expr], sp.Expr]) -> Callable[[sp.Expr], sp.Expr]:
+    return lambda x: strategy(x) if terms_at_most(x) <= 200 else x
+
+
 # None of these looks at values, which may be too large to compute.
-_STRATEGIES = (
-    sp.expand,
-    lambda x: sp.expand(x.rewrite(sp.exp)),
-    lambda x: sp.expand(sp.powsimp(sp.expand_power_base(x), combine="all")),
+_STRATEGIES: tuple[Callable[[sp.Expr], sp.Expr], ...] = (
+    lambda x: sp.expand_mul(x) if terms_at_most(x, powers=False) <= 500 else x,
+    _if_short(sp.expand),
+    _if_short(lambda x: sp.expand(x.rewrite(sp.exp))),
+    _if_short(lambda x: sp.expand(sp.powsimp(sp.expand_power_base(x), combine="all"))),
     _numerator,
     lambda x: sp.cancel(x) if sp.count_ops(x) <= 100 else x,
 )
@@ -74,13 +80,27 @@ def _degree(expression: sp.Expr) -> int | None:
     return max(degrees) if isinstance(expression, sp.Add) else sum(degrees)
 
 
-def terms_at_most(expression: sp.Expr) -> int:
-    """Return a bound on the number of terms of an expression once it is expanded."""
-    sizes = [terms_at_most(part) for part in expression.args]
+def terms_at_most(expression: sp.Expr, *, powers: bool = True) -> int:
+    """Return a bound on the number of terms of an expression once it is expanded.
+
+    Parameters
+    ----------
+    expression : sympy expression
+    powers : bool
+        Whether powers of sums are multiplied out too.
+
+    Returns
+    -------
+    int
+    """
+    if not (powers or isinstance(expression, (sp.Add, sp.Mul))):
+        return 1
+    sizes = [terms_at_most(part, powers=powers) for part in expression.args]
     if isinstance(expression, sp.Add):
         return min(sum(sizes), _TERMS)
-    if isinstance(expression, sp.Pow) and expression.exp.is_Integer and expression.exp > 0:
-        return min(math.comb(sizes[0] + int(expression.exp) - 1, int(expression.exp)), _TERMS)
+    if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
+        power = abs(int(expression.exp))  # SymPy multiplies out denominators too
+        return min(math.comb(sizes[0] + power - 1, power), _TERMS)
     return min(math.prod(sizes), _TERMS)
 
 
@@ -94,8 +114,7 @@ def proved_zero(turns: list[sp.Expr], variables: tuple[sp.Symbol, ...]) -> bool:
             for signs in product((1, -1), repeat=len(variables))
         ]
     return all(
-        terms_at_most(turn) <= 200
-        and sp.count_ops(turn) <= 400
+        sp.count_ops(turn) <= 600
         and any(strategy(turn.xreplace(side)) == 0 for strategy in _STRATEGIES)
         for turn in turns
         for side in sides

@@ -36,15 +36,24 @@ def number_at(expression: sp.Expr, at: dict[sp.Symbol, Fraction]) -> Any:
     ArithmeticError
         If it has no real value there, or passes through one that is too large.
     """
-    if expression in at:
-        return at[expression]
+    seen: dict[sp.Expr, Any] = dict(at)
+
+    def value_of(part: sp.Expr) -> Any:
+        if part not in seen:
+            seen[part] = _combined(part, [value_of(inner) for inner in part.args])
+        return seen[part]
+
+    return value_of(expression)
+
+
+def _combined(expression: sp.Expr, parts: list[Any]) -> Any:
+    """Return an expression's value, given those of its parts."""
     if expression.is_Rational:
         return Fraction(int(expression.p), int(expression.q))
     if expression.is_NumberSymbol:
         return NUMBERS.mpf(expression.evalf(DIGITS))
     if expression.func not in _OPERATIONS_AT:  # such as the imaginary unit
         raise ArithmeticError(f"{expression} has no real value")
-    parts = [number_at(part, at) for part in expression.args]
     if not all(isinstance(part, Fraction) for part in parts):
         parts = [decimal(part) for part in parts]
     value = _OPERATIONS_AT[expression.func](*parts)

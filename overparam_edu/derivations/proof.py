@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy as sp
 
-from overparam_edu._validation import whole_number
+from overparam_edu._validation import instance, whole_number
 from overparam_edu.derivations.notation import (
     DIGITS,
     NUMBERS,
@@ -283,6 +283,11 @@ def check_step(step: Step, *, points: int = 8, seed: int = 0) -> StepReport:
     StepReport
         The method, its detail, and whether the step holds.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `step` is something else, or `points` or `seed` are not whole numbers in range.
+
     Examples
     --------
     >>> import sympy as sp
@@ -292,6 +297,7 @@ def check_step(step: Step, *, points: int = 8, seed: int = 0) -> StepReport:
     >>> check_step(Step("Expand", (x + 1) ** 2, x**2 + x + 1, "A slip.")).ok
     False
     """
+    instance("step", step, Step)
     points = whole_number("points", points, lower=1)
     seed = whole_number("seed", seed, lower=0)
     method = "random points"

@@ -14,6 +14,7 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
+from overparam_edu._validation import one_of
 from overparam_edu.derivations.notation import Values
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ class Step:
     solves: Any = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+        one_of("kind", self.kind, KINDS)
         if (self.kind == "dropped order") != (self.small is not None and self.order is not None):
             raise ValueError(
                 "small and order must both be given for kind 'dropped order', and for no other; "

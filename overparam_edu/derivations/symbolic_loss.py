@@ -18,7 +18,10 @@ from overparam_edu.dynamics.losses import Loss
 
 def _modulus(x: sp.Expr) -> sp.Expr:
     """Return |x| of a real x, also where SymPy fears that it is not, as with x = sqrt(w1)."""
-    return sp.Abs(x).replace(sp.im, lambda _: sp.Integer(0)).replace(sp.re, lambda part: part)
+    size = sp.Abs(x)
+    if not size.has(sp.re, sp.im):
+        return size
+    return size.replace(sp.im, lambda _: sp.Integer(0)).replace(sp.re, lambda part: part)
 
 
 FUNCTIONS = {
@@ -262,7 +265,7 @@ def _check_number(word: str) -> None:
     digits, _, power = word.lower().partition("e")
     if len(digits) > _DIGITS or len(power) > 3 or abs(int(power or 0)) > _DIGITS:
         raise ValueError(
-            f"a number may have {_DIGITS} digits and a power of ten up to {_DIGITS}; "
+            f"expression may have numbers of {_DIGITS} digits and powers of ten up to {_DIGITS}; "
             f"got {_shown(word)}"
         )
 

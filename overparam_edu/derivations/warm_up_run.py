@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, finite_array, positive
+from overparam_edu._validation import Array, finite_array, instance, positive
 
 
 class WarmUpCoefficients(NamedTuple):
@@ -123,7 +123,8 @@ def rebuild_from_gradients(
     Raises
     ------
     TypeError, ValueError
-        If `gradients` or `start` are not finite real numbers of these shapes.
+        If `coefficients` are something else, or `gradients` or `start` are not finite real numbers
+        of these shapes.
 
     Notes
     -----
@@ -138,6 +139,7 @@ def rebuild_from_gradients(
            [0.05],
            [0.16]])
     """
+    instance("coefficients", coefficients, WarmUpCoefficients)
     slopes = finite_array("gradients", gradients)
     if slopes.ndim != 2 or len(slopes) != len(coefficients.rho):
         raise ValueError(

@@ -171,7 +171,8 @@ def parametrised(
     curve: Callable[[Array], Any], breaks: Sequence[float], dimension: int
 ) -> tuple[Piece, tuple[int, int]]:
     """Return the panels of a curve given as a function, (pieces, panels)."""
-    corners = np.array([0.0, *(number("breaks", b, lower=0, upper=1) for b in breaks), 1.0])
+    inner = np.ravel(np.asarray(breaks, dtype=object))
+    corners = np.array([0.0, *(number("breaks", b, lower=0, upper=1) for b in inner), 1.0])
     if np.any(np.diff(corners) <= 0):
         raise ValueError(f"breaks must increase from above 0 to below 1; got {_shown(breaks)}")
     ends = corners[:-1, None] + np.diff(corners)[:, None] * np.linspace(0, 1, _PANELS + 1)

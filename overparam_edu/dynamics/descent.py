@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, _shown, at_least, finite_array, number
+from overparam_edu._validation import Array, _shown, at_least, finite_array, instance, number
 from overparam_edu.dynamics.end_to_end import _end_to_end, _single_output, _whole_depth
 from overparam_edu.dynamics.linear_network import LinearNetwork, _layer_gradients, _product
 from overparam_edu.dynamics.losses import SupportsGradient, unchecked
@@ -221,8 +221,7 @@ def layer_field(
     """Return a network's layers, and the function from layers to the loss's gradient in each."""
     shape = parameter_shape(loss)
     decay = number("weight_decay", weight_decay, lower=0)
-    if not isinstance(network, LinearNetwork):
-        raise TypeError(f"network must be a LinearNetwork; got {_shown(network)}")
+    instance("network", network, LinearNetwork)
     matrix = (1, *shape) if len(shape) == 1 else shape
     if (network.widths[-1], network.widths[0]) != matrix:
         raise ValueError(
@@ -255,8 +254,7 @@ def _checked_start(start: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 
 def _checked_optimizer(optimizer: Optimizer) -> tuple[Optimizer, Array]:
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer; got {_shown(optimizer)}")
+    instance("optimizer", optimizer, Optimizer)
     return optimizer, np.asarray(optimizer.learning_rate, float)
 
 

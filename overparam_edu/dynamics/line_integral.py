@@ -234,7 +234,7 @@ def work(
     if callable(curve):
         piece, joined = parametrised(curve, breaks, dimension)
     else:
-        if len(breaks):
+        if np.size(breaks):
             raise ValueError(f"breaks are for a curve given as a function; got {_shown(breaks)}")
         piece, joined = polygon(curve, dimension)
     with np.errstate(all="ignore"):

@@ -145,7 +145,8 @@ def _layer_gradients(weights: Sequence[Array], gradient: Array) -> tuple[Array, 
 
 
 def _checked_widths(widths: Any) -> tuple[int, ...]:
-    if isinstance(widths, str) or not hasattr(widths, "__len__"):
+    sized = hasattr(widths, "__len__") and getattr(widths, "ndim", 1) > 0
+    if isinstance(widths, str) or not sized:
         raise TypeError(f"widths must be a sequence (d, n_1, ..., k); got {_shown(widths)}")
     sizes = tuple(whole_number(f"widths[{j}]", width, lower=1) for j, width in enumerate(widths))
     if len(sizes) < 2:

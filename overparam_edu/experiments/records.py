@@ -116,6 +116,14 @@ _ADAM = (1e-4, 2e-4, 3.5e-4, 6e-4, 1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3)
 _L2 = (9e-3, 1.2e-2, 1.6e-2, 2e-2, 2.35e-2, 2.7e-2, 3.2e-2, 3.8e-2, 4.5e-2)
 _DEEPER = (8e-4, 1.2e-3, 1.6e-3)
 _DEPTHS = (2, 3, 4, 8, 16)
+# What is stable for 100,000 iterations falls with the depth.
+_IDENTITY = {
+    2: _DEEPER,
+    3: _DEEPER,
+    4: (4.5e-4, 6e-4, 8e-4),
+    8: (1.5e-4, 2e-4, 3e-4),
+    16: (1e-4, 1.4e-4, 2e-4),
+}
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "gas_l4": Experiment(
@@ -124,11 +132,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         4.0,
         1_000_000,
         (
-            Row(2, (1.6e-3, 1.9e-3)),
+            Row(2, (6e-4, 9e-4, 1.2e-3, 1.5e-3)),
             Row(1, (3.6e-3, 3.8e-3)),
-            Row(1, (1e-2, 2e-2), "AdaDelta"),
-            Row(1, (8e-3, 1.2e-2), "AdaGrad"),
-            Row(3, (1.1e-3, 1.4e-3)),
+            Row(1, (2.5e-3, 5e-3, 1e-2, 2e-2), "AdaDelta"),
+            Row(1, (7e-3, 1e-2, 1.4e-2, 2e-2), "AdaGrad"),
+            Row(3, (3e-4, 4.5e-4, 6e-4, 8e-4)),
         ),
     ),
     "gas_l4_seeds": Experiment(
@@ -163,7 +171,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         100_000,
         (
             *(Row(depth, _DEEPER, scale=3e-2, seeds=_SEEDS) for depth in _DEPTHS),
-            *(Row(depth, _DEEPER, start="identity", scale=0.0) for depth in _DEPTHS),
+            *(Row(N, rates, start="identity", scale=0.0) for N, rates in _IDENTITY.items()),
         ),
     ),
     "cars_l4": _cars(4.0, (0.14, 0.2), (0.35, 0.6), (0.3, 0.55)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,11 @@ _LOOK = {
 class ConvnetExplorer(widgets.VBox):  # type: ignore[misc]
     """Recorded runs above a place to train.
 
+    Parameters
+    ----------
+    checkpoints : str or path, optional
+        As in `explore_convnet`.
+
     Attributes
     ----------
     player : Player
@@ -41,13 +47,13 @@ class ConvnetExplorer(widgets.VBox):  # type: ignore[misc]
     live : LiveTraining
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, checkpoints: str | os.PathLike[str] | None = None) -> None:
         self.player = Player(convnet_scene(recorded_convnet()))
-        self.live = LiveTraining(convnet_scene)
+        self.live = LiveTraining(convnet_scene, checkpoints=checkpoints)
         super().__init__([self.player, self.live])
 
 
-def explore_convnet() -> ConvnetExplorer:
+def explore_convnet(*, checkpoints: str | os.PathLike[str] | None = None) -> ConvnetExplorer:
     """Return the talk's convolutional network as a widget: recorded, and trained live.
 
     Loss of a batch against iteration for the original network (grey, dashed) and for the one with
@@ -55,6 +61,12 @@ def explore_convnet() -> ConvnetExplorer:
     products (blue, dotted); the band is the range over seeds. Which term of the loss, which seed,
     the axis and the iteration move in the browser. The second part trains while one watches, where
     PyTorch is installed (talk, "experiments"; paper, section 8).
+
+    Parameters
+    ----------
+    checkpoints : str or path, optional
+        A folder, made if it is missing, to keep the networks in that are trained live: training
+        goes on from there even after the kernel has been restarted.
 
     Returns
     -------
@@ -65,7 +77,7 @@ def explore_convnet() -> ConvnetExplorer:
     >>> explorer = explore_convnet()
     >>> explorer.player.move(term=1)
     """
-    return ConvnetExplorer()
+    return ConvnetExplorer(checkpoints=checkpoints)
 
 
 def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:

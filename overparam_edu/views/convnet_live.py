@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import os
 import threading
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 import ipywidgets as widgets
 
@@ -19,8 +21,9 @@ from overparam_edu.views.scene import Scene
 Draw = Callable[..., Scene]
 
 SMALL = (8, 16, 512)
-# Seconds between two drawings of the growing curves.
+# Seconds between two drawings of the growing curves, and between two savings of the networks.
 _PAUSE = 0.4
+_SAVED_EVERY = 30.0
 
 
 def missing_packages() -> list[str]:
@@ -38,6 +41,9 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
     ----------
     draw : callable
         From `ConvnetRuns` and the keyword ``top`` to a `Scene`.
+    checkpoints : str or path, optional
+        A folder, made if it is missing, to keep the networks in: training goes on from there even
+        after the kernel has been restarted.
 
     Attributes
     ----------
@@ -47,8 +53,9 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
         The curves, once there are some.
     """
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, *, checkpoints: str | os.PathLike[str] | None = None) -> None:
         self._draw = draw
+        self._folder = None if checkpoints is None else Path(checkpoints)
         self._key: tuple[object, ...] | None = None
         self._trainings: list[ConvnetTraining] = []
         self._thread: threading.Thread | None = None
@@ -117,14 +124,19 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
     def _train(self) -> None:
         steps = self.steps.value
         self._prepare((self.size.value, steps, self.seed.value))
-        drawn = 0.0
-        while (done := len(self._trainings[-1].records)) < steps and not self._halt.is_set():
+        drawn, saved = 0.0, time.monotonic()
+        while (done := self._done()) < steps and not self._halt.is_set():
             for training in self._trainings:
-                training.advance()
+                if len(training.records) == done:  # files may be of different ages
+                    training.advance()
             if time.monotonic() - drawn > _PAUSE:
                 self._show(steps)
                 self._say(f"Training: {done + 1} of {steps} iterations.")
                 drawn = time.monotonic()
+            if time.monotonic() - saved > _SAVED_EVERY:
+                self._save()
+                saved = time.monotonic()
+        self._save()
         self._show(steps)
         if done < steps:
             self._say(f"Stopped after {done} of {steps} iterations; Train live goes on from there.")
@@ -133,9 +145,13 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
         errors = (f"{training.error(self._test):.1%}" for training in self._trainings)
         self._say(f"Done. Misread of 1,000 other digits: {', '.join(errors)}.")
 
+    def _done(self) -> int:
+        """Return how many steps all networks have taken."""
+        return min(len(training.records) for training in self._trainings)
+
     def _prepare(self, key: tuple[object, ...]) -> None:
         """Make new networks, unless those that were stopped are to go on."""
-        finished = self._trainings and len(self._trainings[0].records) >= self.steps.value
+        finished = self._trainings and self._done() >= self.steps.value
         if key == self._key and not finished:
             return
         self._say("Loading the digits …")
@@ -144,7 +160,22 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
             ConvnetTraining(train, network=name, seed=self.seed.value, widths=self.size.value)
             for name in NETWORKS
         ]
+        for training in self._trainings:
+            if self._folder is not None and self._checkpoint(training).exists():
+                training.load(self._checkpoint(training))
         self._key = key
+
+    def _checkpoint(self, training: ConvnetTraining) -> Path:
+        """Return the file of a network, in the folder for all."""
+        size = "-".join(map(str, training.widths))
+        return Path(self._folder or "") / f"{training.network}-{size}-seed-{training.seed}.pt"
+
+    def _save(self) -> None:
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for training in self._trainings:
+            training.save(self._checkpoint(training))
 
     def _show(self, steps: int) -> None:
         records = [training.records for training in self._trainings]

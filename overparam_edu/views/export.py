@@ -275,9 +275,16 @@ def plotly_script() -> str:
     return _plotly_js().decode("utf-8")
 
 
+@cache
 def styles() -> str:
-    """Return the style sheet of a page and its players."""
-    return _resource("player.css") + _resource("page.css")
+    """Return the style sheet of a page and its players, with a font for mathematics in it.
+
+    Few systems have one, and a browser on a disk may refuse a font in a file of its own.
+    """
+    font = resources.files("overparam_edu.views").joinpath("math.woff2").read_bytes()
+    face = f"url(data:font/woff2;base64,{base64.b64encode(font).decode('ascii')})"
+    rule = f'@font-face {{\n  font-family: "STIX Two Math";\n  src: {face} format("woff2");\n}}\n'
+    return rule + _resource("player.css") + _resource("page.css")
 
 
 def piece_html(piece: Mapping[str, Any]) -> str:
@@ -326,7 +333,7 @@ def page(title: str, body: str, *, scripts: Iterable[str] | None = None) -> str:
     # A page opened from a disk has no origin that 'self' could stand for.
     folder = "'self' file: " if scripts is not None else ""
     policy = f"default-src 'none'; script-src {folder}{hashes}; style-src {folder}'unsafe-inline'; "
-    policy += f"img-src {folder}data: blob:; base-uri 'none'; form-action 'none'"
+    policy += f"img-src {folder}data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     sheet = f"<style>{styles()}</style>"
     if folder:
         sheet = '<link rel="stylesheet" href="course.css">'

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from overparam_edu._validation import Array
+from overparam_edu._validation import Array, _shown, instance, number
 from overparam_edu.dynamics.losses import Loss
 from overparam_edu.dynamics.trajectory import Trajectory
 from overparam_edu.dynamics.tuning import TunedLearningRate
@@ -42,8 +42,9 @@ def plot_trajectories(
 
     Raises
     ------
-    ValueError
-        If the parameters are not two, or there is not one label a lane.
+    TypeError, ValueError
+        If `loss` or `trajectory` is something else, the parameters are not two, or there is not
+        one label a lane.
 
     Examples
     --------
@@ -53,8 +54,11 @@ def plot_trajectories(
     >>> [trace.name for trace in plot_trajectories(loss, run).data if trace.name]
     ['depth 1', 'depth 2']
     """
-    if loss.shape != (2,):
-        raise ValueError(f"loss must have two parameters; got shape {loss.shape}")
+    instance("loss", loss, Loss)
+    instance("trajectory", trajectory, Trajectory)
+    for name, shape in (("loss", loss.shape), ("trajectory", trajectory.points.shape[-1:])):
+        if shape != (2,):
+            raise ValueError(f"{name} must have two parameters; got shape {shape}")
     points, names = _as_lanes(trajectory.points, 1), _labels(trajectory, labels)
     span = plane_ranges(points, _as_lanes(trajectory.losses, 0))
     figure = go.Figure(loss_contour(loss, *span))
@@ -97,8 +101,8 @@ def plot_losses(
 
     Raises
     ------
-    ValueError
-        If there is not one label a lane.
+    TypeError, ValueError
+        If `trajectory` or `minimum` is something else, or there is not one label a lane.
 
     Examples
     --------
@@ -108,7 +112,9 @@ def plot_losses(
     >>> len(plot_losses(run).data)
     2
     """
-    losses, names = _as_lanes(trajectory.losses, 0) - minimum, _labels(trajectory, labels)
+    instance("trajectory", trajectory, Trajectory)
+    losses = _as_lanes(trajectory.losses, 0) - number("minimum", minimum)
+    names = _labels(trajectory, labels)
     figure = go.Figure()
     for lane, name in enumerate(names):
         values = losses[:, lane]
@@ -143,8 +149,8 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
 
     Raises
     ------
-    ValueError
-        If there is not one label a lane.
+    TypeError, ValueError
+        If `tuned` is something else, or there is not one label a lane.
 
     Examples
     --------
@@ -154,9 +160,9 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
     >>> len(plot_tuning(tuned, labels=["depth 1", "depth 2"]).data)
     4
     """
+    instance("tuned", tuned, TunedLearningRate)
     lanes = tuned.rates.reshape(len(tuned.rates), -1).shape[1]
-    if len(labels) != lanes:
-        raise ValueError(f"labels must be {lanes}, one a lane; got {list(labels)}")
+    labels = _words(labels, lanes)
     rates, steps = tuned.rates.reshape(-1, lanes), tuned.steps_at.reshape(-1, lanes)
     figure = go.Figure()
     for lane, name in enumerate(labels):
@@ -247,11 +253,14 @@ def _as_lanes(values: Array, parameters: int) -> Array:
 
 def _labels(trajectory: Trajectory, labels: Sequence[str] | None) -> list[str]:
     depths = np.ravel(trajectory.depth)
-    if labels is None:
-        return [f"depth {N:g}" for N in depths]
-    if len(labels) != len(depths):
-        raise ValueError(f"labels must be {len(depths)}, one a lane; got {list(labels)}")
-    return list(labels)
+    return [f"depth {N:g}" for N in depths] if labels is None else _words(labels, len(depths))
+
+
+def _words(labels: Sequence[str], count: int) -> list[str]:
+    names = list(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else []
+    if len(names) != count or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"labels must be {count}, one a lane; got {_shown(labels)}")
+    return names
 
 
 def _finite_part(path: Array) -> Array:

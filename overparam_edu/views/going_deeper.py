@@ -36,8 +36,8 @@ def explore_going_deeper() -> Explorer:
     On the left the loss of a deep linear network from layers near zero (grey, dashed; a band over
     seeds) and from layers at the identity (orange), p = 4; a mark where each starts to move. On
     the right where each starts to move, by depth. Depth and iteration move in the browser. The
-    data, the learning rates and, for Auto MPG, the standard deviation of the start near zero ask
-    Python (talk, "going deeper").
+    data and, for Auto MPG, the learning rates and the standard deviation of the start near zero
+    ask Python (talk, "going deeper").
 
     Returns
     -------
@@ -66,13 +66,20 @@ def explore_going_deeper() -> Explorer:
     }
     for control in (controls["data"], controls["learning_rate"]):
         control.style.button_width = control.layout.width = "auto"
-    return Explorer(_scene, controls, shown_when={"scale": lambda now: now["data"] == "cars"})
+    live = dict.fromkeys(("learning_rate", "scale"), _is_live)
+    return Explorer(_scene, controls, shown_when=live)
+
+
+def _is_live(now: dict[str, Any]) -> bool:
+    return bool(now["data"] == "cars")
 
 
 def _scene(*, data: str, learning_rate: str, scale: float) -> Scene:
-    deeper, least = _recorded() if data == "gas" else _live(scale)
-    starts = compare_starts(deeper, learning_rate=learning_rate)
-    return going_deeper_scene(starts, least)
+    if data == "gas":  # no learning rate is stable for all of them
+        deeper, least = _recorded()
+        return going_deeper_scene(compare_starts(deeper), least)
+    deeper, least = _live(scale)
+    return going_deeper_scene(compare_starts(deeper, learning_rate=learning_rate), least)
 
 
 @lru_cache(maxsize=1)

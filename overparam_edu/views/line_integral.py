@@ -203,7 +203,7 @@ def line_integral_scene(
         *(Track(FIELD, a, background.arrows[..., i], ["depth"]) for i, a in enumerate("xy")),
     ]
     reading = Reading(
-        "Work so far: {so_far}. {verdict}",
+        f"{'Work so far' if laps == 1 else 'Height gained'}: {{so_far}}. {{verdict}}",
         {
             "so_far": (tour.work, ["depth", "walk"]),
             "verdict": (_verdicts(loop.integral, gradient_at, laps, control), ["depth"]),
@@ -292,10 +292,11 @@ def _verdicts(
     rounding = np.maximum(10 * integral.error_estimate, 1e-13 * size)
     for N, total, limit in zip(DEPTHS, integral.total, rounding, strict=True):
         if abs(total) > limit:
-            more = f", after {laps} it is {shown(laps * float(total))}" if laps > 1 else ""
-            words.append(
-                f"After one lap it is {shown(float(total))}{more}: no function has this gradient."
-            )
+            lap = f"After one lap it is {shown(float(total))}"
+            if laps > 1:
+                lap = f"Each lap gains {shown(float(total))}; after {laps} it is "
+                lap += shown(laps * float(total))
+            words.append(f"{lap}: no function has this gradient.")
             continue
         if control:
             why = "this is the gradient of the loss."

@@ -16,9 +16,6 @@ from typing import Any, NamedTuple
 
 import nbformat
 import plotly.graph_objects as go
-from pygments import highlight  # type: ignore[import-untyped]
-from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
-from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from overparam_edu.views.export import (
     MIME,
@@ -30,11 +27,12 @@ from overparam_edu.views.export import (
     styles,
 )
 from overparam_edu.views.mathml import prose
+from overparam_edu.views.notebook_html import ANSI, code_html, output_html, prose_html
 
 _PRELUDE = "from overparam_edu.views.export import record_pieces\n\nrecord_pieces()"
 _SCRIPTS = ("plotly.min.js", "player.js")
 _SECONDS = 600  # for one cell
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_FIGURE = "application/vnd.plotly.v1+json"
 
 
 class Lesson(NamedTuple):
@@ -176,8 +174,8 @@ def executed(path: Path) -> Any:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    prelude = nbformat.v4.new_code_cell(_PRELUDE)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
+    prelude = nbformat.v4.new_code_cell(_PRELUDE)
     notebook.cells.insert(0, prelude)
     client = NotebookClient(
         notebook,
@@ -190,7 +188,7 @@ def executed(path: Path) -> Any:
     try:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError) as problem:
-        last = _ANSI.sub("", str(problem)).strip().splitlines()[-1]
+        last = ANSI.sub("", str(problem)).strip().splitlines()[-1]
         raise RuntimeError(f"{path.name} does not run: {last}") from problem
     del notebook.cells[0]
     return notebook
@@ -235,9 +233,9 @@ def lesson(notebook: Any, name: str, *, linked: Sequence[str] = ()) -> Lesson:
 
 def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
     if cell.cell_type == "markdown":
-        inside = _scrolling(prose(cell.source, html=True))
+        inside = prose_html(cell.source)
     elif cell.cell_type == "code":
-        inside = _code(cell.source) if cell.source.strip() else ""
+        inside = code_html(cell.source) if cell.source.strip() else ""
         inside += "".join(_output(output, name, scenes) for output in cell.outputs)
     else:
         return ""
@@ -246,46 +244,16 @@ def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
     return inside
 
 
-def _code(source: str) -> str:
-    lines = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
-    pre = f'<pre tabindex="0"><code>{lines}</code></pre>'
-    return f'<details class="code" open><summary>Code</summary>{pre}</details>'
-
-
-def _scrolling(text: str) -> str:
-    """Let displayed formulas and tables scroll by themselves where a screen is narrow."""
-    inner = r'(<math[^>]*display="block".*?</math>|<table>.*?</table>)'
-    return re.sub(inner, r'<div class="scrolls" tabindex="0">\1</div>', text, flags=re.S)
-
-
 def _output(output: Mapping[str, Any], name: str, scenes: dict[str, str]) -> str:
-    if output["output_type"] == "stream":
-        return _said(output["text"])
-    if output["output_type"] == "error":
-        return _said("\n".join(output["traceback"]))
     data = output.get("data", {})
     if MIME in data:
         if not data[MIME]:
             return '<p class="note">What this cell shows needs Python: open the notebook.</p>'
         return "".join(_piece(piece, name, scenes) for piece in data[MIME])
-    if "application/vnd.plotly.v1+json" in data:
-        given = data["application/vnd.plotly.v1+json"]
-        figure = go.Figure({"data": given["data"], "layout": given["layout"]})
+    if _FIGURE in data:
+        figure = go.Figure({"data": data[_FIGURE]["data"], "layout": data[_FIGURE]["layout"]})
         return "".join(_piece(piece.to_json(), name, scenes) for piece in pieces(figure))
-    for kind in ("text/markdown", "text/latex"):
-        if kind in data:
-            return _scrolling(prose(data[kind]))
-    if "text/html" in data:
-        return _scrolling(str(data["text/html"]))
-    for kind in ("image/png", "image/jpeg"):
-        if kind in data:
-            words = html.escape(data.get("text/plain", "Figure"))
-            return f'<img src="data:{kind};base64,{data[kind].strip()}" alt="{words}">'
-    return _said(data["text/plain"]) if "text/plain" in data else ""
-
-
-def _said(text: str) -> str:
-    return f'<pre class="said" tabindex="0">{html.escape(_ANSI.sub("", text).rstrip())}</pre>'
+    return output_html(output)
 
 
 def _piece(piece: Mapping[str, Any], name: str, scenes: dict[str, str]) -> str:
@@ -325,8 +293,8 @@ def _numbered(body: str) -> str:
 
 
 _ABOUT = (
-    '<p class="note">The lesson as it ran: pictures move here, code does not. To run and change it, '
-    "open the notebook of the same name.</p>"
+    '<p class="note">The lesson as it ran: pictures move here, code does not. To run and '
+    "change it, open the notebook of the same name.</p>"
 )
 _SKIP = '<a class="skip" href="#lesson">Skip to the lesson</a>'
 

@@ -8,6 +8,7 @@
 const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kernel is silent
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
+const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
 // ---------------------------------------------------------------- plotly.js, once per page
@@ -176,17 +177,17 @@ function control(axis, { move, step, toggle }) {
 
 class Player {
   constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, ask }) {
-    Object.assign(this, { onPosition, onRest, onEdit, ask });
+    // `drawn` is the position in the picture; null asks for a complete drawing. `playing` is
+    // { name, head, stop, time } of the axis that plays.
+    Object.assign(this, { onPosition, onRest, onEdit, ask, alive: true, drawn: null, playing: null });
     this.wanted = { ...position }; // axis name -> stop, as last asked for
-    this.drawn = null; // the position in the picture; null asks for a complete drawing
-    this.playing = null; // { name, head, stop, time } of the axis that plays
-    this.alive = true;
     this.picture = element("div", { class: "oe-picture", role: "group" });
     this.status = element("p", { class: "oe-reading", role: "status", "aria-live": "polite" });
     this.panel = element("div", { class: "oe-controls" });
     this.root = element("div", { class: "oe-player", "data-frames": 0 });
     this.board = element("div", { class: "oe-board", tabindex: 0 });
-    this.root.append(this.picture, this.board, this.status, this.panel);
+    this.notice = element("p", { class: "oe-notice", role: "alert" });
+    this.root.append(this.picture, this.board, this.status, this.panel, this.notice);
     el.append(this.root);
     this.watchHands();
     this.observer = new ResizeObserver(() => this.fit());
@@ -474,9 +475,14 @@ function render({ model, el }) {
   });
   const show = () => player.show(model.get("_scene").spec, model.get("_scene").buffer);
   const move = () => player.move(model.get("position"));
+  // What a kernel leaves behind when it ends works on by itself; a new one knows nothing of it.
+  const { kernel } = model.widget_manager;
+  const mourn = (_, status) => /restarting|dead/.test(status) && (player.notice.textContent = GONE);
+  kernel?.statusChanged.connect(mourn);
   model.on("change:_scene", show);
   model.on("change:position", move);
   return () => {
+    kernel?.statusChanged.disconnect(mourn);
     model.off("change:_scene", show);
     model.off("change:position", move);
     player.destroy();

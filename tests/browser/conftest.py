@@ -78,6 +78,7 @@ class OpenNotebook:
     sent: list[str | bytes] = field(default_factory=list)
     received: list[int] = field(default_factory=list)
     cell_errors: list[str] = field(default_factory=list)
+    seconds: float = 0.0  # that Run All took
 
     def listen(self) -> None:
         self.page.on("request", self._request)
@@ -100,8 +101,10 @@ class OpenNotebook:
             socket.on("framereceived", lambda data: self.received.append(len(data)))
 
     def run_all(self) -> None:
-        """Run all cells and note the errors among their outputs."""
+        """Run all cells, and note the time and the errors among their outputs."""
+        began = time.perf_counter()
         self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.seconds = time.perf_counter() - began
         self.cell_errors = self.page.evaluate(
             """() => jupyterapp.shell.currentWidget.content.widgets
                 .filter(cell => cell.model.type === 'code')

@@ -57,7 +57,8 @@ EXPLORER = textwrap.dedent(
     """
 )
 CELLS = [
-    "# A made-up lesson\n\n**Goal.** See $a_1^{2}$ move.\n\n**Time** 5 minutes.\n\n$$\\|w\\|^{2/N}$$",
+    "# A made-up lesson\n\n**Goal.** See $a_1^{2}$ move.\n\n**Time** 5 minutes.\n\n"
+    "$$\\|w\\|^{2/N}$$",
     SETUP,
     EXPLORER,
     "## Lines\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[start](00_start_here.ipynb)",

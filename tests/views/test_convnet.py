@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,31 @@ def test_the_stop_button_stops_and_train_goes_on_from_there(
     assert [len(run) for run in runs] == [40, 40, 40]
     assert [run[:12] for run in runs] == stopped
     assert "Done" in live.children[1].value
+
+
+def test_it_goes_on_from_its_files_after_a_restart(
+    live: LiveTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.steps.value = 40
+    live.run()
+    expected = [training.records for training in live._trainings]
+    monkeypatch.setattr(convnet_live, "_PAUSE", 0.0)
+
+    def kept() -> LiveTraining:
+        part = LiveTraining(convnet_scene, checkpoints=tmp_path / "kept")
+        part.steps.options = [40]
+        return part
+
+    first, second = kept(), kept()
+    show = first._show
+    first._show = lambda steps: (show(steps), first.stop.click())  # type: ignore[method-assign,func-returns-value]
+    first.run()
+    stopped = len(first._trainings[0].records)
+    assert 0 < stopped < 40
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    second.run()
+    assert [training.records for training in second._trainings] == expected
+    assert "Done" in second.children[1].value
 
 
 def test_another_setting_starts_anew_and_so_does_a_finished_run(live: LiveTraining) -> None:

@@ -115,11 +115,8 @@ def test_it_opens_with_the_record_and_scale_is_for_live_runs(explorer: Explorer)
     drawn = frame(explorer.scene, {"depth": 1})
     best = tuned(record.of(depth=3, start="identity"))
     np.testing.assert_allclose(drawn[3, "y"], np.median(best.losses, axis=1)[1:], rtol=1e-6)
-    assert explorer.controls["scale"].layout.display == "none"
-    explorer.set(learning_rate="same")
-    rates = re.findall(r"rate ([\d.]+)\)", describe(explorer.scene, {}))
-    assert len(set(rates)) == 1
-    explorer.reset()
+    for name in ("scale", "learning_rate"):
+        assert explorer.controls[name].layout.display == "none"
 
 
 @pytest.mark.slow
@@ -137,4 +134,8 @@ def test_a_smaller_start_waits_longer_on_auto_mpg(explorer: Explorer) -> None:
     cars = load_auto_mpg(standardized=True)
     least = least_loss(LpRegression(cars.X, cars.y, p=4, reduction="mean"))
     assert explorer.scene.figure.layout.shapes[0].y0 == pytest.approx(least)
+    explorer.set(learning_rate="same")
+    words = [describe(explorer.scene, {"depth": column}) for column in range(6)]
+    rates = [rate for said in words for rate in re.findall(r"rate ([\d.]+)\)", said)]
+    assert (len(rates), len(set(rates))) == (12, 1)
     explorer.reset()

@@ -1,0 +1,129 @@
+"""`overparam-edu present`: a lesson on the projector, through Voila."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import logging
+import os
+import secrets
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from overparam_edu.cli.command import Command, CommandError
+from overparam_edu.cli.copies import FIRST_NOTEBOOK, own_notebooks
+from overparam_edu.cli.server import check_port, has_display
+
+# A port and a secret that stay, so that a bookmark works in the lecture as it did the day before.
+PORT = 8866
+SECRET = "overparam-edu-present"
+_HERE = "127.0.0.1"
+
+
+def _notebook(wanted: str | None) -> Path:
+    """Return the notebook a user means: a path, or the beginning of a lesson's name."""
+    if wanted is not None and Path(wanted).suffix == ".ipynb":
+        if not Path(wanted).is_file():
+            raise CommandError(f"there is no notebook {wanted}")
+        return Path(wanted).resolve()
+    lessons = sorted(own_notebooks().glob("[0-9]*.ipynb"))
+    found = [path for path in lessons if path.name.startswith(wanted or FIRST_NOTEBOOK)]
+    if len(found) != 1:
+        names = ", ".join(path.stem for path in lessons)
+        raise CommandError(f"notebook must be a path, or begin one of {names}; got {wanted!r}")
+    return found[0]
+
+
+def _secret(folder: Path) -> bytes:
+    """Return what only this user can read: 32 bytes, made at the first use."""
+    path = folder / SECRET
+    if not path.is_file() or path.stat().st_size != 32:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _announce(address: str, *, show: bool) -> None:
+    print("Presenting. If no browser opens, open this address, then press F for full screen:")
+    print(f"    {address}")
+    print("The key ? lists all keys. To stop, press Ctrl-C here.", flush=True)
+    if show:
+        webbrowser.open(address)
+
+
+def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
+    """Return Voila, ready to start."""
+    from traitlets.config import Config
+
+    from overparam_edu.views.presenter import TEMPLATES, settings
+
+    folders = [str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(folders)
+    from voila.app import Voila
+
+    own = {"ip": _HERE, "port": port, "port_retries": 0, "open_browser": False, "log_level": 40}
+    own |= {"root_dir": str(notebook.parent), "token": token, "cookie_secret": secret}
+    server = Voila(config=Config(settings() | {"Voila": own}))
+    server.initialize([])
+    return server
+
+
+def _run_present(options: argparse.Namespace) -> int:
+    if importlib.util.find_spec("voila") is None:
+        raise CommandError(
+            f"Voila is not installed for {sys.executable}; "
+            "install it with: python -m pip install voila"
+        )
+    notebook = _notebook(options.notebook)
+    check_port(_HERE, options.port)
+    # The kernel "python3" is this interpreter's, whatever the user's home folder registers.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    logging.captureWarnings(True)
+    from jupyter_core.paths import jupyter_data_dir
+    from tornado.ioloop import IOLoop
+
+    secret = _secret(Path(jupyter_data_dir()))
+    token = hashlib.sha256(b"token" + secret).hexdigest()[:48]
+    server = _server(notebook, options.port, secret, token)
+    address = f"http://{_HERE}:{options.port}/voila/render/{notebook.name}?token={token}"
+    show = has_display() and not options.no_browser
+    # The loop takes its callbacks in turn: once this one speaks, the address answers.
+    IOLoop.current().add_callback(_announce, address, show=show)
+    server.start()
+    return 0
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "notebook",
+        nargs="?",
+        metavar="NOTEBOOK",
+        help="a lesson's number such as 05, or the path of a notebook (default: lesson 00)",
+    )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="only print the address, do not open a browser"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=PORT,
+        metavar="N",
+        help=f"port to listen on; bookmarks hold it (default: {PORT})",
+    )
+
+
+COMMAND = Command(
+    name="present",
+    summary="show a lesson on the projector, screen by screen",
+    description="Show a lesson full screen in large type, for a lecture hall. Arrow keys and "
+    "clickers move through it and step the pictures; the address of the page holds all that is "
+    "seen, so a prepared moment can be bookmarked. Only this machine can open it. Needs Voila.",
+    add_arguments=_add_arguments,
+    run=_run_present,
+)

@@ -1,0 +1,268 @@
+"""A lesson presented through Voila: screens, keys, bookmarks, and what a lost kernel leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from overparam_edu.views.frames import describe, frame
+
+pytest.importorskip("voila")
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = textwrap.dedent(
+    """
+    import os
+
+    import ipywidgets as widgets
+    import numpy as np
+    import plotly.graph_objects as go
+    from overparam_edu.views.explorer import Explorer
+    from overparam_edu.views.player import Axis, Reading, Scene, Track
+
+    def build(power, sign):
+        depth = Axis("depth", "depth N", np.arange(1, 9), start=2)
+        step = Axis("step", "step", np.arange(40), start=10, play=True)
+        falls = sign * power * np.exp(-0.01 * np.outer(np.arange(1, 9), np.arange(40)))
+        figure = go.Figure(go.Scatter(x=list(range(40)), mode="lines")).add_scatter(mode="markers")
+        figure.update_xaxes(range=[0, 40]).update_yaxes(range=[-4, 4]).update_layout(height=300)
+        both = ["depth", "step"]
+        marker = [Track(1, "y", falls, both), Track(1, "x", np.arange(40), ["step"])]
+        tracks = [Track(0, "y", falls, both, trail="step"), *marker]
+        reading = Reading("N = {depth}, step {step}: {fall}", {"fall": (falls, both)})
+        return Scene(figure, [depth, step], tracks, reading, alt="Falling lines")
+    """
+)
+EXPLORER = textwrap.dedent(
+    """
+    power = widgets.ToggleButtons(options=[1, 2, 3], value=2, description="power")
+    sign = widgets.ToggleButtons(options=[("up", 1), ("down", -1)], description="sign")
+    Explorer(build, {"power": power, "sign": sign})
+    """
+)
+LONG = "\n\n".join(f"Sentence {n}, which is here to fill the screen. " * 3 for n in range(14))
+CELLS = [
+    "# A made-up lesson\n\n**Goal.** See $a_1^{2}$ move.",
+    SETUP,
+    "## One\n\nPredict what the picture does.",
+    EXPLORER,
+    "*The picture: a falling line.*\n\n## Two\n\n" + LONG,
+    "go.Figure(go.Scatter(y=[1, 3, 2]), {'title': {'text': 'Peak'}})",
+    "## Three\n\n### Exercise\n\nWrite a line.",
+    "raise RuntimeError('an exercise is not run')",
+]
+DRAWN = """keys => {
+    const gd = document.querySelector('.oe-picture');
+    return keys.map(([trace, path]) => {
+        const value = path.split('.').reduce((at, key) => at[key], gd.data[trace]);
+        return ArrayBuffer.isView(value) ? Array.from(value) : value;
+    });
+}"""
+# How far what is seen reaches beyond its screen, and how large the smallest prose is on a wall
+# that is 720 pixels high.
+MEASURED = """() => {
+    const screen = document.getElementById('screen');
+    const scale = innerHeight / 720, box = screen.getBoundingClientRect();
+    const blocks = [...screen.querySelectorAll('.prose > *, .live, .result, .source')]
+        .filter(block => block.offsetHeight && !block.closest('.waiting'))
+        .filter(block => !block.matches('.caption'));
+    const reach = Math.max(...blocks.map(block => block.getBoundingClientRect().bottom));
+    const prose = blocks.filter(block => block.matches('p'));
+    const sizes = prose.map(p => parseFloat(getComputedStyle(p).fontSize) * (p.style.zoom || 1));
+    return [(reach - box.bottom) / scale, Math.min(...sizes, 99)];
+}"""
+
+
+class Presentation:
+    """A presented notebook in a page."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page, self.address = page, address
+        self.foreign: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", self._request)
+        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.set_default_timeout(30_000)
+        self.open(address)
+
+    def _request(self, request: Any) -> None:
+        if not re.match(r"http://127\.0\.0\.1:|ws://127\.0\.0\.1:|data:|blob:", request.url):
+            self.foreign.append(request.url)
+
+    def open(self, address: str) -> None:
+        self.page.goto(address, wait_until="commit")
+        self.page.locator("#curtain").wait_for(state="detached")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def start_over(self) -> None:
+        """Show the screen with the picture, as it opened."""
+        self.press("Escape", "Home", "ArrowRight", "r")
+        self.expect({"depth": 2, "step": 10})
+
+    def expect(self, position: dict[str, int], power: int = 2, sign: int = 1) -> None:
+        """Hold what is drawn against what Python says."""
+        names: dict[str, Any] = {}
+        exec(SETUP, names)
+        scene = names["build"](power, sign)
+        self.page.get_by_text(describe(scene, position), exact=True).wait_for()
+        self.page.wait_for_timeout(60)
+        expected = frame(scene, position)
+        drawn = self.page.evaluate(DRAWN, [list(key) for key in expected])
+        for (key, wanted), got in zip(expected.items(), drawn, strict=True):
+            assert got == pytest.approx(wanted, rel=1e-6, abs=1e-12), key
+
+    def count(self) -> list[int]:
+        return [int(word) for word in self.page.locator("#count").inner_text().split("/")]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("lessons & more")
+    notebook = nbformat.v4.new_notebook()
+    for source in CELLS:
+        prose = source.startswith(("#", "*"))
+        new = nbformat.v4.new_markdown_cell if prose else nbformat.v4.new_code_cell
+        notebook.cells.append(new(source))
+    notebook.cells[-1].metadata["tags"] = ["exercise"]
+    nbformat.write(notebook, folder / "made_up.ipynb")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home = {name: str(folder / "home") for name in ("HOME", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    command = [sys.executable, "-m", "overparam_edu.cli", "present", "--no-browser"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), str(folder / "made_up.ipynb")],
+            env=os.environ | home | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        said = [process.stdout.readline() for _ in range(3)]
+        yield said[1].strip()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Any, address: str) -> Iterator[Presentation]:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="light")
+    yield Presentation(context.new_page(), address)
+    context.close()
+
+
+def test_only_who_has_the_token_gets_in(address: str, shown: Presentation) -> None:
+    bare = address.split("?")[0]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(bare, timeout=30)
+    assert refused.value.code in (401, 403)
+    assert "token" not in shown.page.url  # what is bookmarked is no key
+
+
+def test_it_is_quiet_and_asks_no_other_host(shown: Presentation) -> None:
+    assert shown.errors == []
+    assert shown.foreign == []
+    assert shown.page.title() == "A made-up lesson"
+    assert shown.page.get_by_text("an exercise is not run").count() == 0
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1024, 768)])
+@pytest.mark.parametrize("code", [False, True])
+def test_every_screen_fits_and_can_be_read_from_the_back_row(
+    shown: Presentation, size: tuple[int, int], code: bool
+) -> None:
+    shown.page.set_viewport_size({"width": size[0], "height": size[1]})
+    shown.press("Escape", "Home", *(["c"] if code else []))
+    _, screens = shown.count()
+    for number in range(1, screens + 1):
+        assert shown.count() == [number, screens]
+        beyond, smallest = shown.page.evaluate(MEASURED)
+        assert beyond <= 2, f"screen {number} of {size}"
+        assert smallest >= 23, f"screen {number} of {size}"
+        shown.press("ArrowRight")
+    shown.press(*(["c"] if code else []))
+    shown.page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_keys_move_through_screens_and_step_the_picture(shown: Presentation) -> None:
+    shown.start_over()
+    assert "One" in shown.page.locator("#where").inner_text()
+    shown.press("ArrowUp", "ArrowUp", "ArrowDown", "ArrowUp")
+    shown.expect({"depth": 2, "step": 12})
+    shown.press("1", "End")  # takes hold of the first slider, whose keys are its own
+    shown.expect({"depth": 7, "step": 12})
+    shown.press("Escape", "ArrowRight", "PageUp", "PageDown")
+    assert "Two" in shown.page.locator("#where").inner_text()
+    shown.press("r", "ArrowLeft")
+    shown.expect({"depth": 7, "step": 12})  # reset is for what is seen
+    shown.press("r")
+    shown.expect({"depth": 2, "step": 10})
+
+
+def test_code_is_hidden_until_it_is_asked_for(shown: Presentation) -> None:
+    shown.start_over()
+    code = shown.page.get_by_text("widgets.ToggleButtons").first
+    assert not code.is_visible()
+    shown.press("c")
+    assert code.is_visible()
+    shown.press("c", "d")
+    assert not code.is_visible()
+    dark = "getComputedStyle(document.body).backgroundColor"
+    assert shown.page.evaluate(dark) == "rgb(16, 21, 28)"
+    shown.press("d", "?")
+    assert shown.page.get_by_role("link", name="Two").is_visible()
+    shown.press("Escape")
+
+
+def test_a_bookmark_brings_a_moment_back(shown: Presentation) -> None:
+    shown.start_over()
+    shown.page.get_by_role("button", name="3", exact=True).click()
+    shown.page.get_by_role("button", name="down", exact=True).click()
+    shown.press("Escape", "1", "Home")
+    shown.expect({"depth": 0, "step": 10}, 3, -1)
+    shown.press("Escape", "d")
+    shown.page.wait_for_function("location.hash.includes('theme=dark')")
+    moment = shown.page.url
+    assert json.loads(re.search(r"\{.*?\}\}", urllib.request.unquote(moment))[0]) == {
+        "0": {"power": 2, "sign": 1}
+    }
+    shown.press("d", "r", "End")
+    shown.page.wait_for_function("address => location.href !== address", arg=moment)
+    shown.page.evaluate("hash => { location.hash = hash }", moment.split("#")[1])
+    shown.expect({"depth": 0, "step": 10}, 3, -1)
+    shown.open(moment.replace("#", "?again#"))  # and in a page that was closed meanwhile
+    shown.expect({"depth": 0, "step": 10}, 3, -1)
+    assert "One" in shown.page.locator("#where").inner_text()
+    assert shown.page.locator("html").get_attribute("data-theme") == "dark"
+    shown.press("d", "r")
+    shown.expect({"depth": 2, "step": 10})
+    assert shown.errors == []
+
+
+def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Presentation) -> None:
+    shown.start_over()
+    kernel = json.loads(shown.page.locator("#jupyter-config-data").text_content())["kernelId"]
+    found = subprocess.run(["pgrep", "-f", kernel], capture_output=True, text=True, check=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    shown.page.locator("#trouble", has_text="The kernel is gone").wait_for()
+    shown.press("Escape", "ArrowUp")
+    shown.expect({"depth": 2, "step": 11})
