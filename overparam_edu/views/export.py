@@ -25,6 +25,7 @@ import plotly.graph_objects as go
 from overparam_edu._validation import _shown
 from overparam_edu.views.explorer import Explorer
 from overparam_edu.views.frames import describe, shown
+from overparam_edu.views.math_font import math_font
 from overparam_edu.views.player import Player, _plotly_js
 from overparam_edu.views.scene import Axis, Scene
 from overparam_edu.views.wire import message
@@ -277,14 +278,9 @@ def plotly_script() -> str:
 
 @cache
 def styles() -> str:
-    """Return the style sheet of a page and its players, with a font for mathematics in it.
-
-    Few systems have one, and a browser on a disk may refuse a font in a file of its own.
-    """
-    font = resources.files("overparam_edu.views").joinpath("math.woff2").read_bytes()
-    face = f"url(data:font/woff2;base64,{base64.b64encode(font).decode('ascii')})"
-    rule = f'@font-face {{\n  font-family: "STIX Two Math";\n  src: {face} format("woff2");\n}}\n'
-    return rule + _resource("player.css") + _resource("page.css")
+    """Return the style sheet of a page and its players, with a font for mathematics in it."""
+    face = f'font-family: "STIX Two Math";\n  src: url({math_font()}) format("woff");'
+    return f"@font-face {{\n  {face}\n}}\n" + _resource("player.css") + _resource("page.css")
 
 
 def piece_html(piece: Mapping[str, Any]) -> str:
