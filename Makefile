@@ -1,19 +1,22 @@
 # make lab     JupyterLab on notebook 00 (make lab ARGS="--port 8899 --no-browser")
 # make test    the whole test suite
 # make check   the quick loop: lint, format, types, quick tests
+# make bench   measure speed beside other programs, into benchmarks/RESULTS.md (some: ARGS="trajectories")
 # make lock    choose the newest versions that pyproject.toml allows
 # make clean   remove everything these targets made
 # The first use makes .venv; name another interpreter with PYTHON=python3.12.
+# The lock has no PyTorch: BENCH_PYTHON=path/to/python measures with an environment that has it.
 
 PYTHON ?= python3
 VENV := .venv
+BENCH_PYTHON ?= $(VENV)/bin/python
 # Kept apart from VENV so that a new lock empties it and a new pyproject.toml only adds the package again.
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check lock clean
+.PHONY: help lab test check bench lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -46,6 +49,9 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not browser and not slow" $(ARGS)
+
+bench: $(READY)
+	$(BENCH_PYTHON) benchmarks $(ARGS)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

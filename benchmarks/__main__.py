@@ -25,7 +25,8 @@ BENCHMARKS = (
     "notebooks",
     "pages",
     "trajectories",
-    "peers",
+    "regression",
+    "line_integrals",
     "import_time",
 )
 PACKAGES = ["numpy", "scipy", "sympy", "plotly", "anywidget", "ipywidgets", "jupyterlab"]

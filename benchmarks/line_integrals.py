@@ -1,16 +1,13 @@
-"""How fast are 1,000 line integrals? Run: python benchmarks/line_integrals.py.
+"""Line integrals: 1,000 loops of Theorem 2 on the talk's illustration.
 
-10 depths x 10 inner x 10 outer radii of the curve of Theorem 2 on the talk's illustration, two ways
-at the same tolerance: one call of `line_integral`, and `scipy.integrate.quad` on each of the four
-pieces of each loop, with the integrand written in plain Python floats, which is what quad calls
-fastest. They take turns, so that both see the same machine, and processor
-time is counted, which other programs do not disturb. Each result must agree with the other's
-and with the closed form to 1e-10 of the loop's largest piece.
+10 depths x 10 inner x 10 outer radii, by one call of `line_integral`, and by `scipy.integrate.quad`
+on each of the four pieces of each loop at the same tolerance, with the integrand in plain Python
+floats, which is what quad calls fastest. They take turns, processor time is counted, and each piece
+must agree to 1e-10 of the loop's largest, the sum with the closed form as well.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
 import statistics
@@ -18,6 +15,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from rows import Row
 from scipy.integrate import quad
 
 from overparam_edu import SeparableLp, line_integral
@@ -29,7 +27,7 @@ DEPTHS, INNER, OUTER = (
     np.linspace(0.3, 1.5, 10),
 )
 LOOPS = list(itertools.product(DEPTHS.tolist(), INNER.tolist(), OUTER.tolist()))
-LARGEST = 1e-10
+LARGEST, ROUNDS = 1e-10, 10
 
 
 def one_call() -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +62,11 @@ def by_quad(depth: float, r: float, R: float) -> list[float]:
         along, across = (cos * e1 - sin * e2, cos * e2 + sin * e1), (e1, e2)
         return work(*along, -sin * across[0] - cos * across[1], -sin * across[1] + cos * across[0])
 
-    options = {"epsabs": 0, "epsrel": TOLERANCE}
+    options = {
+        "epsabs": 0,
+        "epsrel": TOLERANCE,
+        "full_output": True,
+    }  # which does not warn of rounding
     return [
         quad(straight, -R, -r, **options)[0],
         quad(arc, math.pi, 0, args=(r,), **options)[0],
@@ -80,42 +82,22 @@ def timed(f: Callable[[], object]) -> tuple[float, object]:
     return time.process_time() - began, result
 
 
-def agree(ours: np.ndarray, theirs: np.ndarray, pieces: np.ndarray) -> float:
-    """Return the largest difference, relative to the pieces, after making sure it is small."""
+def agree(ours: np.ndarray, theirs: np.ndarray, pieces: np.ndarray) -> None:
+    """Make sure that the difference is small beside the largest of the pieces."""
     difference = float((np.abs(ours - theirs) / np.abs(pieces).max(axis=-1)).max())
     assert difference <= LARGEST, f"results differ by {difference:.1e}"
-    return difference
 
 
-def main() -> None:
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=10, help="rounds of taking turns (10)")
-    rounds = parser.parse_args().rounds
+def rows() -> list[Row]:
     pieces, closed = one_call()
-    calls: list[float] = []
-    loops: list[float] = []
-    worst = 0.0
-    for turn in range(rounds):
-        for _ in range(3):
-            spent, _ = timed(one_call)
-            calls.append(spent)
-        chosen = range(turn, len(LOOPS), rounds)
-        spent, theirs = timed(lambda chosen=chosen: [by_quad(*LOOPS[index]) for index in chosen])
-        loops.append(spent / len(chosen))
-        theirs = np.array(theirs)
-        own = pieces[turn::rounds]
-        worst = max(worst, agree(own.sum(-1), theirs.sum(-1), own))
-        for piece in range(4):
-            agree(own[:, piece], theirs[:, piece], own)
-    mine, total = statistics.median(calls), statistics.median(loops) * len(LOOPS)
-    beside = agree(pieces.sum(-1), closed, pieces)
-    print(f"{len(LOOPS):,} loops at tolerance {TOLERANCE:g}, in {rounds} rounds of taking turns\n")
-    print("| | processor time for all | our call is faster by | differs from our call by |")
-    print("| --- | ---: | ---: | ---: |")
-    print(f"| `line_integral`, closed form included | {mine * 1e3:.1f} ms | 1 | {beside:.0e} |")
-    print(f"| `scipy.integrate.quad` | {total * 1e3:.0f} ms | {total / mine:.0f} x | {worst:.0e} |")
-
-
-if __name__ == "__main__":
-    main()
+    agree(pieces.sum(-1), closed, pieces)
+    ours, theirs = [], []
+    for turn in range(ROUNDS):
+        ours += [timed(one_call)[0] for _ in range(3)]
+        for index in range(turn, len(LOOPS), ROUNDS):
+            spent, quads = timed(lambda index=index: np.array(by_quad(*LOOPS[index])))
+            theirs.append(spent)
+            for piece in range(4):
+                agree(pieces[index, piece], quads[piece], pieces[index])
+    what, mine = "1,000 loops by `line_integral`", statistics.median(ours)
+    return [Row(what, mine, "s", "`scipy.integrate.quad`", sum(theirs), times=50)]
