@@ -278,8 +278,14 @@ def plotly_script() -> str:
 
 @cache
 def styles() -> str:
-    """Return the style sheet of a page and its players, with a font for mathematics in it."""
-    face = f'font-family: "STIX Two Math";\n  src: url({math_font()}) format("woff");'
+    """Return the style sheet of a page and its players, with a font for formulas in it.
+
+    A browser on a disk may refuse a font in a file of its own.
+    """
+    data = base64.b64encode(math_font()).decode("ascii")
+    face = (
+        f'font-family: "STIX Two Math";\n  src: url(data:font/woff;base64,{data}) format("woff");'
+    )
     return f"@font-face {{\n  {face}\n}}\n" + _resource("player.css") + _resource("page.css")
 
 

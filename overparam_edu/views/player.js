@@ -9,13 +9,14 @@ const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kern
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
 const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
+const MATH_FONT = "STIX Two Math";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
-// ---------------------------------------------------------------- plotly.js, once per page
+// ---------------------------------------------------------------- plotly.js and a font, once per page
 
 // It has 4.8 MB, so a page asks a kernel for it once, whatever the number of players, notebooks
 // and copies of this file in it.
-const page = () => (window.overparamEduPage ??= { plotly: null, arrived: null });
+const page = () => (window.overparamEduPage ??= { plotly: null, arrived: null, font: false });
 const pagePlotly = () => (parseInt(window.Plotly?.version) >= 3 ? window.Plotly : null);
 
 function loadPlotly(ask) {
@@ -23,21 +24,28 @@ function loadPlotly(ask) {
   if (!ask) return Promise.reject(new Error("This page lacks plotly.js, version 3 or later."));
   const shared = page();
   const request = (resolve, reject) => {
-    const silence = new Error("plotly.js did not arrive: is the kernel alive? Run this cell again.");
-    const timer = setTimeout(() => reject(silence), PATIENCE);
+    const silence = "plotly.js did not arrive: is the kernel alive? Run this cell again.";
+    const timer = setTimeout(reject, PATIENCE, new Error(silence));
     shared.arrived = (source) => {
       clearTimeout(timer);
       runScript(source);
       if (pagePlotly()) resolve(pagePlotly());
       else reject(new Error("plotly.js arrived but did not start: it must be version 3 or later."));
     };
-    ask();
+    ask("plotly.js");
   };
-  shared.plotly ??= new Promise(request).catch((error) => {
+  return (shared.plotly ??= new Promise(request).catch((error) => {
     shared.plotly = null; // so that a later player may try again
     throw error;
-  });
-  return shared.plotly;
+  }));
+}
+
+// Few systems have a font that can lower a subscript. A page asks for one once, and does without it
+// until it is there.
+function loadMathFont(ask) {
+  if (!ask || page().font || [...document.fonts].some(({ family }) => family.includes(MATH_FONT))) return;
+  page().font = true;
+  ask("font");
 }
 
 // plotly.js is a UMD bundle: where a page has AMD or CommonJS names it would hide in them.
@@ -198,8 +206,7 @@ class Player {
 
   begin(library) {
     if (!this.alive) return;
-    this.Plotly = library;
-    this.trouble = false;
+    Object.assign(this, { Plotly: library, trouble: false });
     this.settle();
   }
 
@@ -266,14 +273,14 @@ class Player {
     const before = this.drawn;
     this.drawn = { ...this.at };
     const html = this.spec.board ? slice(this.spec.board, this.floats, this.at) : "";
+    if (html.includes("<math")) loadMathFont(this.ask);
     if (html !== this.html) this.board.innerHTML = this.html = html;
     if ((this.picture.hidden = !this.spec.figure)) return;
     if (!before) return this.drawAll();
     const moved = ({ axes }) => axes.some((name) => before[name] !== this.drawn[name]);
     const changed = this.spec.tracks.filter(moved);
     const isPoint = ({ trace, attribute }) => this.isScatter(trace) && /^[xy]$/.test(attribute);
-    const points = changed.filter(isPoint);
-    const others = changed.filter((track) => !isPoint(track));
+    const points = changed.filter(isPoint), others = changed.filter((track) => !isPoint(track));
     if (others.length) await this.restyle(others);
     if (points.length) await this.movePoints(points);
   }
@@ -288,9 +295,8 @@ class Player {
     const { data, layout } = structuredClone(this.spec.figure);
     this.narrow = (this.width = this.root.clientWidth) > 0 && this.width < NARROW;
     if (this.narrow) Object.entries(this.spec.narrow).forEach((patch) => put(layout, ...patch));
-    for (const track of this.spec.tracks) {
-      put(data[track.trace] ?? layout, track.attribute, slice(track, this.floats, this.at));
-    }
+    const value = (track) => slice(track, this.floats, this.at);
+    this.spec.tracks.forEach((track) => put(data[track.trace] ?? layout, track.attribute, value(track)));
     layout.editrevision = this.revision = (this.revision ?? 0) + 1; // Python knows of all dragging
     this.picture.style.height = `${(layout.height ??= 480)}px`;
     this.picture.setAttribute("aria-label", this.spec.alt);
@@ -307,9 +313,7 @@ class Player {
   // layers of other types, contours for instance, so these are put back before the screen is painted.
   async movePoints(tracks) {
     const data = this.spec.figure.data.map(() => ({}));
-    for (const track of tracks) {
-      data[track.trace][track.attribute] = slice(track, this.floats, this.at);
-    }
+    for (const track of tracks) data[track.trace][track.attribute] = slice(track, this.floats, this.at);
     const traces = [...data.keys()].filter((trace) => this.isScatter(trace));
     const layers = [...this.picture.querySelectorAll("g.mlayer")].reverse();
     const places = layers.map((layer) => [layer, layer.parentNode, layer.nextSibling]);
@@ -346,10 +350,8 @@ class Player {
 
   read() {
     const values = { milliseconds: Math.round(this.milliseconds ?? 0) };
-    for (const { name, stops } of this.spec.axes) {
-      this.controls[name].set(this.at[name]);
-      values[name] = stops[this.at[name]];
-    }
+    for (const { name, stops } of this.spec.axes) values[name] = stops[this.at[name]];
+    for (const name in this.controls) this.controls[name].set(this.at[name]);
     if (this.trouble) return;
     const { template = "", fields = {} } = this.spec.reading ?? {};
     for (const name in fields) values[name] = slice(fields[name], this.floats, this.at);
@@ -426,8 +428,7 @@ class Player {
     const last = axis.stops.length - 1;
     if (this.at[run.name] !== run.stop) run.head = this.at[run.name]; // moved from elsewhere
     run.head = Math.min(last, run.head + (Math.max(0, now - run.time) * last) / FULL_RUN);
-    run.time = now;
-    run.stop = Math.floor(run.head);
+    Object.assign(run, { time: now, stop: Math.floor(run.head) });
     if (run.stop !== this.at[run.name]) this.moveHere(run.name, run.stop);
     if (run.stop >= last) this.pause();
     else requestAnimationFrame((later) => this.step(later, run));
@@ -445,8 +446,8 @@ class Player {
  * Draw a scene inside `el`, in any page.
  *
  * `onPosition` hears of each move made here; `onRest`, when the hand has left the controls; `onEdit`
- * what of the layout was changed by hand, such as shapes; `ask` requests plotly.js if the page has none. The result has
- * `move(position)`, `show(spec, buffer)` and `destroy()`.
+ * what of the layout was changed by hand, such as shapes; `ask` requests "plotly.js" or a "font" if the page
+ * has none. The result has `move(position)`, `show(spec, buffer)` and `destroy()`.
  */
 export function mount(el, options) {
   return new Player(el, options);
@@ -457,6 +458,7 @@ export function mount(el, options) {
 function initialize({ model }) {
   model.on("msg:custom", (content, [source]) => {
     if (content?.kind === "plotly.js") page().arrived?.(new TextDecoder().decode(bytesOf(source)));
+    if (content?.kind === "font") document.fonts.add(new FontFace(MATH_FONT, bytesOf(source)));
   });
 }
 
@@ -471,7 +473,7 @@ function render({ model, el }) {
       model.set("edited", edited);
       model.save_changes();
     },
-    ask: () => model.send({ kind: "plotly.js" }),
+    ask: (kind) => model.send({ kind }),
   });
   const show = () => player.show(model.get("_scene").spec, model.get("_scene").buffer);
   const move = () => player.move(model.get("position"));

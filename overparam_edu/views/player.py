@@ -13,6 +13,7 @@ import traitlets
 
 from overparam_edu._validation import _shown
 from overparam_edu.views.frames import describe, frame, stops_at
+from overparam_edu.views.math_font import math_font
 from overparam_edu.views.scene import Axis, Board, Reading, Scene, Track
 from overparam_edu.views.wire import message
 
@@ -32,7 +33,8 @@ class Player(anywidget.AnyWidget):
 
     All numbers of the scene are sent once. Sliders, keys and Play then redraw without a message to
     the kernel; Python learns the position when the focus leaves the controls, which is before the
-    next cell runs. plotly.js is sent by the first player of a page only.
+    next cell runs. plotly.js, and a font for formulas, are sent by the first
+    player of a page that needs them.
 
     Parameters
     ----------
@@ -120,8 +122,10 @@ class Player(anywidget.AnyWidget):
         }
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
-        if isinstance(content, dict) and content.get("kind") == "plotly.js":
-            self.send({"kind": "plotly.js"}, buffers=[_plotly_js()])
+        known = {"plotly.js": _plotly_js, "font": math_font}
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind in known:
+            self.send({"kind": kind}, buffers=[known[kind]()])
 
 
 def _check_scene(scene: Any) -> None:

@@ -185,15 +185,18 @@ def test_outdated_positions_from_a_browser_are_clamped() -> None:
     assert player.position == {"depth": 2, "step": 2, "rate": 0}
 
 
-def test_plotly_is_sent_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plotly_and_a_font_are_sent_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     player = Player(scene())
     sent: list[Any] = []
     monkeypatch.setattr(player, "send", lambda content, buffers: sent.append((content, buffers)))
     player._handle_custom_msg({"kind": "something else"}, [])
     player._handle_custom_msg({"kind": "plotly.js"}, [])
-    [(content, [source])] = sent
+    player._handle_custom_msg({"kind": "font"}, [])
+    (content, [source]), (second, [font]) = sent
     assert content == {"kind": "plotly.js"}
     assert b"plotly.js v" in source[:200]
+    assert second == {"kind": "font"}
+    assert font[:4] == b"wOFF"
 
 
 def test_a_board_needs_no_figure_and_travels_as_words() -> None:
