@@ -127,6 +127,22 @@ def whole_number(name: str, value: Any, *, lower: int) -> int:
     return result
 
 
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Return `value` if it is a random generator, or the one that it is the seed of.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a generator nor a seed.
+    """
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be a Generator or a seed of 0 or more; got {_shown(value)}"
+        ) from None
+
+
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Return `value` if it is one of the `allowed` words.
 

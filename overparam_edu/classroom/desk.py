@@ -6,7 +6,9 @@ import difflib
 from dataclasses import replace
 from typing import Any
 
-from overparam_edu._validation import _shown
+import numpy as np
+
+from overparam_edu._validation import _shown, number
 from overparam_edu.classroom.exercise import Exercise, examine
 from overparam_edu.classroom.exercises import EXERCISES
 from overparam_edu.classroom.feedback import Feedback
@@ -29,7 +31,7 @@ def find(name: str) -> Exercise:
     ValueError
         If there is none; the error names the nearest.
     """
-    if name not in EXERCISES:
+    if not isinstance(name, str) or name not in EXERCISES:
         near = difflib.get_close_matches(str(name), EXERCISES, n=3) or list(EXERCISES)
         raise ValueError(f"name must be an exercise, such as {', '.join(near)}; got {_shown(name)}")
     return EXERCISES[name]
@@ -52,8 +54,9 @@ def check(name: str, answer: Any) -> Feedback:
 
     Raises
     ------
-    ValueError
-        If there is no such exercise. An error in the answer's own code is reported, not raised.
+    TypeError, ValueError
+        If there is no such exercise, or it asks for a prediction and `answer` is none. An error in
+        the answer's own code is reported, not raised.
 
     Examples
     --------
@@ -62,7 +65,7 @@ def check(name: str, answer: Any) -> Feedback:
     """
     exercise = find(name)
     if exercise.kind == "predict":
-        predict(name, answer)
+        predict(name, _plain("answer", answer))
         return compare(name)
     feedback = examine(exercise, answer, tries=progress().tries(name))
     progress().note(feedback)
@@ -81,8 +84,8 @@ def predict(name: str, value: Any) -> None:
 
     Raises
     ------
-    ValueError
-        If there is no such exercise, or it asks for no prediction.
+    TypeError, ValueError
+        If there is no such exercise, it asks for no prediction, or `value` is none.
 
     Examples
     --------
@@ -90,9 +93,21 @@ def predict(name: str, value: Any) -> None:
     """
     if find(name).kind != "predict":
         raise ValueError(f"name must be an exercise that asks for a prediction; got {name!r}")
-    if value is not None and value is not ...:
-        plain = value if isinstance(value, str) else getattr(value, "item", lambda: value)()
+    if (plain := _plain("value", value)) is not None:
         progress().predictions[name] = plain
+
+
+def _plain(name: str, value: Any) -> float | str | None:
+    """Return a prediction as it is kept, None if there is none."""
+    if value is None or value is ...:
+        return None
+    if isinstance(value, str):
+        return value
+    try:
+        plain = number(name, value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a finite number or a word; got {_shown(value)}") from None
+    return int(plain) if isinstance(value, (int, np.integer)) else plain
 
 
 def compare(name: str) -> Feedback:

@@ -156,6 +156,6 @@ def ask(name: str) -> Player:
     """
     from overparam_edu.views.player import Player
 
-    if name not in QUESTIONS:
+    if not isinstance(name, str) or name not in QUESTIONS:
         raise ValueError(f"name must be one of {', '.join(QUESTIONS)}; got {_shown(name)}")
     return Player(QUESTIONS[name].scene())

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, _shown, finite_array, number, whole_number
+from overparam_edu._validation import (
+    Array,
+    _shown,
+    finite_array,
+    generator,
+    number,
+    whole_number,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,14 +162,9 @@ def _checked_widths(widths: Any) -> tuple[int, ...]:
 
 
 def _noise(widths: tuple[int, ...], scale: float, rng: np.random.Generator | int) -> list[Array]:
-    try:
-        generator = np.random.default_rng(rng)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"rng must be a Generator or a seed of 0 or more; got {_shown(rng)}"
-        ) from None
+    drawn = generator("rng", rng)
     shapes = list(zip(widths[1:], widths[:-1], strict=True))
-    return [scale * generator.standard_normal(shape) for shape in shapes]
+    return [scale * drawn.standard_normal(shape) for shape in shapes]
 
 
 def near_zero_network(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overparam_edu._validation import one_of, whole_number
+from overparam_edu._validation import _shown, one_of, whole_number
 from overparam_edu.experiments.digits import INSTALL, Digits
 
 # The three networks: the tutorial's; each dense matrix written as a product of two, with weight
@@ -107,8 +107,8 @@ def convnet_parameter_count(network: str, *, widths: tuple[int, int, int] = WIDT
 def _shapes(network: str, widths: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
     """Return the shape of every weight, in the order in which they are drawn."""
     one_of("network", network, NETWORKS)
-    if len(widths) != 3:
-        raise ValueError(f"widths must be three whole numbers; got {widths}")
+    if not isinstance(widths, (tuple, list)) or len(widths) != 3:
+        raise ValueError(f"widths must be three whole numbers; got {_shown(widths)}")
     c1, c2, hidden = (whole_number("widths", width, lower=1) for width in widths)
     shapes: dict[str, tuple[int, ...]] = {
         "conv1": (c1, 1, 5, 5),

@@ -15,7 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, _shown, number, positive, whole_number
+from overparam_edu._validation import (
+    Array,
+    _shown,
+    generator,
+    instance,
+    number,
+    positive,
+    whole_number,
+)
 from overparam_edu.dynamics.descent import descend, train
 from overparam_edu.dynamics.linear_network import LinearNetwork, _padded, balanced_network
 from overparam_edu.dynamics.losses import Loss, LpRegression
@@ -223,6 +231,11 @@ def rebalance(network: LinearNetwork) -> LinearNetwork:
     -------
     LinearNetwork
 
+    Raises
+    ------
+    TypeError
+        If `network` is something else.
+
     Examples
     --------
     >>> from overparam_edu import near_zero_network
@@ -231,6 +244,7 @@ def rebalance(network: LinearNetwork) -> LinearNetwork:
     >>> even.widths, bool(drawn.imbalance() > 1e-3), bool(even.imbalance() < 1e-12)
     ((4, 1, 1, 3), True, True)
     """
+    instance("network", network, LinearNetwork)
     sizes = network.widths
     # A product through a narrow layer has no more singular values than that; what is cut is 0,
     # but for rounding, of which the root would not be small.
@@ -264,6 +278,11 @@ def turn_hidden_layers(
     -------
     LinearNetwork
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `network` is something else, or `rng` neither a generator nor a seed.
+
     Examples
     --------
     >>> from overparam_edu import balanced_network
@@ -271,9 +290,10 @@ def turn_hidden_layers(
     >>> turned.end_to_end_matrix.round(12), bool(turned.imbalance() < 1e-12)
     (array([[3., 4.]]), True)
     """
-    generator, layers = np.random.default_rng(rng), list(network.weights)
+    instance("network", network, LinearNetwork)
+    drawn, layers = generator("rng", rng), list(network.weights)
     for j, width in enumerate(network.widths[1:-1]):
-        Q, _ = np.linalg.qr(generator.standard_normal((width, width)))
+        Q, _ = np.linalg.qr(drawn.standard_normal((width, width)))
         layers[j], layers[j + 1] = Q @ layers[j], layers[j + 1] @ Q.T
     return LinearNetwork(tuple(layers))
 
@@ -320,11 +340,13 @@ def synthetic_regression(
     sigma, noise = positive("singular_values", singular_values), number("noise", noise, lower=0)
     k = whole_number("the number of singular_values", sigma.size, lower=1)
     d, n = whole_number("inputs", inputs, lower=k), whole_number("examples", examples, lower=1)
-    generator = np.random.default_rng(rng)
-    U, V = (np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (k, d))
+    if sigma.ndim != 1:
+        raise ValueError(f"singular_values must have shape (k,); got {sigma.shape}")
+    drawn = generator("rng", rng)
+    U, V = (np.linalg.qr(drawn.standard_normal((size, size)))[0] for size in (k, d))
     truth = (U * sigma) @ V[:, :k].T
-    X = generator.standard_normal((n, d))
-    y = X @ truth.T + noise * generator.standard_normal((n, k))
+    X = drawn.standard_normal((n, d))
+    y = X @ truth.T + noise * drawn.standard_normal((n, k))
     return LpRegression(X, y, p=p, reduction="mean")
 
 

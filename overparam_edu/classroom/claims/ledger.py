@@ -282,7 +282,8 @@ def claims(*which: str) -> Ledger:
         holds: loss 0 at two minima, 0.5 half-way between them
     """
     lessons = {claim.notebook for claim in CLAIMS.values()}
-    unknown = [word for word in which if word not in CLAIMS and word not in lessons]
+    names = {*CLAIMS, *lessons}
+    unknown = [word for word in which if not (isinstance(word, str) and word in names)]
     if unknown:
         raise ValueError(
             f"which must be claims or lessons ({', '.join(sorted(lessons))}); "
