@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -73,6 +74,18 @@ DRAWN = """keys => {
         return ArrayBuffer.isView(value) ? Array.from(value) : value;
     });
 }"""
+# Done when the screens have been the same for a dozen frames.
+STILL = """() => new Promise(done => {
+    const seen = () => document.getElementById('count').textContent
+        + [...document.querySelectorAll('.live')].map(live => live.getAttribute('style')).join();
+    let last = '', still = 0;
+    (function look() {
+        const now = seen();
+        still = now === last ? still + 1 : 0;
+        last = now;
+        still < 12 ? requestAnimationFrame(look) : done();
+    })();
+})"""
 # How far what is seen reaches beyond its screen, and how large the smallest prose is on a wall
 # that is 720 pixels high.
 MEASURED = """() => {
@@ -130,6 +143,14 @@ class Presentation:
         for (key, wanted), got in zip(expected.items(), drawn, strict=True):
             assert got == pytest.approx(wanted, rel=1e-6, abs=1e-12), key
 
+    def resize(self, width: int, height: int) -> None:
+        """Change the window, and wait until its screens are laid out and pictures have grown."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate(STILL)
+
+    def kernel(self) -> str:
+        return str(json.loads(self.page.locator("#jupyter-config-data").text_content())["kernelId"])
+
     def count(self) -> list[int]:
         return [int(word) for word in self.page.locator("#count").inner_text().split("/")]
 
@@ -172,9 +193,14 @@ def shown(browser: Any, address: str) -> Iterator[Presentation]:
 
 def test_only_who_has_the_token_gets_in(address: str, shown: Presentation) -> None:
     bare = address.split("?")[0]
+    with urllib.request.urlopen(bare, timeout=30) as answer:
+        assert urlsplit(answer.url).path == "/login"
+        assert "made-up" not in answer.read().decode()
+    server = bare.split("/voila/")[0]
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(bare, timeout=30)
-    assert refused.value.code in (401, 403)
+        urllib.request.urlopen(f"{server}/api/kernels/{shown.kernel()}/channels", timeout=30)
+    assert refused.value.code == 403
+    refused.value.close()
     assert "token" not in shown.page.url  # what is bookmarked is no key
 
 
@@ -190,7 +216,7 @@ def test_it_is_quiet_and_asks_no_other_host(shown: Presentation) -> None:
 def test_every_screen_fits_and_can_be_read_from_the_back_row(
     shown: Presentation, size: tuple[int, int], code: bool
 ) -> None:
-    shown.page.set_viewport_size({"width": size[0], "height": size[1]})
+    shown.resize(*size)
     shown.press("Escape", "Home", *(["c"] if code else []))
     _, screens = shown.count()
     for number in range(1, screens + 1):
@@ -200,7 +226,7 @@ def test_every_screen_fits_and_can_be_read_from_the_back_row(
         assert smallest >= 23, f"screen {number} of {size}"
         shown.press("ArrowRight")
     shown.press(*(["c"] if code else []))
-    shown.page.set_viewport_size({"width": 1280, "height": 720})
+    shown.resize(1280, 720)
 
 
 def test_keys_move_through_screens_and_step_the_picture(shown: Presentation) -> None:
@@ -260,8 +286,8 @@ def test_a_bookmark_brings_a_moment_back(shown: Presentation) -> None:
 
 def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Presentation) -> None:
     shown.start_over()
-    kernel = json.loads(shown.page.locator("#jupyter-config-data").text_content())["kernelId"]
-    found = subprocess.run(["pgrep", "-f", kernel], capture_output=True, text=True, check=True)
+    search = ["pgrep", "-f", shown.kernel()]
+    found = subprocess.run(search, capture_output=True, text=True, check=True)
     os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
     shown.page.locator("#trouble", has_text="The kernel is gone").wait_for()
     shown.press("Escape", "ArrowUp")
