@@ -1,8 +1,10 @@
 """Explorers: every one of them in JupyterLab, until its first picture and from key to picture.
 
 First display runs from the start of the cell, computation included, in a page that has plotly.js
-and a kernel that has computed nothing yet. Each slider gets 20 key presses; the table has the
-median of the slowest slider.
+and a kernel that has computed nothing yet. The slowest slider of each is compared with a bare
+`Plotly.update` from JavaScript, which is a restyle that can move shapes too: a copy of the picture
+beside it, whose slider hands Plotly the same values of whatever changes. They take turns, 10 key
+presses each; medians of 20.
 """
 
 from __future__ import annotations
@@ -11,26 +13,63 @@ import inspect
 import statistics
 from typing import Any
 
-from lab import open_lab, press, show
-from rows import FLOOR, Row
+from lab import LAST_CHANGE, open_lab, press, show
+from rows import Row
 
 import overparam_edu as oe
 
-PRESSES, IDLING = 20, "no picture"
+SCREENING, PRESSES, STOPS = 6, 20, 10
 # A first player, so that plotly.js is in the page.
 PLAYER = """
 import plotly.graph_objects as go
 from overparam_edu.views.player import Axis, Player, Scene
 Player(Scene(go.Figure(go.Scatter()), [Axis("step", "step", [0, 1])], []))
 """
-# A slider that writes its value into the page, and does nothing else.
-IDLE = """() => {
-    const root = document.createElement('div');
-    root.innerHTML = '<input type="range" max="20" value="0"><output></output>';
-    root.className = 'idle';
-    root.firstChild.dataset.lmSuppressShortcuts = true;
-    document.querySelector('.oe-player').after(root);
-    root.firstChild.addEventListener('input', ({ target }) => (root.dataset.frames = target.value));
+# Walk the slider over its first stops and remember what changes in the picture; then add a
+# copy of the picture with a slider of its own, for the same stops.
+BARE = """async ([input, last]) => {
+    const root = input.closest('.oe-player'), source = root.querySelector('.oe-picture');
+    const frame = () => new Promise(requestAnimationFrame);
+    const is = value => value !== null && typeof value === 'object' && !ArrayBuffer.isView(value);
+    const flat = (part, path = '') => !is(part) || (Array.isArray(part) && !part.some(is))
+        || (Array.isArray(part) && Array.isArray(part[0])) ? [[path, part]]
+        : Object.entries(part).flatMap(([key, value]) => flat(value,
+            Array.isArray(part) ? `${path}[${key}]` : path ? `${path}.${key}` : key));
+    const look = () => [...source.data, source.layout].map(part => flat(structuredClone(part)));
+    const text = value => JSON.stringify(ArrayBuffer.isView(value) ? [...value] : value);
+    const frames = [], parts = [...source.data, source.layout].map(() => new Set());
+    for (let stop = 0; stop <= last; stop += 1) {
+        const before = root.dataset.frames;
+        input.value = stop;
+        input.dispatchEvent(new Event('input'));
+        while (stop && root.dataset.frames === before) await frame();
+        if (!stop) await new Promise(done => setTimeout(done, 500));
+        frames.push(look().map(Object.fromEntries));
+        frames[stop].forEach((part, i) => Object.keys(part).forEach(key => {
+            if (text(part[key]) !== text(frames[0][i][key])) parts[i].add(key);
+        }));
+    }
+    parts.at(-1).delete('editrevision');
+    const traces = [...source.data.keys()].filter(i => parts[i].size);
+    if (!traces.length && !parts.at(-1).size) return false;
+    const names = new Set(traces.flatMap(i => [...parts[i]]));
+    const updates = frames.map(frame => [
+        Object.fromEntries([...names].map(name => [name, traces.map(i => frame[i][name])])),
+        Object.fromEntries([...parts.at(-1)].map(name => [name, frame.at(-1)[name]])),
+    ]);
+    const picture = document.createElement('div'), slider = document.createElement('input');
+    const box = document.createElement('div');
+    Object.assign(slider, { type: 'range', min: 0, max: last, value: last });
+    slider.dataset.lmSuppressShortcuts = true;
+    box.className = 'bare';
+    box.append(picture, slider);
+    root.after(box);
+    const { data, layout } = structuredClone({ data: source.data, layout: source.layout });
+    const config = { displayModeBar: false };
+    await Plotly.newPlot(picture, data, { ...layout, width: source.clientWidth }, config);
+    slider.addEventListener('input', () =>
+        Plotly.update(picture, ...structuredClone(updates[slider.value]), traces));
+    return true;
 }"""
 
 
@@ -45,47 +84,62 @@ def _needs(function: Any) -> bool:
     return any(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
-def keys(last: int) -> list[str]:
+def keys(last: int, count: int) -> list[str]:
     """Return key presses that walk up and down between the stops 0 and `last`."""
-    return ["ArrowRight" if n // last % 2 == 0 else "ArrowLeft" for n in range(PRESSES)]
+    return ["ArrowRight" if n // last % 2 == 0 else "ArrowLeft" for n in range(count)]
 
 
-def slowest(notebook: Any, root: Any) -> tuple[str, float]:
-    """Return the slider with the slowest response, and the median seconds of its presses."""
-    medians = {}
+def slowest(notebook: Any, root: Any) -> tuple[str, Any, int]:
+    """Return the slider with the slowest response: its label, itself, and its last stop."""
+    medians = []
     for slider in root.locator("input[type=range]").all():
-        last = int(slider.get_attribute("max"))
+        last = min(int(slider.get_attribute("max")), STOPS)
         if not last or not slider.is_visible():
             continue
         slider.press("Home")
         notebook.page.wait_for_timeout(300)
-        times = press(notebook, slider, root, keys(last), "data-frames")
-        label = slider.get_attribute("aria-label") or "slider"
-        medians[label] = statistics.median(times) / 1000
-    return max(medians.items(), key=lambda pair: pair[1], default=("no slider", float("nan")))
+        picture = root.locator(".oe-picture")
+        times = press(notebook, slider, picture, keys(last, SCREENING), LAST_CHANGE)
+        label = slider.get_attribute("aria-label")
+        medians.append((statistics.median(times), label, slider, last))
+    return max(medians)[1:]
+
+
+def beside_bare(notebook: Any, root: Any, slider: Any, last: int) -> tuple[float, float]:
+    """Return the median seconds of an explorer's slider and of a bare update, taking turns."""
+    box = notebook.page.locator(".bare")
+    assert slider.evaluate("(input, last) => (" + BARE + ")([input, last])", last)
+    ways: dict[str, list[float]] = {"ours": [], "bare": []}
+    for _ in range(2):
+        for way, (handle, watched) in {
+            "ours": (slider, root.locator(".oe-picture")),
+            "bare": (box.locator("input"), box.locator("div").first),
+        }.items():
+            handle.press("Home")
+            notebook.page.wait_for_timeout(300)
+            pressed = keys(last, PRESSES // 2)
+            ways[way] += press(notebook, handle, watched, pressed, LAST_CHANGE)
+    box.evaluate("box => { Plotly.purge(box.firstChild); box.remove(); }")
+    ours, bare = (statistics.median(times) / 1000 for times in ways.values())
+    return ours, bare
 
 
 def rows() -> list[Row]:
     found: list[Row] = []
-    messages = 0
     with open_lab() as lab:
         notebook = lab.run_cells("import overparam_edu as oe", "")
         show(notebook, PLAYER)
-        notebook.page.evaluate(IDLE)
-        idle = notebook.page.locator("div.idle")
-        times = press(notebook, idle.locator("input"), idle, keys(20), "data-frames")
-        floor = statistics.median(times) / 1000
         for name in explorers():
             seconds, size = show(notebook, f"oe.{name}()")
             root = notebook.page.locator(".oe-player").first
             before = len(notebook.sent)
-            slider, response = slowest(notebook, root)
+            label, slider, last = slowest(notebook, root)
+            ours, bare = beside_bare(notebook, root, slider, last)
             messages = len(notebook.sent) - before
+            what = f"`{name}`: key press on “{label}”"
             found += [
                 Row(f"`{name}`: first display", seconds),
-                Row(
-                    f"`{name}`: key press on “{slider}”", response, "s", FLOOR + "no picture", floor
-                ),
+                Row(what, ours, "s", "a bare `Plotly.update`", bare, times=1 / 1.5),
                 Row(f"`{name}`: bytes", size, "bytes"),
                 Row(f"`{name}`: kernel messages while sliding", messages, "", most=0),
             ]

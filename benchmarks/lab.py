@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DRAWN = ".oe-player:not([data-frames='0'])"
 
 # Milliseconds from the key's arrival in the page to the frame after the picture's first change.
-ARM = """(watched, attribute) => {
+FIRST_CHANGE = """watched => {
     window.redrawn = new Promise(done => {
         let start = null;
         const begin = () => (start = performance.now());
@@ -32,9 +32,29 @@ ARM = """(watched, attribute) => {
             if (image) await image.decode();
             painted();
         });
-        observer.observe(watched, attribute
-            ? { attributeFilter: [attribute] }
-            : { subtree: true, childList: true, attributes: true });
+        observer.observe(watched, { subtree: true, childList: true, attributes: true });
+    });
+}"""
+# The same to the frame after its last change, after which nothing changes for 150 ms.
+LAST_CHANGE = """watched => {
+    window.redrawn = new Promise(done => {
+        let start = null, timer = null;
+        const begin = () => (start = performance.now());
+        addEventListener('keydown', begin, { capture: true, once: true });
+        const observer = new MutationObserver(() => {
+            if (start === null) return;
+            clearTimeout(timer);
+            requestAnimationFrame(() => {
+                const channel = new MessageChannel();
+                channel.port1.onmessage = () => {
+                    const spent = performance.now() - start;
+                    clearTimeout(timer);
+                    timer = setTimeout(() => observer.disconnect() || done(spent), 150);
+                };
+                channel.port2.postMessage(0);
+            });
+        });
+        observer.observe(watched, { subtree: true, childList: true, attributes: true });
     });
 }"""
 
@@ -61,17 +81,14 @@ def open_lab() -> Iterator[Any]:
 
 
 def press(
-    notebook: Any, slider: Any, picture: Any, keys: list[str], attribute: str | None = None
+    notebook: Any, slider: Any, picture: Any, keys: list[str], arm: str = FIRST_CHANGE
 ) -> list[float]:
-    """Return the milliseconds of each key press on `slider` until `picture` is drawn anew.
-
-    Any change below `picture` tells, or only that of an attribute of its own.
-    """
+    """Return the milliseconds of each key press on `slider` until `picture` is drawn anew."""
     page, times = notebook.page, []
     slider.scroll_into_view_if_needed()
     slider.focus()
     for key in keys:
-        picture.evaluate(ARM, attribute)
+        picture.evaluate(arm)
         page.keyboard.press(key)
         times.append(page.evaluate("() => redrawn"))
         page.wait_for_timeout(100)

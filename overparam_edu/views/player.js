@@ -280,9 +280,9 @@ class Player {
     const moved = ({ axes }) => axes.some((name) => before[name] !== this.drawn[name]);
     const changed = this.spec.tracks.filter(moved);
     const isPoint = ({ trace, attribute }) => this.isScatter(trace) && /^[xy]$/.test(attribute);
-    const points = changed.filter(isPoint), others = changed.filter((track) => !isPoint(track));
-    if (others.length) await this.restyle(others);
-    if (points.length) await this.movePoints(points);
+    // A restyle draws everything again: points that move beside other things go with them.
+    if (!changed.every(isPoint)) await this.restyle(changed);
+    else if (changed.length) await this.movePoints(changed);
   }
 
   async drawAll() {
