@@ -113,7 +113,20 @@ def explore_line_integral() -> Explorer:
             field = widgets.FloatText(value, step=0.05, description=f"{letter} {axis}")
             field.layout.width = "100px"
             controls[letter.lower() + axis] = field
+    controls["radii"].observe(_keep_apart, "value")
     return Explorer(_scene, controls, shown_when=_SHOWN_WHEN, on_edit=_dragged)
+
+
+def _keep_apart(change: Any) -> None:
+    """Let the end of the radii that is dragged onto the other push it on, or stop before it."""
+    (r, R), slider = change.new, change.owner
+    if r < R:
+        return
+    dragged_up, step = r > change.old[0], slider.step
+    if (dragged_up and R + step <= slider.max) or r - step < slider.min:
+        slider.value = (r, R + step)
+    else:
+        slider.value = (r - step, R)
 
 
 def _own(values: Mapping[str, Any]) -> bool:

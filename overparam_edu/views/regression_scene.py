@@ -222,6 +222,8 @@ def _told(side: Contest, at: tuple[int, int, int], *, with_more: bool) -> str:
     if side.diverged_at[at] >= 0:
         return f"{name} diverges at iteration {side.diverged_at[at]}{rate}"
     late = f"{name} has not arrived in {shown(last)} iterations{rate}"
+    if np.isfinite(side.arrivals[way, i, lane, 0]):
+        late = f"{name} arrives in {shown(last)} iterations from some seeds only{rate}"
     if name == reference:
         return late
     return late + (f"; {reference} does in {shown(other)}" if np.isfinite(other) else lead)
@@ -288,7 +290,7 @@ def _add_tuning(figure: go.Figure, side: Contest) -> None:
             {"size": 9, "symbol": symbol},
         )
         curve = go.Scatter(mode="lines+markers", line=style, marker=marker)
-        figure.add_trace(curve.update(x=side.linear.rates, hoverinfo="skip"), row=1, col=2)
+        figure.add_trace(curve.update(x=side.tuning[0][0], hoverinfo="skip"), row=1, col=2)
     for colour, symbol in ((GREY, "diamond-open"), (VERMILLION, "diamond")):
         marker = {"color": colour, "symbol": symbol, "size": 17, "line": {"width": 3}}
         chosen = go.Scatter(mode="markers", marker=marker, hoverinfo="skip")

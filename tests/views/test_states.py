@@ -23,6 +23,8 @@ import pytest
 import overparam_edu as oe
 from overparam_edu.views.explorer import Explorer
 from overparam_edu.views.frames import describe, frame
+from overparam_edu.views.line_integral_figure import ADAPTIVE, LAP, PROJECTION, WORK
+from overparam_edu.views.own_loss_figure import LOSS
 from overparam_edu.views.player import Player
 from overparam_edu.views.scene import Scene
 from overparam_edu.views.wire import message
@@ -53,6 +55,12 @@ TEXTS = [
     "exp(exp(exp(w1)))",
     "9**9**9**9",
 ]
+
+
+# And into a field for a number: the first two are its ends, what is far out may be refused.
+TYPED = [-0.9, 0.9, 0.0, 1e-3, -1e-3, 1e3, -1e3]
+# What another control fills and overrides, while that is set.
+FILLED = {"loss": "example"}
 
 
 class Opened(NamedTuple):
@@ -95,6 +103,10 @@ def offered(control: widgets.Widget) -> tuple[list[Any], Callable[[np.random.Gen
         return [control.value, *TEXTS], lambda rng: TEXTS[rng.integers(len(TEXTS))]
     if isinstance(control.value, bool):
         return [False, True], lambda rng: bool(rng.integers(2))
+    if isinstance(control, widgets.FloatText):
+        near = np.arange(-0.9, 0.95, control.step).round(6)
+        often = [*near, *near, *TYPED]
+        return TYPED, lambda rng: float(often[rng.integers(len(often))])
     low, high, step = control.min, control.max, control.step or (control.max - control.min) / 100
     count = round((high - low) / step)
 
@@ -103,9 +115,18 @@ def offered(control: widgets.Widget) -> tuple[list[Any], Callable[[np.random.Gen
         return control.base**at if isinstance(control, widgets.FloatLogSlider) else at
 
     if isinstance(control.value, tuple):
-        pairs = [(value(0), value(0)), (value(0), value(count)), (value(count), value(count))]
-        return pairs, lambda rng: tuple(value(i) for i in sorted(rng.integers(count + 1, size=2)))
+        ends = [(0, 1), (0, count), (count - 1, count)]
+
+        def draw(rng: np.random.Generator) -> Any:
+            return tuple(map(value, sorted(rng.choice(count + 1, size=2, replace=False).tolist())))
+
+        return [(value(low), value(high)) for low, high in ends], draw
     return [value(0), value(count)], lambda rng: value(int(rng.integers(count + 1)))
+
+
+def ends_of(control: widgets.Widget) -> list[Any]:
+    """Return the ends of a control where all corners are tried: two of a field for a number."""
+    return offered(control)[0][: 2 if isinstance(control, widgets.FloatText) else None]
 
 
 # --- what must hold in any state ---
@@ -139,15 +160,24 @@ def check_controls(explorer: Explorer) -> None:
     said = re.sub("<.*?>", "", explorer.children[1].value)
     assert explorer.player.scene is explorer.scene
     if said:  # only what is typed may be refused: a slider offers nothing that fails
-        assert any(isinstance(control, widgets.Text) for control in explorer.controls.values()), (
-            said,
-            explorer.values,
-        )
+        in_use = [explorer.controls[control] for control in used(explorer)]
+        assert any(isinstance(c, (widgets.Text, widgets.FloatText)) for c in in_use), said
         assert "still the one before" in said
         return
     asked = explorer._build(**explorer.values)
-    assert explorer.player._scene["buffer"] == message(asked)["buffer"]
-    assert explorer.player._scene["spec"]["figure"] == message(asked)["spec"]["figure"]
+    if asked is not explorer.scene:
+        assert explorer.player._scene == message(asked)
+
+
+def used(explorer: Explorer) -> dict[str, Any]:
+    """Return the values of the controls that the picture depends on."""
+    values = explorer.values
+    shown = {name: when(values) for name, when in explorer._shown_when.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if shown.get(name, True) and not values.get(FILLED.get(name, ""))
+    }
 
 
 def check_static(scene: Scene) -> None:
@@ -182,7 +212,9 @@ def check_picture(name: str, scene: Scene, at: dict[str, int]) -> None:
     for (trace, attribute), value in drawn.items():
         if attribute.endswith("range"):
             assert len(set(value)) == 2, (trace, attribute, value)
-    if check := TRUE.get(name.split()[0]):
+    widget = opened(name).widget
+    refused = isinstance(widget, Explorer) and widget.children[1].value
+    if (check := TRUE.get(name.split()[0])) and not refused:
         check(opened(name), scene, at, drawn, words)
 
 
@@ -208,7 +240,7 @@ def check_logarithms(scene: Scene, drawn: dict[Any, Any], trace: int, x: Any, y:
 # --- whether the sentence is true: it is worked out again from what is drawn, or a closed form ---
 
 SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
-VALUE = r"(−?[\d.]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|not finite)"
+VALUE = r"(−?\d+(?:\.\d+)?(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|not finite)"
 
 
 def number(text: str) -> float:
@@ -245,6 +277,13 @@ def first_below(x: Any, y: Any, level: float) -> tuple[float, float]:
     return (x[first - 1] if first else -math.inf), (x[first] if first < len(y) else math.inf)
 
 
+def below_for_good(x: Any, y: Any, level: float) -> tuple[float, float]:
+    """Return the last x at which a curve is above a level, and the next, if it stays below."""
+    over = [i for i, value in enumerate(y) if value > level * (1 + 1e-5)]
+    first = over[-1] + 1 if over else 0
+    return (x[first - 1] if over else 0), (x[first] if first < len(y) == len(x) else math.inf)
+
+
 def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
     values = opened.widget.values
     p, minimum = values["p"], np.array([1.0, 1.0 / values["ratio"]])
@@ -258,25 +297,37 @@ def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
         low, high = (((off + sign * grain).clip(0) ** p).sum() / p for sign in (-1, 1))
         assert 0.99 * low <= loss <= 1.01 * high, words
     curves = at_end(scene, at, "step")
-    depth, fate, when = re.search(
+    x, y = curves[9, "x"], curves[9, "y"]
+    fate = true_fate(words, stop_of(scene, at, "depth"), x, y, 0.01 * minimum[1] ** p / p)
+    if fate == "never moves":
+        assert len(set(curves[3, "x"])) == len(set(curves[3, "y"])) == 1
+
+
+def true_fate(words: str, depth: float, x: Any, y: Any, level: float) -> str:
+    """Check what is said of a depth against its curve of the loss, and return its fate."""
+    found = re.search(
         rf"depth ([\d.]+) (arrives in|diverges at|has not arrived|never moves) "
         rf"(?:in |iteration )?{VALUE}",
         words,
-    ).groups()
-    assert float(depth) == stop_of(scene, at, "depth")
-    before, after = first_below(curves[9, "x"], curves[9, "y"], 0.01 * minimum[1] ** p / p)
+        re.I,
+    )
+    named, fate, when = found.groups()
+    assert float(named) == depth
+    before, after = first_below(x, y, level)
     if fate == "arrives in":
-        assert before - 1e-3 * before <= number(when) <= after + 6e-3 * after
+        # What jumps to and fro may have arrived between two stops.
+        steady = max(np.diff(y), default=0) <= 1e-6 * max(y)
+        assert not steady or before - 1e-3 * before <= number(when), words
+        assert number(when) <= after + 6e-3 * after, words
     elif fate == "diverges at":
-        assert curves[9, "x"][len(curves[9, "y"]) - 1] < number(when)
+        assert x[len(y) - 1] < number(when)
     else:
         assert after == math.inf
-    if fate == "never moves":
-        assert len(set(curves[3, "x"])) == len(set(curves[3, "y"])) == 1
     if compared := re.search(rf", {VALUE} times (faster|slower) than depth 1 \({VALUE}\)", words):
         factor, first, steps = number(compared[1]), number(compared[3]), number(when)
         ratio = first / steps if compared[2] == "faster" else steps / max(first, 1)
         assert factor == near(ratio, rel=0.02, abs=0.06)
+    return str(fate)
 
 
 def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
@@ -380,7 +431,105 @@ def true_derivation(opened: Opened, scene: Scene, at: Any, drawn: Any, words: st
     assert title[:12] in board
 
 
+def true_line_integral(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    values = opened.widget.values
+    whole = drawn[LAP, "y"]
+    assert drawn[WORK, "y"] == whole[: at["walk"] + 1]
+    # Both parts' work on all the pieces, by quadrature, is that of the walk.
+    parts = drawn[ADAPTIVE, "y"][-1] + drawn[PROJECTION, "y"][-1]
+    size = max(map(abs, [*whole, *drawn[ADAPTIVE, "y"], *drawn[PROJECTION, "y"]]))
+    assert whole[-1] == pytest.approx(values["laps"] * parts, rel=1e-3, abs=1e-5 * size)
+    [so_far] = said("Work so far: #." if values["laps"] == 1 else "Height gained: #.", words)
+    assert so_far == near(whole[at["walk"]], abs=1e-6 * size)
+    lap, told = whole[-1] / values["laps"], r"(?:Each lap gains|After one lap it is) "
+    if "to rounding" in words:
+        assert abs(lap) <= 1e-5 * size, words
+        same_everywhere = "linear" in words or values["loss"] in ("linear", "round")
+        if stop_of(scene, at, "depth") == 2 and same_everywhere:
+            assert "of the" in words
+    else:
+        assert "no function has this gradient" in words
+        assert values["field"] == "rule"
+        assert stop_of(scene, at, "depth") != 1
+        assert number(re.search(told + VALUE, words)[1]) == near(lap, abs=1e-6 * size), words
+
+
+def true_own_loss(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    values = opened.widget.values
+    loss = oe.SymbolicLoss(values["example"] or values["loss"])
+    step, *losses = said("At iteration #, loss # (depth 1: #).", words)
+    assert step == near(stop_of(scene, at, "step"))
+    for told, dot in zip(losses, (5, 4), strict=True):
+        w = np.array([*drawn[dot, "x"], *drawn[dot, "y"]])
+        if not math.isfinite(told) or len(w) < 2:
+            continue
+        grain = 1e-7 * (1 + np.abs(w)) * np.abs(loss.gradient(w))  # points are float32
+        assert told == near(float(loss.value(w)), abs=2 * grain.sum() + 1e-9), words
+    whole = at_end(scene, at, "step")
+    [line] = [shape.y0 for shape in scene.figure.layout.shapes if shape.yref.startswith("y3")]
+    level = line * (1 + 1e-6) if line > 0 else line * (1 - 1e-6)
+    depth = stop_of(scene, at, "depth")
+    true_fate(words, depth, whole[LOSS, "x"], whole[LOSS, "y"], level)
+
+
+def true_regression(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    whole = at_end(scene, at, "step")
+    depth, sides = int(stop_of(scene, at, "depth")), words.split("p\u00a0=\u00a0")[1:]
+    for base, told in zip((0, 7), sides, strict=False):
+        x = whole[base + 5, "x"]
+        [level] = set(drawn[base + 6, "y"])
+        found = re.search(
+            rf"depth (\d+) (arrives in|diverges at|has not arrived in) (?:iteration )?{VALUE}"
+            "( iterations from some seeds only)?",
+            told,
+        )
+        named, fate, when, some = found.groups()
+        assert int(named) == depth
+        # Between the fewest iterations of a seed and the most: where the band's edges are below.
+        soonest, latest = (below_for_good(x, whole[base + edge, "y"], level) for edge in (3, 4))
+        if fate == "arrives in" and not some:
+            assert soonest[0] * 0.99 <= number(when) <= latest[1] * 1.01, words
+        else:
+            assert latest[1] == math.inf or "diverges" in fate, words
+            assert not some or soonest[1] < math.inf
+        if (
+            times := re.search(rf", {VALUE} times (faster|slower) than .*?\({VALUE}\)", told)
+        ) and not some:
+            ratio = number(times[3]) / number(when)
+            ratio = ratio if times[2] == "faster" else 1 / ratio
+            assert number(times[1]) == near(ratio, rel=0.02, abs=0.06)
+    if len(sides) == 1 and not some:
+        rate = number(re.search(rf"at rate {VALUE}", words)[1])
+        assert drawn[10, "x"] == [near(rate)]
+        if fate == "arrives in" and stop_of(scene, at, "measure") == "iterations to arrive":
+            assert drawn[10, "y"] == [near(number(when))]
+
+
+def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    depth, step = said("Depth #, iteration #.", words)
+    assert depth == stop_of(scene, at, "depth")
+    assert step == near(stop_of(scene, at, "step"))
+    parts = re.split(r"Near zero |Identity ", words)[1:]
+    for which, told in enumerate(parts):
+        [loss] = map(number, re.search(rf"loss {VALUE}", told).groups())
+        curve = drawn[2 + which, "y"]
+        if math.isfinite(loss):
+            assert loss == near(curve[-1])
+            assert len(curve) == at["step"] + 1
+        else:
+            assert len(curve) <= at["step"]
+        if starts := re.search(r"starts to move at iteration ([\d,]+)", told):
+            when = max(int(starts[1].replace(",", "")), scene.axes[1].stops[0])
+            assert drawn[4 + which, "x"] == [near(when)]
+        else:
+            assert drawn[4 + which, "x"] == [None]
+
+
 TRUE = {
+    "explore_line_integral": true_line_integral,
+    "explore_own_loss": true_own_loss,
+    "explore_regression": true_regression,
+    "explore_going_deeper": true_going_deeper,
     "explore_trajectories": true_trajectories,
     "explore_update_rule": true_update_rule,
     "explore_preconditioner": true_preconditioner,
@@ -433,11 +582,21 @@ def test_each_end_of_each_control(name: str) -> None:
 def test_corners(name: str) -> None:
     rng = np.random.default_rng(1)
     controls = opened(name).controls
-    corners = list(itertools.product(*(offered(widget)[0] for widget in controls.values())))
-    chosen = np.linspace(0, len(corners) - 1, min(CORNERS, len(corners))).astype(int)
-    for corner in (corners[i] for i in chosen):
+    ends = [ends_of(widget) for widget in controls.values()]
+    sizes = [len(values) for values in ends]
+    count = math.prod(sizes)
+    seen = set()
+    for i in np.linspace(0, count - 1, min(CORNERS, count)).astype(int):
+        corner = [
+            values[at] for values, at in zip(ends, np.unravel_index(i, sizes or [1]), strict=False)
+        ]
         put(name, dict(zip(controls, corner, strict=True)))
-        check_state(name, thorough=True, rng=rng)
+        widget = opened(name).widget
+        values = used(widget) if isinstance(widget, Explorer) else {"all": i}
+        if (key := str(values)) not in seen:
+            check_state(name, thorough=True, rng=rng)
+        seen.add(key)
+    print(f"{name}: {len(seen)} corners")
 
 
 @pytest.mark.slow
