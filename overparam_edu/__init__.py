@@ -96,6 +96,8 @@ if TYPE_CHECKING:  # what `__getattr__` loads, spelled out for editors and type 
     from overparam_edu.views.line_integral import explore_line_integral as explore_line_integral
     from overparam_edu.views.own_loss import explore_own_loss as explore_own_loss
     from overparam_edu.views.pages import build_pages as build_pages
+    from overparam_edu.views.pictures import save_gif as save_gif
+    from overparam_edu.views.pictures import save_png as save_png
     from overparam_edu.views.preconditioner import explore_preconditioner as explore_preconditioner
     from overparam_edu.views.regression import explore_regression as explore_regression
     from overparam_edu.views.stepper import explore_derivation as explore_derivation
@@ -144,7 +146,9 @@ _ON_FIRST_USE = {
     "rebalance": "overparam_edu.experiments.rule_against_network",
     "recorded_convnet": "overparam_edu.experiments.convnet_runs",
     "run_convnets": "overparam_edu.experiments.convnet_runs",
+    "save_gif": "overparam_edu.views.pictures",
     "save_html": "overparam_edu.views.export",
+    "save_png": "overparam_edu.views.pictures",
     "synthetic_regression": "overparam_edu.experiments.rule_against_network",
     "train_convnet": "overparam_edu.experiments.convnet_runs",
     "turn_hidden_layers": "overparam_edu.experiments.rule_against_network",
@@ -218,7 +222,9 @@ __all__ = [
     "rebalance",
     "recorded_convnet",
     "run_convnets",
+    "save_gif",
     "save_html",
+    "save_png",
     "single_output_direction",
     "split_direction",
     "synthetic_regression",

@@ -167,7 +167,7 @@ NEEDS_NO_FUZZ = {
     "a record of results, made by other functions": """Certificate DataUnavailableError
         LineIntegral Loss Potential Preconditioner Report StepReport Trajectory TunedLearningRate
         Walk WarmUpCoefficients""",
-    "writes files": "build_pages save_html",
+    "writes files": "build_pages save_gif save_html save_png",
     "asks the network": "load_gas_ethanol load_regression_data",
     "needs PyTorch": "ConvnetTraining load_digits run_convnets train_convnet",
     "takes code, not values": "Setting",

@@ -17,6 +17,7 @@ from overparam_edu.views.bands import band_traces, round_step
 from overparam_edu.views.convnet_live import LiveTraining
 from overparam_edu.views.figures import log_axis
 from overparam_edu.views.player import Player
+from overparam_edu.views.saving import Saves
 from overparam_edu.views.scene import Axis, Reading, Scene, Track
 from overparam_edu.views.style import BLUE, GREY, TEMPLATE, VERMILLION, key
 
@@ -32,7 +33,7 @@ _LOOK = {
 }
 
 
-class ConvnetExplorer(widgets.VBox):  # type: ignore[misc]
+class ConvnetExplorer(Saves, widgets.VBox):  # type: ignore[misc]
     """Recorded runs above a place to train.
 
     Parameters

@@ -14,6 +14,7 @@ import ipywidgets as widgets
 
 from overparam_edu._validation import _shown
 from overparam_edu.views.player import Player
+from overparam_edu.views.saving import Saves
 from overparam_edu.views.scene import Scene
 
 Build = Callable[..., Scene]
@@ -21,7 +22,7 @@ Build = Callable[..., Scene]
 _WORKING = "Computing …"
 
 
-class Explorer(widgets.VBox):  # type: ignore[misc]
+class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     """Controls above a player, with a Reset button and one line for what goes wrong.
 
     Parameters

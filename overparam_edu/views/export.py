@@ -186,6 +186,8 @@ def _choice(name: str, control: widgets.Widget) -> Choice:
         options = [
             entry if isinstance(entry, tuple) else (_words(entry), entry) for entry in entries
         ]
+    elif isinstance(value, tuple):  # both ends of a range
+        options = [(" to ".join(map(shown, value)), value)]
     elif hasattr(control, "min") and not isinstance(control, widgets.FloatLogSlider):
         options = [(shown(stop), stop) for stop in sorted({control.min, value, control.max})]
     now = [entry for _, entry in options].index(value)

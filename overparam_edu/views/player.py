@@ -14,6 +14,7 @@ import traitlets
 from overparam_edu._validation import _shown
 from overparam_edu.views.frames import describe, frame, stops_at
 from overparam_edu.views.math_font import math_font
+from overparam_edu.views.saving import Saves
 from overparam_edu.views.scene import Axis, Board, Reading, Scene, Track
 from overparam_edu.views.wire import message
 
@@ -28,7 +29,7 @@ def _plotly_js() -> bytes:
     return resources.files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
 
 
-class Player(anywidget.AnyWidget):
+class Player(Saves, anywidget.AnyWidget):
     """A scene with its sliders, moved in the browser.
 
     All numbers of the scene are sent once. Sliders, keys and Play then redraw without a message to

@@ -95,6 +95,16 @@ def test_a_control_that_some_settings_need_is_shown_with_these() -> None:
         assert shown == [True, setting[0] == 0]
 
 
+def test_a_range_stays_as_it_is() -> None:
+    def between(ends: tuple[float, float]) -> Scene:
+        return build(ends[1] - ends[0])
+
+    ends = widgets.FloatRangeSlider(value=(0.5, 1.5), min=0, max=2, description="ends")
+    [piece] = pieces(Explorer(between, {"ends": ends}))
+    assert piece.choices == []
+    assert "Other controls need Python" in piece.note
+
+
 def test_a_piece_opens_where_its_player_stands() -> None:
     player = Player(build(1))
     player.move(step=2)
