@@ -234,7 +234,12 @@ def _animated(drawn: Sequence[bytes], times: Sequence[int]) -> bytes:
     most = images[-1].quantize(255).getpalette() or []
     colours = Image.new("P", (1, 1))
     colours.putpalette([255, 255, 255, *most[: 3 * 255]])
-    plain = [image.quantize(palette=colours, dither=Image.Dither.NONE) for image in images]
+    plain = []
+    for image in images:
+        drawn_with = np.array(image.quantize(palette=colours, dither=Image.Dither.NONE))
+        drawn_with[np.all(np.asarray(image) == 255, axis=2)] = 0  # quantize comes near white only
+        plain.append(Image.fromarray(drawn_with))
+        plain[-1].putpalette(colours.getpalette() or [], "RGB")
     result = io.BytesIO()
     plain[0].save(
         result, "GIF", save_all=True, append_images=plain[1:], duration=list(times), loop=0
