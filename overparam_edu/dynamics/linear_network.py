@@ -151,9 +151,13 @@ def _layer_gradients(weights: Sequence[Array], gradient: Array) -> tuple[Array, 
     return tuple(reversed([*gradients, from_above]))
 
 
+def _is_sized(value: Any) -> bool:
+    """Return whether it has a length: an array of one number has none."""
+    return hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0
+
+
 def _checked_widths(widths: Any) -> tuple[int, ...]:
-    sized = hasattr(widths, "__len__") and getattr(widths, "ndim", 1) > 0
-    if isinstance(widths, str) or not sized:
+    if isinstance(widths, str) or not _is_sized(widths):
         raise TypeError(f"widths must be a sequence (d, n_1, ..., k); got {_shown(widths)}")
     sizes = tuple(whole_number(f"widths[{j}]", width, lower=1) for j, width in enumerate(widths))
     if len(sizes) < 2:
@@ -281,7 +285,7 @@ def balanced_network(
     rank = min(W.shape[-2:])
     if hidden is None or isinstance(hidden, (int, np.integer)):
         hidden = [rank if hidden is None else hidden] * (depth - 1)
-    if isinstance(hidden, str) or not hasattr(hidden, "__len__"):
+    if isinstance(hidden, str) or not _is_sized(hidden):
         raise TypeError(f"hidden must be a whole number or depth - 1 of them; got {_shown(hidden)}")
     between = [whole_number("hidden", width, lower=rank) for width in hidden]
     if len(between) != depth - 1:

@@ -58,8 +58,9 @@ class RuleAgainstNetwork:
         axes = tuple(range(self.network.losses.ndim, self.network.points.ndim))
         both = np.stack([self.rule.points, self.network.points])
         gaps = np.abs(both[0] - both[1]).max(axis=axes)
-        largest = np.nanmax(np.abs(both).max(axis=tuple(axis + 1 for axis in axes)), axis=(0, 1))
-        relative: Array = np.divide(gaps, largest, out=np.zeros_like(gaps), where=largest > 0)
+        sizes = np.abs(both).max(axis=tuple(axis + 1 for axis in axes))
+        largest = np.fmax.reduce(sizes, axis=(0, 1))  # NaN where no record is finite
+        relative: Array = np.divide(gaps, largest, out=0.0 * gaps, where=largest > 0)
         return relative
 
     @cached_property
@@ -215,7 +216,10 @@ def measure_distance_order(
     ]
     distances = np.array([run.distances.max() for run in runs])
     if not np.all(distances > 0):
-        raise RuntimeError(f"distances must be finite and above 0; got {distances.tolist()}")
+        raise RuntimeError(
+            "learning_rates must lead to distances that are finite and above 0; "
+            f"got {distances.tolist()}"
+        )
     order = float(np.polyfit(np.log(rates), np.log(distances), 1)[0])
     return DistanceOrder(rates, distances, order)
 

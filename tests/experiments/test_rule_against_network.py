@@ -249,7 +249,7 @@ def test_the_order_asks_for_rates_and_a_time(change, message):
 
 def test_there_is_no_order_where_there_is_no_distance():
     loss = oe.SeparableLp()
-    with pytest.raises(RuntimeError, match="distances must be finite and above 0"):
+    with pytest.raises(RuntimeError, match="distances that are finite and above 0"):
         measure_distance_order(
             oe.balanced_network([0.5, 0.1], 1), loss, learning_rates=RATES, time=1.0
         )

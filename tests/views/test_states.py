@@ -160,7 +160,7 @@ def check_controls(explorer: Explorer) -> None:
     said = re.sub("<.*?>", "", explorer.children[1].value)
     assert explorer.player.scene is explorer.scene
     if said:  # only what is typed may be refused: a slider offers nothing that fails
-        in_use = [explorer.controls[control] for control in used(explorer)]
+        in_use = [explorer.controls[control] for control in used(explorer, explorer.values)]
         assert any(isinstance(c, (widgets.Text, widgets.FloatText)) for c in in_use), said
         assert "still the one before" in said
         return
@@ -169,9 +169,8 @@ def check_controls(explorer: Explorer) -> None:
         assert explorer.player._scene == message(asked)
 
 
-def used(explorer: Explorer) -> dict[str, Any]:
-    """Return the values of the controls that the picture depends on."""
-    values = explorer.values
+def used(explorer: Explorer, values: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the controls' values that the picture depends on."""
     shown = {name: when(values) for name, when in explorer._shown_when.items()}
     return {
         name: value
@@ -585,15 +584,13 @@ def test_corners(name: str) -> None:
     ends = [ends_of(widget) for widget in controls.values()]
     sizes = [len(values) for values in ends]
     count = math.prod(sizes)
-    seen = set()
+    widget, seen = opened(name).widget, set()
     for i in np.linspace(0, count - 1, min(CORNERS, count)).astype(int):
-        corner = [
-            values[at] for values, at in zip(ends, np.unravel_index(i, sizes or [1]), strict=False)
-        ]
-        put(name, dict(zip(controls, corner, strict=True)))
-        widget = opened(name).widget
-        values = used(widget) if isinstance(widget, Explorer) else {"all": i}
-        if (key := str(values)) not in seen:
+        at = np.unravel_index(i, sizes or [1])
+        values = {key: ends[n][at[n]] for n, key in enumerate(controls)}
+        key = str(used(widget, values) if isinstance(widget, Explorer) else values)
+        if key not in seen:
+            put(name, values)
             check_state(name, thorough=True, rng=rng)
         seen.add(key)
     print(f"{name}: {len(seen)} corners")
