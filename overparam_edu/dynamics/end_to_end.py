@@ -16,6 +16,8 @@ from overparam_edu._validation import Array, _shown, at_least, finite_array
 
 # The smallest normal float: stands in for 0 as a divisor where the dividend is 0 too.
 _TINY = np.finfo(np.float64).tiny
+# For a matrix the rule is a sum of as many terms as there are layers.
+_DEEPEST = 1_000
 
 
 def single_output_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
@@ -154,7 +156,7 @@ def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) ->
     gradient : array_like, shape (..., k, d)
         Gradient ``G`` of the loss at `W`.
     depth : array_like of int, shape (...)
-        ``N``, whole, at least 1.
+        ``N``, whole, from 1 to 1000.
 
     Returns
     -------
@@ -164,8 +166,8 @@ def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) ->
     Raises
     ------
     TypeError, ValueError
-        If an argument is not finite real numbers, `depth` is below 1 or not whole, or shapes do
-        not fit.
+        If an argument is not finite real numbers, `depth` is out of range or not whole, or shapes
+        do not fit.
 
     Notes
     -----
@@ -198,6 +200,10 @@ def _whole_depth(depth: ArrayLike) -> Array:
     array = at_least("depth", depth, 1)
     if np.any(array != np.floor(array)):
         raise ValueError(f"depth must be whole for an end-to-end matrix; got {_shown(depth)}")
+    if np.any(array > _DEEPEST):
+        raise ValueError(
+            f"depth must be at most {_DEEPEST} for an end-to-end matrix; got {_shown(depth)}"
+        )
     return array
 
 
@@ -285,7 +291,7 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     W : array_like, shape (..., k, d)
         End-to-end matrix.
     depth : int
-        ``N``, whole, at least 1.
+        ``N``, whole, from 1 to 1000.
 
     Returns
     -------
@@ -295,7 +301,7 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     Raises
     ------
     TypeError, ValueError
-        If `W` is not a finite matrix, or `depth` is below 1 or not whole.
+        If `W` is not a finite matrix, or `depth` is out of range or not whole.
 
     Notes
     -----
