@@ -106,7 +106,7 @@ def test_a_deleted_notebook_comes_back(source, folder):
 
 
 def _stop_before_lab(monkeypatch, source):
-    monkeypatch.setattr(copies, "_own_checkout", lambda: None)
+    monkeypatch.setattr(copies, "own_checkout", lambda: None)
     monkeypatch.setattr(copies, "own_notebooks", lambda: source)
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from overparam_edu.cli import claims, lab, pages, present, reproduce
+from overparam_edu.cli import claims, doctor, lab, pages, present, reproduce
 from overparam_edu.cli.command import Command, CommandError
 from overparam_edu.cli.copies import FIRST_NOTEBOOK
 from overparam_edu.cli.lab import QUIET_LAB
@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "FIRST_NOTEBOOK", "QUIET_LAB", "Command", "CommandError",
 COMMANDS: tuple[Command, ...] = (
     lab.COMMAND,
     present.COMMAND,
+    doctor.COMMAND,
     pages.COMMAND,
     claims.COMMAND,
     reproduce.COMMAND,

@@ -43,8 +43,14 @@ def _is_checkout(folder: Path) -> bool:
     ).is_file()
 
 
-def _own_checkout() -> Path | None:
-    """Return the repository this module runs from, or None where it was installed from a wheel."""
+def own_checkout() -> Path | None:
+    """Return the repository this module runs from.
+
+    Returns
+    -------
+    Path or None
+        None where the package was installed from a wheel.
+    """
     root = Path(__file__).resolve().parents[2]
     return root if _is_checkout(root) else None
 
@@ -61,7 +67,7 @@ def own_notebooks() -> Path:
     CommandError
         If it carries none.
     """
-    checkout = _own_checkout()
+    checkout = own_checkout()
     folder = (
         checkout / "notebooks" if checkout else Path(__file__).resolve().parents[1] / "_notebooks"
     )
@@ -178,7 +184,7 @@ def prepare(wanted: str | None) -> tuple[Path, str]:
     CommandError
         If the notebooks can't be put there.
     """
-    folder = Path(wanted).expanduser().resolve() if wanted else _own_checkout()
+    folder = Path(wanted).expanduser().resolve() if wanted else own_checkout()
     if folder is not None and _is_checkout(folder):
         return folder, f"notebooks/{FIRST_NOTEBOOK}"
     folder = folder or Path(DEFAULT_FOLDER).resolve()

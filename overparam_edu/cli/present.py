@@ -20,7 +20,7 @@ from overparam_edu.cli.server import check_port, has_display
 # A port and a secret that stay, so that a bookmark works in the lecture as it did the day before.
 PORT = 8866
 SECRET = "overparam-edu-present"
-_HERE = "127.0.0.1"
+HERE = "127.0.0.1"
 
 
 def _notebook(wanted: str | None) -> Path:
@@ -67,7 +67,7 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
     os.environ["JUPYTER_PATH"] = os.pathsep.join(folders)
     from voila.app import Voila
 
-    own = {"ip": _HERE, "port": port, "port_retries": 0, "open_browser": False, "log_level": 40}
+    own = {"ip": HERE, "port": port, "port_retries": 0, "open_browser": False, "log_level": 40}
     own |= {"root_dir": str(notebook.parent), "token": token, "cookie_secret": secret}
     server = Voila(config=Config(settings() | {"Voila": own}))
     server.initialize([])
@@ -81,7 +81,7 @@ def _run_present(options: argparse.Namespace) -> int:
             "install it with: python -m pip install voila"
         )
     notebook = _notebook(options.notebook)
-    check_port(_HERE, options.port)
+    check_port(HERE, options.port)
     # The kernel "python3" is this interpreter's, whatever the user's home folder registers.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     logging.captureWarnings(True)
@@ -91,7 +91,7 @@ def _run_present(options: argparse.Namespace) -> int:
     secret = _secret(Path(jupyter_data_dir()))
     token = hashlib.sha256(b"token" + secret).hexdigest()[:48]
     server = _server(notebook, options.port, secret, token)
-    address = f"http://{_HERE}:{options.port}/voila/render/{notebook.name}?token={token}"
+    address = f"http://{HERE}:{options.port}/voila/render/{notebook.name}?token={token}"
     show = has_display() and not options.no_browser
     # The loop takes its callbacks in turn: once this one speaks, the address answers.
     IOLoop.current().add_callback(_announce, address, show=show)

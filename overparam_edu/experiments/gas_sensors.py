@@ -268,6 +268,23 @@ def _parsed(lines: Iterable[str]) -> tuple[Array, Array]:
     return np.array(rows).reshape(-1, _FEATURES), np.array(ppm)
 
 
+def cached_archive(cache: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the downloaded archive is kept, whether it is there or not.
+
+    Parameters
+    ----------
+    cache : str or path, optional
+        As in `load_gas_ethanol`.
+
+    Returns
+    -------
+    Path
+    """
+    import pooch
+
+    return Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu")) / _FILE
+
+
 def _download(
     cache: str | os.PathLike[str] | None, source: GasSource, timeout: float, progress: bool
 ) -> Path:
@@ -275,7 +292,7 @@ def _download(
     import pooch
     import requests
 
-    folder = Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu"))
+    folder = cached_archive(cache).parent
     by_hand = f"try again later, or get {source.url} in another way and give its path"
     loader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
     pooch.get_logger().setLevel("WARNING")  # what it has to say otherwise is said here

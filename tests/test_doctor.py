@@ -1,0 +1,207 @@
+"""`overparam-edu doctor`: each line when all is well, and what it says when something is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from overparam_edu import cli
+from overparam_edu.classroom import setup
+from overparam_edu.cli import doctor
+from overparam_edu.cli.command import CommandError
+from overparam_edu.experiments import datasets, gas_sensors
+from overparam_edu.views import export
+
+
+def found(name):
+    return doctor.CHECKS[name]()
+
+
+def _without(monkeypatch, module):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == module else real(n))
+
+
+def _fail(problem):
+    def raises(*_, **__):
+        raise problem
+
+    return raises
+
+
+# --- what matters ---
+
+
+@pytest.mark.parametrize(
+    ("row", "words", "remedy"),
+    [
+        (("plotly", "5.0", ">=6.1,<8"), "plotly is 5.0, needed is >=6.1,<8", "'plotly>=6.1,<8'"),
+        (("anywidget", "", ">=0.9,<1"), "anywidget is missing", "pip install 'anywidget>=0.9,<1'"),
+        (("python", "3.9", ">=3.11"), "python is 3.9", "newer Python"),
+    ],
+)
+def test_a_version_out_of_range(row, words, remedy, monkeypatch):
+    rows = [setup.Installed(*row, False), setup.Installed("numpy", "2.0", ">=1", True)]
+    monkeypatch.setattr(setup, "installed", lambda: rows)
+    line = found("versions")
+    assert line.matters
+    assert words in line.words
+    assert remedy in line.remedy
+    assert "numpy" not in line.words
+
+
+@pytest.mark.parametrize(
+    ("names", "off", "words", "remedy"),
+    [
+        (["anywidget"], [], "does not find ipywidgets", "pip install --force-reinstall ipywidgets"),
+        ([], [], "does not find ipywidgets and anywidget", "ipywidgets anywidget"),
+        (list(doctor.WIDGETS), ["anywidget"], "anywidget is off", "labextension enable anywidget"),
+        (list(doctor.WIDGETS), {"anywidget:plugin": True}, "anywidget is off", "enable"),
+    ],
+)
+def test_widgets_that_are_missing_or_off(names, off, words, remedy, monkeypatch):
+    page = {"federated_extensions": [{"name": name} for name in names], "disabledExtensions": off}
+    monkeypatch.setattr("jupyterlab_server.config.get_page_config", lambda *_: page)
+    line = found("widgets")
+    assert line.matters
+    assert words in line.words
+    assert remedy in line.remedy
+
+
+@pytest.mark.parametrize("content", [None, "/* plotly.js v2.35.2 */", "cut off"])
+def test_plotly_js_that_is_missing_or_old(content, monkeypatch, tmp_path):
+    (tmp_path / "package_data").mkdir()
+    if content:
+        (tmp_path / "package_data" / "plotly.min.js").write_text(content, encoding="utf-8")
+    monkeypatch.setattr(doctor.resources, "files", lambda _: tmp_path)
+    assert found("plotly.js").matters
+    assert "reinstall" in found("plotly.js").remedy
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "problem"),
+    [
+        (doctor, "own_notebooks", CommandError("no notebooks")),
+        (export, "player_script", FileNotFoundError("player.js")),
+        (datasets, "load_auto_mpg", FileNotFoundError("auto_mpg.csv")),
+    ],
+)
+def test_something_that_lessons_read_is_gone(owner, name, problem, monkeypatch):
+    monkeypatch.setattr(owner, name, _fail(problem))
+    assert found("offline").matters
+    assert str(problem) in found("offline").words
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    (tmp_path / "taken").touch()
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "taken" / "data"))
+    line = found("folders")
+    assert line.matters
+    assert str(tmp_path / "taken") in line.words
+    assert "--dir" in line.remedy
+
+
+def test_a_picture_that_asks_another_host(monkeypatch):
+    pytest.importorskip("playwright")
+    monkeypatch.setattr(doctor, "find_browser", lambda: "browser")
+    monkeypatch.setattr(doctor, "_measured", lambda _: ([10.0], ["https://example.org/a.js"]))
+    assert found("slider").matters
+    assert "https://example.org/a.js" in found("slider").words
+
+
+# --- what a class can do without ---
+
+
+def test_a_slider_that_is_slow_or_not_measured(monkeypatch):
+    pytest.importorskip("playwright")
+    monkeypatch.setattr(doctor, "find_browser", lambda: "browser")
+    monkeypatch.setattr(doctor, "_measured", lambda _: ([20.0, 240.0, 260.0], []))
+    assert found("slider").words.startswith("240 ms")
+    assert "close other programs" in found("slider").remedy
+    monkeypatch.setattr(doctor, "_measured", _fail(RuntimeError("it crashed\nat once")))
+    assert found("slider").words == "not measured: it crashed"
+    monkeypatch.setattr(doctor, "find_browser", lambda: None)
+    assert found("slider").words == "not measured: no Chrome or Chromium"
+    _without(monkeypatch, "playwright")
+    assert found("slider").words == "not measured: playwright is not installed"
+    assert not found("slider").matters
+
+
+def test_the_browser_that_is_named_goes_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("OVERPARAM_EDU_BROWSER", str(tmp_path / "none"))
+    assert doctor.find_browser() is None
+    monkeypatch.setenv("OVERPARAM_EDU_BROWSER", sys.executable)
+    assert doctor.find_browser() == sys.executable
+
+
+def test_the_gas_data_are_missing_damaged_or_there(monkeypatch, tmp_path):
+    monkeypatch.setenv(gas_sensors.CACHE_VARIABLE, str(tmp_path))
+    assert f"not in {tmp_path}" in found("data cache").words
+    assert "load_gas_ethanol" in found("data cache").remedy
+    archive = gas_sensors.cached_archive()
+    archive.write_bytes(b"half of it")
+    assert f"{archive} is damaged" in found("data cache").words
+    monkeypatch.setattr("pooch.file_hash", lambda _: gas_sensors.UCI_270.sha256)
+    assert found("data cache") == doctor.Finding(f"the gas data are in {archive}")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [
+        ("presenter", "voila", "voila"),
+        ("pictures", "kaleido", "kaleido"),
+        ("pictures", "PIL", "pillow"),
+    ],
+)
+def test_a_package_that_only_some_commands_need(name, module, package, monkeypatch):
+    _without(monkeypatch, module)
+    assert package in found(name).remedy
+    assert not found(name).matters
+
+
+def test_a_port_that_is_taken(monkeypatch):
+    with socket.create_server((doctor.HERE, 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(doctor, "PORT", port)
+        assert f"cannot use port {port}" in found("port").words
+        assert f"--port {port + 1}" in found("port").remedy
+    assert found("port").remedy == ""
+
+
+# --- the whole ---
+
+
+def test_what_it_prints_and_how_it_ends(monkeypatch, capsys):
+    good, small = doctor.Finding("all is well"), doctor.Finding("slow", "wait")
+    monkeypatch.setattr(doctor, "CHECKS", {"one": lambda: good, "two": lambda: small})
+    assert cli.main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split(maxsplit=2) == ["ok", "one", "all is well"]
+    assert lines[1].split(maxsplit=2) == ["note", "two", "slow. Better: wait"]
+    assert lines[-1] == "Ready for class."
+    doctor.CHECKS["three"] = lambda: doctor.Finding("gone", "get it", True)
+    doctor.CHECKS["four"] = _fail(KeyError("surprise"))
+    assert cli.main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split(maxsplit=2) == ["BROKEN", "three", "gone. To mend: get it"]
+    assert "could not be checked: KeyError: 'surprise'" in lines[3]
+    assert lines[-1] == "Not ready: mend what is BROKEN (2)."
+
+
+@pytest.mark.slow
+def test_this_machine_is_ready(tmp_path):
+    environment = os.environ | {"HOME": str(tmp_path), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "overparam_edu.cli", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert [line[8:].split("  ")[0] for line in lines[:-1]] == list(doctor.CHECKS)
+    assert lines[-1] == "Ready for class."
+    assert re.search(r"slider +(\d+ ms from hand to picture|not measured)", done.stdout)
