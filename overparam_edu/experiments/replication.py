@@ -67,8 +67,7 @@ class BiasedRun(WidthOneRun):
     def __call__(self) -> Arrays:
         """Return ``losses`` (records, seeds, rates) and ``diverged_at`` (seeds, rates)."""
         lanes = (len(self.seeds), len(self.rates))
-        ones = np.ones((len(self.y), 1))
-        loss = _FirstRow(LpRegression(np.append(self.X, ones, 1), self.y, self.p, reduction="mean"))
+        loss = _FirstRow(LpRegression(_with_ones(self.X), self.y, self.p, reduction="mean"))
         starts = [self._start(seed) for seed in self.seeds for _ in self.rates]
         layers = zip(*(network.weights for network in starts), strict=True)
         network = LinearNetwork(tuple(np.stack([_with_bias(W) for W in same]) for same in layers))
@@ -115,6 +114,11 @@ def _with_bias(W: Array) -> Array:
     layer = np.zeros((W.shape[0] + 1, W.shape[1] + 1))
     layer[:-1, :-1], layer[-1, -1] = W, 1.0
     return layer
+
+
+def _with_ones(X: Array) -> Array:
+    """Return features with a column of ones, for the bias."""
+    return np.append(X, np.ones((len(X), 1)), 1)
 
 
 def one_change_at_a_time(
@@ -189,14 +193,7 @@ def one_change_at_a_time(
     loss = LpRegression(X, y, number("p", p, lower=2), reduction="mean")
     seeds = tuple(whole_number("seeds", seed, lower=0) for seed in seeds)
     record = tuple(log_spaced(steps, count=400).tolist())
-    X, y = loss.X, loss.y
-
-    def pair(kind: type[WidthOneRun], power: float, start: str) -> list[WidthOneRun]:
-        tried = 2 / curvature_at_zero(X, y, power) * _FACTORS if rates is None else rates
-        grid = tuple(np.unique(positive("rates", tried)).tolist())
-        make = partial(kind, X, y, power, optimizer="gradient descent", rates=grid)
-        return [make(depth=n, seeds=seeds, record=record, start=start) for n in (1, N)]
-
+    pair = partial(_pair, loss.X, loss.y, N, rates, seeds, record)
     runs = [
         *pair(WidthOneRun, loss.p, "near zero"),
         *pair(BiasedRun, loss.p, "near zero"),
@@ -207,8 +204,8 @@ def one_change_at_a_time(
     found = [run.curves(result) for run, result in zip(runs, results, strict=True)]
     talk, biased, orthogonal, squares = (found[i : i + 2] for i in range(0, 8, 2))
     least = least_loss(loss)
-    with_bias = LpRegression(np.append(X, np.ones((len(y), 1)), 1), y, loss.p, reduction="mean")
-    least_squares = least_loss(LpRegression(X, y, 2, reduction="mean"))
+    with_bias = LpRegression(_with_ones(loss.X), loss.y, loss.p, reduction="mean")
+    least_squares = least_loss(LpRegression(loss.X, loss.y, 2, reduction="mean"))
     level = (1 + small) * least
     first = _variant(*_WORDS[0], talk, level)
     return (
@@ -219,6 +216,24 @@ def one_change_at_a_time(
         _at_one_rate(first, talk[1]),
         _variant(*_WORDS[5], talk, (1 + large) * least),
     )
+
+
+def _pair(
+    X: Array,
+    y: Array,
+    depth: int,
+    rates: ArrayLike | None,
+    seeds: tuple[int, ...],
+    record: tuple[int, ...],
+    kind: type[WidthOneRun],
+    p: float,
+    start: str,
+) -> list[WidthOneRun]:
+    """Return the runs of the linear model and of the deep network."""
+    tried = 2 / curvature_at_zero(X, y, p) * _FACTORS if rates is None else rates
+    grid = tuple(np.unique(positive("rates", tried)).tolist())
+    make = partial(kind, X, y, p, optimizer="gradient descent", rates=grid)
+    return [make(depth=N, seeds=seeds, record=record, start=start) for N in (1, depth)]
 
 
 _WORDS = (

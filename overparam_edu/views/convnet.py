@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from overparam_edu._validation import Array
+from overparam_edu._validation import Array, instance
 from overparam_edu.experiments.convnet_runs import ConvnetRuns, recorded_convnet
 from overparam_edu.views.bands import band_traces, round_step
 from overparam_edu.views.convnet_live import LiveTraining
@@ -139,12 +139,18 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
     plotly.graph_objects.Figure
         Means over seeds, with their range as a band.
 
+    Raises
+    ------
+    TypeError
+        If `runs` is something else.
+
     Examples
     --------
     >>> [title.text for title in plot_convnet().layout.annotations[:2]]
     ['data term', 'weight decay']
     """
     runs = recorded_convnet() if runs is None else runs
+    instance("runs", runs, ConvnetRuns)
     ends = _ends(len(runs.steps))
     stops = np.concatenate([[0], runs.steps[ends]])
     shown = {term: title for term, title in _TERMS.items() if term != "total"}
