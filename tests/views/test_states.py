@@ -443,9 +443,10 @@ def true_line_integral(opened: Opened, scene: Scene, at: Any, drawn: Any, words:
     lap, told = whole[-1] / values["laps"], r"(?:Each lap gains|After one lap it is) "
     if "to rounding" in words:
         assert abs(lap) <= 1e-5 * size, words
-        same_everywhere = "linear" in words or values["loss"] in ("linear", "round")
-        if stop_of(scene, at, "depth") == 2 and same_everywhere:
-            assert "of the" in words
+        depth, loss = stop_of(scene, at, "depth"), values["loss"]
+        potential = depth == 1 or (depth == 2 and loss in ("linear", "round"))
+        known = potential or values["field"] == "control"
+        assert ("this curve does not tell" in words) == (not known), words
     else:
         assert "no function has this gradient" in words
         assert values["field"] == "rule"

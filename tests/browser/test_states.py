@@ -1,0 +1,288 @@
+"""Every explorer moved at random in a real JupyterLab: picture, controls and kernel agree.
+
+Each gets a few random states and is dragged for a moment. For more of both, and the memory it took:
+
+    OVERPARAM_EDU_STATES_BROWSER=100 OVERPARAM_EDU_DRAG=60 \
+        python -m pytest tests/browser/test_states.py -s
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import overparam_edu as oe
+
+pytestmark = pytest.mark.browser
+
+STATES = int(os.environ.get("OVERPARAM_EDU_STATES_BROWSER", "3"))
+DRAG = float(os.environ.get("OVERPARAM_EDU_DRAG", "0.5"))  # seconds for each explorer
+EXPLORERS = {
+    name: f"oe.{name}()"
+    for name in oe.__all__
+    if name.startswith("explore_") and name != "explore_derivation"
+}
+EXPLORERS["explore_derivation"] = "oe.explore_derivation(oe.derivations.illustration())"
+DRAGGED = ["line_integral", "trajectories", "update_rule", "preconditioner"]
+# Typed into a field for a loss, and into one for a number.
+LOSSES = ["w1**2 + 3*w2**2", "cos(w1) + exp(w2)", "w1**", "w3**2", "<b>w1</b>", "1/w1", "w1*w2"]
+NUMBERS = ["0.4", "-0.35", "0", "0.001", "1000", "-0.9"]
+
+KERNEL = """
+import gc, json, re, sys
+import ipywidgets as widgets
+import overparam_edu as oe
+from overparam_edu.views.explorer import Explorer
+from overparam_edu.views.frames import describe, frame
+from overparam_edu.views.player import Player
+
+holder = widgets.VBox()
+
+def walk(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+def show(widget):
+    global shown, player
+    shown, holder.children = widget, [widget]
+    [player] = [part for part in walk(widget) if isinstance(part, Player)]
+
+def value_of(control):
+    if isinstance(control, widgets.SelectionSlider):
+        return control.label
+    return getattr(control, "index", control.value)
+
+def tell(position):
+    controls = getattr(shown, "controls", {}) if isinstance(shown, Explorer) else {}
+    drawn = frame(player.scene, position)
+    print(json.dumps({
+        "controls": [value_of(control) for control in controls.values()],
+        "position": player.position,
+        "words": describe(player.scene, position),
+        "keys": list(drawn),
+        "drawn": list(drawn.values()),
+    }))
+
+def resident():
+    gc.collect()
+    try:
+        print(int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024)
+    except OSError:
+        print(0)
+
+holder
+"""
+# What Plotly holds of what moves, as frame() would say it.
+DRAWN = """(root, keys) => {
+    const gd = root.querySelector('.oe-picture');
+    const plain = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
+    return keys.map(([trace, path]) => {
+        let value = trace === null ? gd.layout : gd.data[trace];
+        for (const key of path.split(/[.[\\]]+/).filter(Boolean)) value = value?.[key];
+        return value === undefined ? null : JSON.parse(JSON.stringify(value, plain));
+    });
+}"""
+# Whether a number that is not finite is anywhere in what Plotly made of the figure.
+NOT_FINITE = """root => {
+    const gd = root.querySelector('.oe-picture');
+    const bad = (v) => typeof v === 'number' && !Number.isFinite(v);
+    return gd.data ? gd.data.flatMap((trace, i) => ['x', 'y'].filter(
+        (a) => trace[a]?.length && Array.from(trace[a]).some(bad) && !Array.from(
+            trace[a]).some(Number.isNaN)).map((a) => `${i}.${a}`)) : [];
+}"""
+STOPS = """root => Object.fromEntries([...root.querySelectorAll('[data-axis]')].map((row) => {
+    const inputs = [...row.querySelectorAll('input')];
+    const stop = inputs[0].type === 'radio' ? inputs.findIndex((i) => i.checked) : inputs[0].value;
+    return [row.dataset.axis, Number(stop)];
+}))"""
+# Put every slider and choice of a player somewhere else: `parts` are numbers in [0, 1).
+MOVE = """(root, parts) => {
+    [...root.querySelectorAll('[data-axis]')].forEach((row, i) => {
+        const inputs = [...row.querySelectorAll('input')];
+        inputs[0].focus();
+        if (inputs[0].type === 'radio') inputs[Math.floor(parts[i] * inputs.length)].click();
+        else {
+            inputs[0].value = Math.floor(parts[i] * (Number(inputs[0].max) + 1));
+            inputs[0].dispatchEvent(new Event('input', { bubbles: true }));
+        }
+    });
+    document.activeElement.blur();
+}"""
+# What each control above a player says.
+SAID = """() => [...document.querySelectorAll('.overparam-controls > *')].map((node) => {
+    const buttons = [...node.querySelectorAll('.widget-toggle-button')];
+    if (buttons.length) return buttons.findIndex((b) => b.classList.contains('mod-active'));
+    const field = node.querySelector('select, input');
+    if (field?.tagName === 'SELECT') return field.selectedIndex;
+    return field ? field.value : node.querySelector('.widget-readout')?.textContent ?? null;
+})"""
+
+
+class Seen:
+    """The explorer that is in the page now."""
+
+    def __init__(self, notebook: Any, code: str) -> None:
+        self.notebook, self.page = notebook, notebook.page
+        assert notebook.run(f"show({code})") == ""
+        self.page.wait_for_function(
+            "() => document.querySelectorAll('.oe-player').length === 1"
+            " && document.querySelector('.oe-player [data-axis]')"
+        )
+        self.root = self.page.locator(".oe-player").first
+        self.controls = self.page.locator(".overparam-controls > *")
+
+    def settle(self) -> None:
+        self.root.evaluate(
+            """root => new Promise(done => {
+                let last = null, still = 0;
+                (function look() {
+                    still = last === root.dataset.frames ? still + 1 : 0;
+                    last = root.dataset.frames;
+                    still < 4 ? requestAnimationFrame(look) : done();
+                })();
+            })"""
+        )
+
+    def turn(self, number: int, rng: np.random.Generator) -> None:
+        """Put a control somewhere else, as a hand does."""
+        control = self.controls.nth(number)
+        if not control.is_visible() or control.locator(":disabled").count():
+            return
+        kind = control.get_attribute("class")
+        if "widget-toggle-buttons" in kind:
+            buttons = control.locator("button")
+            buttons.nth(int(rng.integers(buttons.count()))).click()
+        elif "widget-dropdown" in kind:
+            options = control.locator("option").count()
+            control.locator("select").select_option(index=int(rng.integers(options)))
+        elif "widget-text" in kind:
+            field = control.locator("input")
+            texts = NUMBERS if field.get_attribute("type") == "number" else LOSSES
+            field.fill(texts[rng.integers(len(texts))])
+            field.press("Enter")
+        elif "slider" in kind:
+            box = control.locator(".noUi-base").bounding_box()
+            self.page.mouse.click(
+                box["x"] + rng.random() * box["width"], box["y"] + box["height"] / 2
+            )
+
+    def check(self, seconds: float = 20) -> None:
+        """Wait until page and kernel agree, or say where they do not."""
+        end, wrong = time.monotonic() + seconds, ["nothing was seen"]
+        while wrong and time.monotonic() < end:
+            self.settle()
+            position = self.root.evaluate(STOPS)
+            told = self.notebook.run(f"tell({position})")
+            # While another scene is on its way, its axes may be others.
+            wrong = self.differences(position, json.loads(told)) if told.startswith("{") else [told]
+        assert not wrong, wrong
+
+    def differences(self, position: dict[str, int], told: dict[str, Any]) -> list[str]:
+        drawn = self.root.evaluate(DRAWN, told["keys"])
+        wrong = [
+            f"{key}: {seen} where Python has {expected}"[:200]
+            for key, seen, expected in zip(told["keys"], drawn, told["drawn"], strict=True)
+            if not same(seen, expected)
+        ]
+        if position != told["position"]:
+            wrong.append(f"position {position} where Python has {told['position']}")
+        reading = self.root.locator(".oe-reading").inner_text()
+        if reading != told["words"]:
+            wrong.append(f"{reading!r} where Python has {told['words']!r}")
+        for shown, expected in zip(self.page.evaluate(SAID), told["controls"], strict=False):
+            if not agree(shown, expected):
+                wrong.append(f"a control says {shown!r} where Python has {expected!r}")
+        return wrong + self.root.evaluate(NOT_FINITE)
+
+
+def same(seen: Any, expected: Any) -> bool:
+    """Return whether two JSON values are equal; 1e18 is a whole number to a browser."""
+    if isinstance(seen, list) and isinstance(expected, list):
+        return len(seen) == len(expected) and all(map(same, seen, expected))
+    if isinstance(seen, int) and isinstance(expected, float):
+        return float(seen) == expected
+    return bool(seen == expected)
+
+
+def agree(shown: Any, expected: Any) -> bool:
+    """Return whether a control shows a value; a slider shows two or three digits of it."""
+    if isinstance(expected, str) or not isinstance(shown, str):
+        return bool(shown == expected)
+    numbers = [float(text) for text in re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", shown)]
+    return numbers == pytest.approx(np.atleast_1d(expected).tolist(), rel=0.06, abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Any) -> Iterator[Any]:
+    opened = lab.run_cells(KERNEL, height=1400)
+    assert opened.cell_errors == []
+    yield opened
+    assert opened.foreign_requests == []
+    assert opened.console_errors == []
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_random_states(notebook: Any, name: str) -> None:
+    seen, rng = Seen(notebook, EXPLORERS[name]), np.random.default_rng(list(name.encode()))
+    seen.check()
+    count = seen.controls.count() - 1  # the last is Reset
+    for _ in range(STATES):
+        for number in range(max(count, 0)):
+            if rng.random() < min(1.0, 2 / count):
+                seen.turn(number, rng)
+        seen.root.evaluate(MOVE, rng.random(9).tolist())
+        seen.check()
+
+
+@pytest.mark.parametrize("name", DRAGGED)
+def test_dragging_ends_where_the_hand_ends(notebook: Any, name: str) -> None:
+    seen, rng = Seen(notebook, f"oe.explore_{name}()"), np.random.default_rng(0)
+    if name == "trajectories":
+        notebook.run("shown.set(learning_rate='hand')")
+    if name == "preconditioner":
+        notebook.run("shown.set(kind='matrix')")
+    seen.check()
+    session = notebook.page.context.new_cdp_session(notebook.page)
+    sliders = notebook.page.locator(".overparam-controls .noUi-base, .oe-player [type=range]")
+    boxes = [box for slider in sliders.all() if (box := slider.bounding_box())]
+    memory, moves = [used(notebook, session)], 0
+    for _ in range(2):
+        end = time.monotonic() + DRAG / 2
+        while time.monotonic() < end:
+            moves += drag(notebook.page, boxes[rng.integers(len(boxes))], rng)
+        seen.check(60)
+        memory.append(used(notebook, session))
+    sizes = "; ".join(f"kernel {kernel:.0f} MB, page {page:.0f} MB" for kernel, page in memory)
+    print(f"\n{name}: {moves} moves in {DRAG:g} s: {sizes}")
+    assert memory[-1][1] < memory[1][1] + 30
+    assert memory[-1][0] < memory[1][0] + 150
+
+
+def drag(page: Any, box: dict[str, float], rng: np.random.Generator) -> int:
+    """Take a slider and move to and fro, as fast as it goes, then let go."""
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + rng.random() * box["width"], y)
+    page.mouse.down()
+    for part in rng.random(25):
+        page.mouse.move(box["x"] + part * box["width"], y)
+    page.mouse.up()
+    page.evaluate("() => document.activeElement.blur()")
+    return 25
+
+
+def used(notebook: Any, session: Any) -> tuple[float, float]:
+    """Return what the kernel and the page hold in memory, in MB."""
+    kernel = float(notebook.run("resident()"))
+    session.send("HeapProfiler.collectGarbage")
+    session.send("Performance.enable")
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    [heap] = [entry["value"] for entry in metrics if entry["name"] == "JSHeapUsedSize"]
+    return kernel, heap / 2**20
