@@ -224,7 +224,7 @@ def tuned_gain(p: float, depth: float) -> float:
     Parameters
     ----------
     p : float
-        Exponent of the loss, at least 2.
+        Exponent of the loss, from 2 to 100.
     depth : float
         Number of layers N, at least 1; need not be whole.
 
@@ -243,6 +243,6 @@ def tuned_gain(p: float, depth: float) -> float:
     >>> [round(tuned_gain(4, depth), 2) for depth in (1, 2, 3, 4)]
     [1.0, 3.38, 3.14, 2.73]
     """
-    p, depth = number("p", p, lower=2), number("depth", depth, lower=1)
+    p, depth = number("p", p, lower=2, upper=100), number("depth", depth, lower=1)
     a, b = 2 - 2 / depth, p - 2
     return float((a + b) ** (a + b) / (depth * a**a * b**b))
