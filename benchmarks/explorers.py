@@ -18,16 +18,27 @@ from rows import Row
 
 import overparam_edu as oe
 
-SCREENING, PRESSES, STOPS = 6, 20, 10
+PRESSES, STOPS = 10, 10
 # A first player, so that plotly.js is in the page.
 PLAYER = """
 import plotly.graph_objects as go
 from overparam_edu.views.player import Axis, Player, Scene
 Player(Scene(go.Figure(go.Scatter()), [Axis("step", "step", [0, 1])], []))
 """
+# Milliseconds that a walk down five stops takes.
+WALK = """async (input, last) => {
+    const root = input.closest('.oe-player'), start = performance.now();
+    for (let n = 0; n < 5; n += 1) {
+        const before = root.dataset.frames;
+        input.value = Number(input.value) === 0 ? last : Number(input.value) - 1;
+        input.dispatchEvent(new Event('input'));
+        while (root.dataset.frames === before) await new Promise(requestAnimationFrame);
+    }
+    return performance.now() - start;
+}"""
 # Walk the slider over its first stops and remember what changes in the picture; then add a
 # copy of the picture with a slider of its own, for the same stops.
-BARE = """async ([input, last]) => {
+BARE = """async (input, last) => {
     const root = input.closest('.oe-player'), source = root.querySelector('.oe-picture');
     const frame = () => new Promise(requestAnimationFrame);
     const is = value => value !== null && typeof value === 'object' && !ArrayBuffer.isView(value);
@@ -84,44 +95,31 @@ def _needs(function: Any) -> bool:
     return any(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
-def keys(last: int, count: int) -> list[str]:
-    """Return key presses that walk up and down between the stops 0 and `last`."""
-    return ["ArrowRight" if n // last % 2 == 0 else "ArrowLeft" for n in range(count)]
+def slowest(root: Any) -> Any:
+    """Return the slider with the slowest response."""
+    sliders = root.locator("input[type=range]:visible:not([max='0'])").all()
+    return max(sliders, key=lambda slider: slider.evaluate(WALK, int(slider.get_attribute("max"))))
 
 
-def slowest(notebook: Any, root: Any) -> tuple[str, Any, int]:
-    """Return the slider with the slowest response: its label, itself, and its last stop."""
-    medians = []
-    for slider in root.locator("input[type=range]").all():
-        last = min(int(slider.get_attribute("max")), STOPS)
-        if not last or not slider.is_visible():
-            continue
-        slider.press("Home")
-        notebook.page.wait_for_timeout(300)
-        picture = root.locator(".oe-picture")
-        times = press(notebook, slider, picture, keys(last, SCREENING), LAST_CHANGE)
-        label = slider.get_attribute("aria-label")
-        medians.append((statistics.median(times), label, slider, last))
-    return max(medians)[1:]
-
-
-def beside_bare(notebook: Any, root: Any, slider: Any, last: int) -> tuple[float, float]:
-    """Return the median seconds of an explorer's slider and of a bare update, taking turns."""
+def beside_bare(notebook: Any, root: Any, slider: Any) -> tuple[float, float, int]:
+    """Return the median seconds of a slider and of a bare update, and our kernel messages."""
+    last = min(int(slider.get_attribute("max")), STOPS)
+    keys = ["ArrowRight" if n // last % 2 == 0 else "ArrowLeft" for n in range(PRESSES)]
+    assert slider.evaluate(BARE, last), "nothing in the picture moves"
     box = notebook.page.locator(".bare")
-    assert slider.evaluate("(input, last) => (" + BARE + ")([input, last])", last)
-    ways: dict[str, list[float]] = {"ours": [], "bare": []}
+    ours, bare, messages = [], [], 0
     for _ in range(2):
-        for way, (handle, watched) in {
-            "ours": (slider, root.locator(".oe-picture")),
-            "bare": (box.locator("input"), box.locator("div").first),
-        }.items():
+        for times, handle, watched in (
+            (ours, slider, root.locator(".oe-picture")),
+            (bare, box.locator("input"), box.locator("div").first),
+        ):
             handle.press("Home")
-            notebook.page.wait_for_timeout(300)
-            pressed = keys(last, PRESSES // 2)
-            ways[way] += press(notebook, handle, watched, pressed, LAST_CHANGE)
+            notebook.page.wait_for_timeout(200)
+            before = len(notebook.sent)
+            times += press(notebook, handle, watched, keys, LAST_CHANGE, pause=0)
+            messages += len(notebook.sent) - before if times is ours else 0
     box.evaluate("box => { Plotly.purge(box.firstChild); box.remove(); }")
-    ours, bare = (statistics.median(times) / 1000 for times in ways.values())
-    return ours, bare
+    return statistics.median(ours) / 1000, statistics.median(bare) / 1000, messages
 
 
 def rows() -> list[Row]:
@@ -132,11 +130,9 @@ def rows() -> list[Row]:
         for name in explorers():
             seconds, size = show(notebook, f"oe.{name}()")
             root = notebook.page.locator(".oe-player").first
-            before = len(notebook.sent)
-            label, slider, last = slowest(notebook, root)
-            ours, bare = beside_bare(notebook, root, slider, last)
-            messages = len(notebook.sent) - before
-            what = f"`{name}`: key press on “{label}”"
+            slider = slowest(root)
+            ours, bare, messages = beside_bare(notebook, root, slider)
+            what = f"`{name}`: key press on “{slider.get_attribute('aria-label')}”"
             found += [
                 Row(f"`{name}`: first display", seconds),
                 Row(what, ours, "s", "a bare `Plotly.update`", bare, times=1 / 1.5),

@@ -35,7 +35,7 @@ FIRST_CHANGE = """watched => {
         observer.observe(watched, { subtree: true, childList: true, attributes: true });
     });
 }"""
-# The same to the frame after its last change, after which nothing changes for 150 ms.
+# The same to the frame after its last change, after which nothing changes for 100 ms.
 LAST_CHANGE = """watched => {
     window.redrawn = new Promise(done => {
         let start = null, timer = null;
@@ -49,7 +49,7 @@ LAST_CHANGE = """watched => {
                 channel.port1.onmessage = () => {
                     const spent = performance.now() - start;
                     clearTimeout(timer);
-                    timer = setTimeout(() => observer.disconnect() || done(spent), 150);
+                    timer = setTimeout(() => observer.disconnect() || done(spent), 100);
                 };
                 channel.port2.postMessage(0);
             });
@@ -81,7 +81,13 @@ def open_lab() -> Iterator[Any]:
 
 
 def press(
-    notebook: Any, slider: Any, picture: Any, keys: list[str], arm: str = FIRST_CHANGE
+    notebook: Any,
+    slider: Any,
+    picture: Any,
+    keys: list[str],
+    arm: str = FIRST_CHANGE,
+    *,
+    pause: float = 100,
 ) -> list[float]:
     """Return the milliseconds of each key press on `slider` until `picture` is drawn anew."""
     page, times = notebook.page, []
@@ -91,7 +97,7 @@ def press(
         picture.evaluate(arm)
         page.keyboard.press(key)
         times.append(page.evaluate("() => redrawn"))
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(pause)
     return times
 
 
