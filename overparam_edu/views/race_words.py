@@ -33,10 +33,29 @@ def _verdict(race: DepthRace, lane: int) -> str:
         moved = np.ptp(race.points[:, lane], axis=0).max() > 0
         fate = "has not arrived" if moved else "never moves"
         return f"{name} {fate} in {shown(last)} iterations{rate}"
-    arrived = f"{name} arrives in {shown(race.arrivals[lane])} iterations{rate}"
+    arrived = f"{name} arrives in {iterations(race.arrivals[lane])}{rate}"
     if lane == 0:
         return arrived
     return arrived + compared(race.arrivals[lane], race.arrivals[0], "depth 1", last)
+
+
+def iterations(count: float) -> str:
+    """Return a number of iterations in words.
+
+    Parameters
+    ----------
+    count : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> iterations(1.0), iterations(20.0)
+    ('1 iteration', '20 iterations')
+    """
+    return f"{shown(count)} iteration{'' if count == 1 else 's'}"
 
 
 def compared(steps: float, other: float, name: str, last: int) -> str:

@@ -168,7 +168,7 @@ VALUE = r"(−?[\d.]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|not finite)"
 WORDS = re.compile(
     rf"At iteration {VALUE}, loss {VALUE} \(depth 1: {VALUE}\)\. With (.+?), "
     rf"depth ([\d.]+) (?:(?P<end>arrives in|diverges at iteration|never moves in|"
-    rf"has not arrived in) {VALUE})(?: iterations)? at rate {VALUE}"
+    rf"has not arrived in) {VALUE})(?: iterations?)? at rate {VALUE}"
     rf"(?:, {VALUE} times (?P<word>faster|slower) than depth 1 \({VALUE}\)"
     rf"|, about as fast as depth 1 \({VALUE}\)|; depth 1 does not in {VALUE})?\.$"
 )
