@@ -173,6 +173,7 @@ class Seen:
             self.page.mouse.click(
                 box["x"] + rng.random() * box["width"], box["y"] + box["height"] / 2
             )
+        self.notebook.run("pass")  # Python has heard of it, and has hidden what it hides
 
     def check(self, seconds: float = 20) -> None:
         """Wait until page and kernel agree, or say where they do not."""
