@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import nbformat
 import plotly.graph_objects as go
@@ -305,7 +306,7 @@ def _lesson_page(one: Lesson, before: Lesson | None, after: Lesson | None = None
         '<button id="code-switch" type="button" aria-pressed="true">Show code</button></header>'
     )
     links = [
-        f'<a href="{other.name}.html" rel="{way}">{arrow}</a>'
+        f'<a href="{_address(other.name)}" rel="{way}">{arrow}</a>'
         for other, way, arrow in (
             (before, "prev", f"← {_plain(before.title)}" if before else ""),
             (after, "next", f"{_plain(after.title)} →" if after else ""),
@@ -319,7 +320,7 @@ def _lesson_page(one: Lesson, before: Lesson | None, after: Lesson | None = None
 
 def _index(lessons: Sequence[Lesson]) -> str:
     rows = "".join(
-        f'<li><h2><a href="{one.name}.html">{_plain(one.title)}</a></h2>{prose(one.goal)}'
+        f'<li><h2><a href="{_address(one.name)}">{_plain(one.title)}</a></h2>{prose(one.goal)}'
         + (f'<p class="note">{one.minutes} minutes</p>' if one.minutes else "")
         + "</li>"
         for one in lessons
@@ -334,6 +335,10 @@ def _index(lessons: Sequence[Lesson]) -> str:
         f'<ol class="lessons">{rows}</ol></main>'
     )
     return page("Implicit acceleration by overparameterization", body, scripts=())
+
+
+def _address(name: str) -> str:
+    return quote(f"{name}.html")  # a file's name may hold any sign
 
 
 def _plain(title: str) -> str:
