@@ -137,6 +137,8 @@ def cell_html(cell: Any) -> str:
 def _output(output: Mapping[str, Any]) -> str:
     if _WIDGET in output.get("data", {}):
         return f'<div class="live">{_place(output)}</div>'
+    if output.get("name") == "stderr":  # how far a loop has come, which is long over
+        return ""
     text = output_html(output)
     return f'<div class="result">{text}</div>' if text else ""
 
