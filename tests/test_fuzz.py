@@ -179,6 +179,7 @@ SHARE = {"find_potential": 0.02, "race_depths": 0.1, "tuned_learning_rate": 0.2,
 SHARE |= {"check": 0.3, "end_to_end_rule": 0.02, "preconditioning": 0.02, "warm_up": 0.02}
 SHARE |= {"explore_derivation": 0.3, "SymbolicLoss": 8.0, "measure_distance_order": 0.3}
 SHARE |= {"plot_trajectories": 0.2, "plot_losses": 0.3, "plot_tuning": 0.02}
+SHARE |= {"plot_convnet": 0.1}
 
 
 def methods() -> dict[str, Callable[..., Any]]:

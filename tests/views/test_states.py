@@ -32,7 +32,7 @@ from overparam_edu.views.wire import message
 STATES = int(os.environ.get("OVERPARAM_EDU_STATES", "2"))
 # All corners, and all that is on offer, come with many states; otherwise some.
 ALL = STATES >= 100
-CORNERS = 10_000 if ALL else 4
+CORNERS = 4_000 if ALL else 4
 PROOFS = ("warm_up", "end_to_end_rule", "preconditioning", "single_output", "illustration")
 PROOFS += ("beyond_regularization",)
 NAMES = [name for name in oe.__all__ if name.startswith("explore_")]
