@@ -2,6 +2,7 @@
 # make test    the whole test suite
 # make check   the quick loop: lint, format, types, quick tests
 # make bench   measure speed beside other programs, into benchmarks/RESULTS.md (some: ARGS="trajectories")
+# make docs    the public names from their docstrings, as pages in build/docs
 # make lock    choose the newest versions that pyproject.toml allows
 # make clean   remove everything these targets made
 # The first use makes .venv; name another interpreter with PYTHON=python3.12.
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench lock clean
+.PHONY: help lab test check bench docs lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -53,9 +54,12 @@ check: $(READY)
 bench: $(READY)
 	$(BENCH_PYTHON) benchmarks $(ARGS)
 
+docs: $(READY)
+	$(BIN)/python -W error docs/build_api.py build/docs
+
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra demo --extra export --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra demo --extra docs --extra export --universal --python-version 3.11 \
 	  --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --quiet --output-file requirements.lock
 

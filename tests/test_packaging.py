@@ -49,7 +49,8 @@ def _requirements(lines):
 
 RUN = _requirements(PROJECT["dependencies"])
 EXTRAS = {name: _requirements(lines) for name, lines in PROJECT["optional-dependencies"].items()}
-LOCKED_DIRECTLY = RUN | EXTRAS["test"] | EXTRAS["demo"] | _requirements(BUILD["requires"])
+LOCKED_DIRECTLY = RUN | EXTRAS["test"] | EXTRAS["demo"] | EXTRAS["docs"]
+LOCKED_DIRECTLY |= _requirements(BUILD["requires"])
 
 
 def locked(text):

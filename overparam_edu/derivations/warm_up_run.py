@@ -1,7 +1,6 @@
 """The warm-up's coefficients in a real run: NumPy companion of `warm_up`."""
 
-from __future__ import annotations
-
+# Without postponed annotations: tools must resolve the tuple's, wherever it is imported.
 from typing import NamedTuple
 
 import numpy as np
