@@ -6,15 +6,20 @@ pdoc makes the pages; formulas become MathML here, so that they need neither a s
 from __future__ import annotations
 
 import html
+import inspect
 import json
 import re
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pdoc
+import pdoc.doc
 import pdoc.docstrings
 import pdoc.render
+from numpy.typing import ArrayLike
 
+from overparam_edu._validation import Array
 from overparam_edu.views.mathml import mathml
 
 # :math:`LATEX`, or a line `.. math:: LATEX` that may go on in lines that are indented further.
@@ -25,6 +30,18 @@ FORMULA = re.compile(
 )
 # What stands for a formula while Markdown, which knows nothing of formulas, is read.
 PLACE = re.compile(r"xformula(\d+)x")
+
+
+spelled_out = inspect.formatannotation
+
+
+def short(annotation: Any, *_: Any, **__: Any) -> str:
+    """Return a type as its author wrote it: ArrayLike alone stands for a line of types."""
+    parts, array = get_args(annotation), get_args(ArrayLike)
+    if set(array) <= set(parts):
+        others = [spelled_out(part) for part in parts if part not in array]
+        return " | ".join(["ArrayLike", *others]).replace("NoneType", "None")
+    return spelled_out(annotation).replace(spelled_out(Array), "ndarray")
 
 
 def build(folder: Path) -> None:
@@ -52,11 +69,13 @@ def build(folder: Path) -> None:
         return read(FORMULA.sub(put_aside, docstring), docformat, source_file)
 
     pdoc.docstrings.convert = convert
+    pdoc.doc.formatannotation = inspect.formatannotation = short
     pdoc.render.configure(docformat="numpy", show_source=False)
     try:
         pdoc.pdoc("overparam_edu", output_directory=folder)
     finally:
         pdoc.docstrings.convert = read
+        pdoc.doc.formatannotation = inspect.formatannotation = spelled_out
 
     def formula(place: re.Match[str]) -> str:
         latex, display = formulas[int(place[1])]
