@@ -121,8 +121,8 @@ _IDENTITY = {
     2: _DEEPER,
     3: _DEEPER,
     4: (4.5e-4, 6e-4, 8e-4),
-    8: (1.5e-4, 2e-4, 3e-4),
-    16: (1e-4, 1.4e-4, 2e-4),
+    8: (2e-4, 3e-4, 4e-4),
+    16: (1.4e-4, 2e-4, 2.8e-4),
 }
 
 EXPERIMENTS: Mapping[str, Experiment] = {

@@ -74,10 +74,10 @@ def plot_learning_curves(
     Examples
     --------
     >>> from overparam_edu.experiments.records import load_record
-    >>> record = load_record("cars_l4")
+    >>> record = load_record("gas_l2")
     >>> figure = plot_learning_curves(record.curves, minimum=record.least)
     >>> [trace.name for trace in figure.data if trace.name][0]
-    'depth 1, gradient descent, rate 0.186'
+    'depth 1, gradient descent, rate 0.027'
     """
     if labels is not None and len(labels) != len(curves):
         raise ValueError(f"labels must be {len(curves)}, one a network; got {list(labels)}")

@@ -202,7 +202,7 @@ def _figure(starts: Starts, least: float) -> go.Figure:
         axis = "" if column == 1 else "2"
         place = {"x": 0, "y": 1, "xref": f"x{axis} domain", "yref": f"y{axis} domain"}
         figure.add_annotation(text=text, **place, **_ABOVE)
-    figure.update_layout(template=TEMPLATE, height=430, showlegend=False, margin=_MARGIN)
+    figure.update_layout(template=TEMPLATE, height=450, showlegend=False, margin=_MARGIN)
     return figure
 
 
@@ -277,20 +277,18 @@ _SYMBOLS = ("square", "circle")
 _SHADE = "rgba(110,110,110,0.25)"
 _STARTS = key(("┅", "near zero", GREY), ("━", "identity", VERMILLION))
 _SIGNS = key(("◆", "starts to move", BLACK), ("┉", "minimum", BLACK))
-_KEY = f"{_STARTS}   {_SIGNS}"
+_KEY = f"{_STARTS}<br>{_SIGNS}"
 _ABOVE: dict[str, Any] = {
     "xanchor": "left",
     "yanchor": "bottom",
+    "align": "left",
     "showarrow": False,
     "font": {"size": 16},
 }
-_MARGIN = {"l": 84, "t": 44, "b": 60, "r": 20}
+_MARGIN = {"l": 84, "t": 68, "b": 60, "r": 20}
 _NARROW = {
     "height": 820,
     "font.size": 14,
-    "margin.t": 64,
-    "annotations[0].text": f"{_STARTS}<br>{_SIGNS}",
-    "annotations[0].align": "left",
     "annotations[0].font.size": 13,
     "annotations[1].font.size": 13,
     "xaxis.domain": [0, 1],

@@ -260,7 +260,7 @@ def _rows(side: Contest, at: tuple[int, int], name: str, *, in_full: bool) -> li
         counts.append(f"<b>{shown(middle)}</b>" if here else "–")
         ranges.append(f"{shown(low)}–{shown(high)}" if here else "–")
         gain = reference / middle if here and np.isfinite(reference) else 0.0
-        gains.append(f"{shown(gain)} ×" if gain else "–")
+        gains.append(f"{shown(float(f'{gain:.2g}'))} ×" if gain else "–")
     rows = [_row(f"{name}iterations", counts), _row("times fewer", gains)]
     if in_full:
         if len(side.linear.seeds) > 1:

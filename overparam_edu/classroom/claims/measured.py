@@ -155,10 +155,15 @@ def _step(step: float) -> str:
 
 
 def stall_on_gas() -> Finding:
-    """Check the same at depth 8."""
+    """Check the same at depth 8, and say when depth 4 starts at each of its learning rates."""
     record = load_record("gas_deeper")
     zero, one = (first_move(record.of(depth=8, start=s)) for s in ("near zero", "identity"))
-    number = f"depth 8 first moves: near zero {_step(zero)}, identity after {_step(one)}"
+    four = record.of(depth=4)
+    waits = ", ".join(f"{_step(first_move(four, rate=r))} at η = {r:g}" for r in four.rates)
+    number = (
+        f"depth 8 first moves: near zero {_step(zero)}, identity after {_step(one)}; "
+        f"depth 4 near zero: {waits}"
+    )
     return found(np.isinf(zero) and one < 100, number)
 
 
