@@ -41,7 +41,7 @@ SETUP = textwrap.dedent(
         step = Axis("step", "step", np.arange(40), start=10, play=True)
         falls = sign * power * np.exp(-0.01 * np.outer(np.arange(1, 9), np.arange(40)))
         figure = go.Figure(go.Scatter(x=list(range(40)), mode="lines")).add_scatter(mode="markers")
-        figure.update_xaxes(range=[0, 40]).update_yaxes(range=[-4, 4]).update_layout(height=300)
+        figure.update_xaxes(range=[0, 40]).update_yaxes(range=[-4, 4]).update_layout(height=640)
         both = ["depth", "step"]
         marker = [Track(1, "y", falls, both), Track(1, "x", np.arange(40), ["step"])]
         tracks = [Track(0, "y", falls, both, trail="step"), *marker]
@@ -57,14 +57,16 @@ EXPLORER = textwrap.dedent(
     """
 )
 LONG = "\n\n".join(f"Sentence {n}, which is here to fill the screen. " * 3 for n in range(14))
+TABLE = "\n".join(["| measured " * 7 + "|", "|---" * 7 + "|", "| 123456789 " * 7 + "|"])
 CELLS = [
     "# A made-up lesson\n\n**Goal.** See $a_1^{2}$ move.",
     SETUP,
     "## One\n\nPredict what the picture does.",
     EXPLORER,
     "*The picture: a falling line.*\n\n## Two\n\n" + LONG,
+    "import sys\nprint('half way', file=sys.stderr)\n"
     "go.Figure(go.Scatter(y=[1, 3, 2]), {'title': {'text': 'Peak'}})",
-    "## Three\n\n### Exercise\n\nWrite a line.",
+    f"## Three\n\n{TABLE}\n\n### Exercise\n\nWrite a line.",
     "raise RuntimeError('an exercise is not run')",
 ]
 DRAWN = """keys => {
@@ -74,6 +76,9 @@ DRAWN = """keys => {
         return ArrayBuffer.isView(value) ? Array.from(value) : value;
     });
 }"""
+# Both, since a page that has only begun has no curtain either.
+OPEN = """() => document.getElementById('count')?.textContent
+    && !document.getElementById('curtain')"""
 # Done when the screens have been the same for a dozen frames.
 STILL = """() => new Promise(done => {
     const seen = () => document.getElementById('count').textContent
@@ -86,7 +91,7 @@ STILL = """() => new Promise(done => {
         still < 12 ? requestAnimationFrame(look) : done();
     })();
 })"""
-# How far what is seen reaches beyond its screen, and how large the smallest prose is on a wall
+# How far what is seen reaches beyond its screen, down or right, and the smallest prose on a wall
 # that is 720 pixels high.
 MEASURED = """() => {
     const screen = document.getElementById('screen');
@@ -97,7 +102,8 @@ MEASURED = """() => {
     const reach = Math.max(...blocks.map(block => block.getBoundingClientRect().bottom));
     const prose = blocks.filter(block => block.matches('p'));
     const sizes = prose.map(p => parseFloat(getComputedStyle(p).fontSize) * (p.style.zoom || 1));
-    return [(reach - box.bottom) / scale, Math.min(...sizes, 99)];
+    const tables = blocks.map(block => block.scrollWidth - block.clientWidth);
+    return [Math.max((reach - box.bottom) / scale, ...tables), Math.min(...sizes, 99)];
 }"""
 
 
@@ -120,7 +126,7 @@ class Presentation:
 
     def open(self, address: str) -> None:
         self.page.goto(address, wait_until="commit")
-        self.page.locator("#curtain").wait_for(state="detached")
+        self.page.wait_for_function(OPEN, timeout=120_000)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -128,7 +134,10 @@ class Presentation:
 
     def start_over(self) -> None:
         """Show the screen with the picture, as it opened."""
-        self.press("Escape", "Home", "ArrowRight", "r")
+        self.press("Escape", "Home")
+        while not self.page.locator(".oe-picture").first.is_visible():
+            self.press("ArrowRight")
+        self.press("r")
         self.expect({"depth": 2, "step": 10})
 
     def expect(self, position: dict[str, int], power: int = 2, sign: int = 1) -> None:
@@ -209,6 +218,23 @@ def test_it_is_quiet_and_asks_no_other_host(shown: Presentation) -> None:
     assert shown.foreign == []
     assert shown.page.title() == "A made-up lesson"
     assert shown.page.get_by_text("an exercise is not run").count() == 0
+    # What a progress bar would say is not shown.
+    assert shown.page.locator(".result", has_text="half way").count() == 0
+
+
+def test_a_tall_picture_has_its_sliders_beside_it(shown: Presentation) -> None:
+    shown.start_over()
+    [picture, controls, width] = shown.page.evaluate(
+        """() => {
+            const inside = name => document.querySelector(`.live.beside ${name}`);
+            const { left, right } = inside('.oe-picture').getBoundingClientRect();
+            const drawn = inside('.oe-picture')._fullLayout.width;
+            const at = inside('.oe-controls').getBoundingClientRect();
+            return [right, at.left, drawn - inside('.oe-picture').clientWidth];
+        }"""
+    )
+    assert picture < controls
+    assert abs(width) < 1
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1024, 768)])
