@@ -1,12 +1,27 @@
-"""What every picture of a notebook can do: save itself."""
+"""What every picture of a notebook can do: save itself, and put in words what it shows."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from overparam_edu.views.frames import describe
+
+_MOVES = "(A picture that moves where Jupyter shows widgets.)"
 
 
 class Saves:
     """Methods of explorers and players that save what they show."""
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return what Jupyter shows: the widget, or words where it can't show widgets."""
+        bundle = super()._repr_mimebundle_(**options)  # type: ignore[misc]
+        player: Any = getattr(self, "player", self)
+        words = [describe(player.scene, player.position), player.scene.alt, _MOVES]
+        # The widget library gives its data alone, or with metadata.
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = "\n".join(dict.fromkeys(words))
+        return bundle
 
     def save_html(self, path: str | Path, *, title: str | None = None) -> Path:
         """Save this as one file that moves in any browser; `overparam_edu.save_html` says more.

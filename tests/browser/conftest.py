@@ -186,6 +186,8 @@ class Lab:
         options = f"--no-browser --ServerApp.port={port} --ServerApp.port_retries=0"
         options += f" --IdentityProvider.token={TOKEN} --LabApp.expose_app_in_browser=True"
         options += " --ServerApp.ip=127.0.0.1 --ServerApp.allow_root=True"
+        # The same server has Notebook 7, where that is installed.
+        options += " --JupyterNotebookApp.expose_app_in_browser=True"
         folders = [f"--LabApp.user_settings_dir={self.home / 'settings'}"]
         folders += [f"--LabApp.workspaces_dir={self.home / 'workspaces'}"]
         folders += [f"--ServerApp.root_dir={self.work}"]
@@ -251,6 +253,7 @@ class Lab:
         width: int = 1280,
         height: int = 720,
         timeout: float = 120,
+        app: str = "lab",
     ) -> OpenNotebook:
         spec = {"name": KERNEL, "display_name": "Python under test", "language": "python"}
         notebook.metadata["kernelspec"] = spec
@@ -261,7 +264,8 @@ class Lab:
         opened.page.set_default_timeout(timeout * 1000)
         opened.listen()
         workspace = re.sub(r"\W", "-", f"{name}-{len(self.contexts)}")
-        opened.page.goto(f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={TOKEN}")
+        places = {"lab": f"lab/workspaces/{workspace}/tree", "notebook": "notebooks"}
+        opened.page.goto(f"{self.url}/{places[app]}/{name}?token={TOKEN}")
         opened.page.wait_for_function(
             """name => {
                 const panel = window.jupyterapp?.shell?.currentWidget;

@@ -1,0 +1,101 @@
+"""Beside JupyterLab: Notebook 7, and what a place without widgets shows."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import nbclient
+import nbformat
+import plotly.graph_objects as go
+import pytest
+from nbconvert import HTMLExporter
+
+import overparam_edu as oe
+from overparam_edu.views.frames import describe
+from overparam_edu.views.player import Axis, Player, Reading, Scene, Track
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# Done when there is a picture with other numbers than before.
+MOVED = """([root, before]) => {
+    const data = root.querySelector('.oe-picture').data;
+    const now = data && JSON.stringify(data.map(({ x, y }) => [x, y]));
+    return now && now !== before && now;
+}"""
+CELL = "import overparam_edu as oe\noe.explore_trajectories()"
+
+
+def small_scene() -> Scene:
+    step = Axis("step", "step", [0, 1, 2], start=2)
+    reading = Reading("At step {step} the loss is {loss}.", {"loss": ([4.0, 2.0, 1.5], ["step"])})
+    tracks = [Track(0, "y", [4.0, 2.0, 1.5], ["step"], trail="step")]
+    return Scene(go.Figure(go.Scatter()), [step], tracks, reading, alt="A line that falls")
+
+
+@pytest.mark.browser
+def test_notebook_7_moves_the_picture_without_the_kernel(lab: Any) -> None:
+    pytest.importorskip("notebook")
+    opened = lab.run_cells(CELL, app="notebook")
+    try:
+        assert opened.cell_errors == []
+        player = opened.page.locator(".oe-player")
+        player.locator(".main-svg").first.wait_for()
+        root = player.element_handle()
+        opened.page.set_default_timeout(20_000)
+        before = opened.page.wait_for_function(MOVED, arg=[root, ""]).json_value()
+        sent = opened.comm_messages()
+        slider = player.locator("[data-axis=depth] input")
+        slider.focus()
+        opened.page.keyboard.press("ArrowRight")
+        opened.page.wait_for_function(MOVED, arg=[root, before])
+        assert opened.comm_messages() == sent
+        opened.screenshot("notebook-7")
+        assert opened.foreign_requests == []
+        # Notebook 7 itself misses a setting while it opens, whatever the notebook.
+        errors = [error for error in opened.console_errors if "reading 'schema'" not in error]
+        assert errors == []
+    finally:
+        lab.close_pages()
+
+
+def converted() -> str:
+    """Return the HTML of an executed notebook with one explorer.
+
+    As JupyterLab and Notebook 7 save one: without the state of its widgets.
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    nbclient.NotebookClient(notebook, timeout=120, store_widget_state=False).execute()
+    text, _ = HTMLExporter().from_notebook_node(notebook)
+    return str(text)
+
+
+def test_a_page_by_nbconvert_says_what_the_picture_shows() -> None:
+    explorer = oe.explore_trajectories()
+    page = html.unescape(converted())
+    assert describe(explorer.scene, explorer.player.position) in page
+    assert explorer.scene.alt in page
+    assert WIDGET not in page
+    assert "Explorer(children" not in page
+
+
+@pytest.mark.parametrize("make", [lambda: Player(small_scene()), oe.explore_convnet])
+def test_the_words_are_beside_the_widget_and_follow_its_position(make: Any) -> None:
+    shown = make()
+    player = getattr(shown, "player", shown)
+    texts = []
+    for stop in (0, 1):
+        player.move(step=stop)
+        bundle = shown._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        assert data[WIDGET]["model_id"] == shown.model_id
+        assert describe(player.scene, player.position) in data["text/plain"]
+        assert player.scene.alt in data["text/plain"]
+        texts.append(data["text/plain"])
+    assert texts[0] != texts[1]
+
+
+def test_words_are_said_once() -> None:
+    axis = Axis("step", "step", [0, 1])
+    bundle = Player(Scene(go.Figure(), [axis], [], alt="Nothing yet"))._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["text/plain"].count("Nothing yet") == 1
