@@ -52,7 +52,8 @@ COMMAND = Command(
     description="Check the claims of the talk and of this course one after another: a verdict and "
     "a number for each. Theorems are checked against their derivations and against runs, "
     "experiments are run if they are short and read from recorded runs if they are long. All of "
-    "them take well under a minute. The exit code is 1 if a claim fails.",
+    "them take well under a minute. The exit code is 1 if a theorem does not hold or a recorded "
+    "run is missing; an experiment that is not reproduced is a result.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -31,10 +31,12 @@ LOOSE = {
     "no_regularizer",
     "slide_norm",
     "slide_factor",
-    "accelerators",
+    "adagrad",
     "adam_on_top",
     "convnet_batch_loss",
 }
+# What the talk says and our runs do not show.
+NOT_REPRODUCED = {"adadelta"}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,7 @@ def test_the_verdict(claim, checked):
     if verdict.word == "no record":
         pytest.skip(verdict.number)
     word = "reproduced" if claim.talk and "06" <= claim.notebook <= "08" else "holds"
+    word = f"not {word}" if claim.name in NOT_REPRODUCED else word
     assert verdict.word == (f"{word} with a condition" if claim.name in LOOSE else word), verdict
     assert any(sign.isdigit() for sign in verdict.number), "a verdict comes with its number"
     assert claim.conditions or claim.name not in LOOSE
@@ -97,6 +100,13 @@ def swapped(name):
             c for c in record.curves if (c.start, c.depth, c.optimizer) == (*both, curve.optimizer)
         )
         curves.append(source._replace(depth=curve.depth, start=curve.start))
+    return record._replace(curves=tuple(curves))
+
+
+def _depth_two(name, factor):
+    """Return a record in which the losses of depth 2 are multiplied by a number."""
+    record = load_record(name)
+    curves = [c._replace(losses=factor * c.losses) if c.depth == 2 else c for c in record.curves]
     return record._replace(curves=tuple(curves))
 
 
@@ -229,16 +239,8 @@ SPOILT = {
     "quartic_on_cars": (measured, "load_record", swapped),
     "squares_on_gas": (measured, "load_record", swapped),
     "quartic_on_gas": (measured, "load_record", swapped),
-    "accelerators": (
-        measured,
-        "load_record",
-        lambda name: load_record("gas_l4")._replace(
-            curves=tuple(
-                c._replace(losses=10 * c.losses) if c.depth == 2 else c
-                for c in load_record("gas_l4").curves
-            )
-        ),
-    ),
+    "adagrad": (measured, "load_record", lambda name: _depth_two(name, 10.0)),
+    "adadelta": (measured, "load_record", lambda name: _depth_two(name, 0.5)),
     "adam_on_top": (measured, "load_record", swapped),
     "failed_replications": (measured, "one_change_at_a_time", _variants),
     "loose_tolerance": (measured, "load_record", swapped),
@@ -265,7 +267,8 @@ def test_a_check_fails_when_what_it_tests_is_wrong(claim, monkeypatch):
         measured._variants.cache_clear()
     if verdict.word == "no record":
         pytest.skip(verdict.number)
-    assert verdict.word in ("does not hold", "not reproduced"), verdict
+    fails = verdict.word in ("does not hold", "not reproduced")
+    assert fails is (claim.name not in NOT_REPRODUCED), verdict
 
 
 def test_a_derivation_that_fails_takes_its_claim_with_it(monkeypatch):

@@ -29,7 +29,8 @@ _SIGNS = {
     for word in words
     for look in [(sign, colour)]
 }
-FAILURES = ("does not hold", "not reproduced", "no record")
+# An experiment that is not reproduced is a result, not a failure.
+FAILURES = ("does not hold", "no record")
 _LESSONS = ("rule", "limits", "measured")
 _CODE = 3  # the column
 
