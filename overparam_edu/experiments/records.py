@@ -132,9 +132,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         4.0,
         1_000_000,
         (
-            Row(2, (6e-4, 9e-4, 1.2e-3, 1.5e-3)),
+            Row(2, (6e-4, 9e-4, 9.5e-4, 1e-3, 1.2e-3)),
             Row(1, (3.6e-3, 3.8e-3)),
-            Row(1, (2.5e-3, 5e-3, 1e-2, 2e-2), "AdaDelta"),
+            Row(1, (1e-2, 2e-2, 2.4e-2, 2.8e-2, 3.2e-2), "AdaDelta"),
             Row(1, (7e-3, 1e-2, 1.4e-2, 2e-2), "AdaGrad"),
             Row(3, (3e-4, 4.5e-4, 6e-4, 8e-4)),
         ),
