@@ -86,7 +86,7 @@ _NARROW = {
     "xaxis2.domain": [0, 1],
     "yaxis2.domain": [0, 0.42],
 }
-_MARGIN = {"l": 92, "t": 96, "b": 56, "r": 16}
+_MARGIN = {"l": 92, "t": 96, "b": 64, "r": 16}
 
 
 def _ways(values: Array, share: bool) -> Array:
@@ -296,7 +296,8 @@ def _add_tuning(figure: go.Figure, side: Contest) -> None:
         chosen = go.Scatter(mode="markers", marker=marker, hoverinfo="skip")
         figure.add_trace(chosen, row=1, col=2)
     rates = log_axis(side.tuning[0], below=1e-12, above=1e12)
-    figure.update_xaxes(title="learning rate", **rates, row=1, col=2)
+    title = {"text": "learning rate", "standoff": 10}  # clear of the powers of ten
+    figure.update_xaxes(title=title, **rates, row=1, col=2)
     figure.update_yaxes(type="log", exponentformat="power", row=1, col=2)
 
 
