@@ -11,11 +11,9 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
-from rows import Row
+from rows import Row, timed
 from scipy.integrate import quad
 
 from overparam_edu import SeparableLp, line_integral
@@ -73,13 +71,6 @@ def by_quad(depth: float, r: float, R: float) -> list[float]:
         quad(straight, r, R, **options)[0],
         quad(arc, 0, math.pi, args=(R,), **options)[0],
     ]
-
-
-def timed(f: Callable[[], object]) -> tuple[float, object]:
-    """Return the processor's seconds that `f` takes, and its result."""
-    began = time.process_time()
-    result = f()
-    return time.process_time() - began, result
 
 
 def agree(ours: np.ndarray, theirs: np.ndarray, pieces: np.ndarray) -> None:

@@ -12,12 +12,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from rows import FLOOR, Row
+from rows import FLOOR, Row, timed
 from threadpoolctl import threadpool_limits
 
 from overparam_edu import GradientDescent, LpRegression, descend
@@ -72,16 +70,6 @@ def products_alone(X: np.ndarray, lanes: np.ndarray) -> None:
         residuals @ X
 
 
-def seconds(f: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the seconds of processor time that `f` takes, and its result.
-
-    On one thread it is the time on the clock, but for what other programs take.
-    """
-    began = time.process_time()
-    result = f()
-    return time.process_time() - began, result
-
-
 def measure(X: np.ndarray, y: np.ndarray, rounds: int, torch: Any) -> dict[str, list[float]]:
     """Return the seconds for all lanes in each round of taking turns."""
     loss = LpRegression(X, y, p=4, reduction="mean")
@@ -91,13 +79,13 @@ def measure(X: np.ndarray, y: np.ndarray, rounds: int, torch: Any) -> dict[str, 
     tensors = (torch.from_numpy(X), torch.from_numpy(y)) if torch else None
     one_call(loss, start)
     for turn in range(rounds):
-        taken, ours = seconds(lambda: one_call(loss, start))
+        taken, ours = timed(lambda: one_call(loss, start))
         spent["descend"].append(taken)
-        spent["floor"].append(seconds(lambda: products_alone(X, lanes))[0])
+        spent["floor"].append(timed(lambda: products_alone(X, lanes))[0])
         if not torch:
             continue
         some = range(turn % 4, LANES, LANES // TORCH_RUNS)
-        taken, theirs = seconds(
+        taken, theirs = timed(
             lambda some=some: [torch_loop(*tensors, start, RATES[i]) for i in some]
         )
         spent["torch"].append(taken * LANES / TORCH_RUNS)

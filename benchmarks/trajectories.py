@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import importlib.util
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
-from rows import FLOOR, Row
+from rows import FLOOR, Row, timed
 
 from overparam_edu import GradientDescent, SeparableLp, descend
 
@@ -87,13 +86,6 @@ def by_hand() -> np.ndarray:
     return points
 
 
-def timed(f: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    """Return the processor's seconds that `f` takes, and its result."""
-    began = time.process_time()
-    result = f()
-    return time.process_time() - began, result
-
-
 def agree(ours: np.ndarray, theirs: np.ndarray) -> None:
     """Make sure that two sets of points are the same."""
     difference = float(np.abs(ours - theirs).max())
@@ -114,9 +106,10 @@ def rows() -> list[Row]:
     agree(one_call(), np.moveaxis(by_hand(), 0, 2))
     for turn in range(ROUNDS):
         for name, (loop, count) in loops.items():
-            spent, ours = timed(one_call)
-            seconds["ours"].append(spent)
-            seconds["by hand"].append(timed(by_hand)[0])
+            for _ in range(3):
+                spent, ours = timed(one_call)
+                seconds["ours"].append(spent)
+                seconds["by hand"].append(timed(by_hand)[0])
             for index in range(turn, len(RUNS), len(RUNS) // count):
                 spent, theirs = timed(lambda loop=loop, index=index: loop(*RUNS[index]))
                 seconds[name].append(spent)
