@@ -26,6 +26,8 @@ _DEPTHS = (2, 3, 4, 8, 16, 32)
 # Around the best: near zero the large ones, for the identity the smaller ones.
 _RATES = (0.015, 0.03, 0.06, 0.25)
 _STEPS, _SEEDS = 2_000, (0, 1, 2)
+# Iterations that have a stop of their own on the slider, at most.
+_STOPS = 160
 _NAMES = ("near zero", "identity")
 _LOOKS = ((GREY, "dash", 3), (VERMILLION, "solid", 4))
 
@@ -121,7 +123,8 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
     -------
     Scene
     """
-    steps, low, middle, high = starts.steps[1:], *(edge[..., 1:] for edge in starts.losses)
+    stops = _stops(starts)
+    steps, low, middle, high = starts.steps[stops], *(edge[..., stops] for edge in starts.losses)
     depth = Axis("depth", "depth N", starts.depths, start=min(2, len(starts.depths) - 1))
     step = Axis("step", "iteration", steps, start=len(steps) - 1, play=True)
     both, tracks = ["depth", "step"], []
@@ -135,7 +138,16 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
         tracks.append(Track(_RINGS + which, "x", starts.depths, ["depth"]))
         tracks.append(Track(_RINGS + which, "y", _heights(starts)[which], ["depth"]))
     figure = _figure(starts, least)
-    return Scene(figure, [depth, step], tracks, _reading(starts), alt=_ALT, narrow=_NARROW)
+    reading = _reading(starts, stops)
+    return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=_NARROW)
+
+
+def _stops(starts: Starts) -> np.ndarray:
+    """Return the records with a stop on the slider, without iteration 0, which has no logarithm.
+
+    The slider stays at its stop when the data change: with as many stops, the end is the end.
+    """
+    return np.unique(np.linspace(1, len(starts.steps) - 1, _STOPS).round().astype(int))
 
 
 _ALT = (
@@ -165,7 +177,7 @@ def _heights(starts: Starts) -> Array:
     return heights
 
 
-def _reading(starts: Starts) -> Reading:
+def _reading(starts: Starts, stops: np.ndarray) -> Reading:
     fields: dict[str, tuple[Any, list[str]]] = {}
     parts = []
     for which, name in enumerate(_NAMES):
@@ -173,7 +185,7 @@ def _reading(starts: Starts) -> Reading:
         found = zip(starts.moves[which], starts.rates[which], strict=True)
         words = [_fate(move, rate, starts) for move, rate in found]
         fields[f"{slug}_fate"] = (words, ["depth"])
-        seen = np.nan_to_num(starts.losses.middle[which, :, 1:], nan=np.inf)
+        seen = np.nan_to_num(starts.losses.middle[which][:, stops], nan=np.inf)
         fields[f"{slug}_loss"] = (seen, ["depth", "step"])
         parts.append(f"{name.capitalize()} {{{slug}_fate}}; loss {{{slug}_loss}}")
     return Reading(f"Depth {{depth}}, iteration {{step}}. {'. '.join(parts)}.", fields)

@@ -43,7 +43,7 @@ def test_curves_and_band_are_the_runs_at_their_best_rates(small: tuple) -> None:
         zero, one = (tuned(curves[column]) for curves in (deeper.near_zero, deeper.identity))
         for stop in (0, last // 2, last):
             drawn = frame(scene, {"depth": column, "step": stop})
-            upto = slice(1, stop + 2)
+            upto = np.searchsorted(zero.steps, scene.axes[1].stops[: stop + 1])
             for trace, expected in enumerate(
                 (
                     zero.losses.min(axis=1),
@@ -114,9 +114,20 @@ def test_it_opens_with_the_record_and_scale_is_for_live_runs(explorer: Explorer)
     assert explorer.scene.axes[0].stops == (2, 3, 4, 8, 16)
     drawn = frame(explorer.scene, {"depth": 1})
     best = tuned(record.of(depth=3, start="identity"))
-    np.testing.assert_allclose(drawn[3, "y"], np.median(best.losses, axis=1)[1:], rtol=1e-6)
+    at = np.searchsorted(best.steps, drawn[3, "x"])
+    np.testing.assert_array_equal(best.steps[at], drawn[3, "x"])
+    np.testing.assert_allclose(drawn[3, "y"], np.median(best.losses, axis=1)[at], rtol=1e-6)
+    assert (drawn[3, "x"][0], drawn[3, "x"][-1]) == (1, 100_000)
     for name in ("scale", "learning_rate"):
         assert explorer.controls[name].layout.display == "none"
+
+
+@pytest.mark.slow
+def test_the_end_stays_the_end_when_the_data_change(explorer: Explorer) -> None:
+    for data, end in (("cars", 2_000), ("gas", 100_000)):
+        explorer.set(data=data)
+        step = explorer.scene.axes[1]
+        assert step.stops[explorer.player.position["step"]] == end
 
 
 @pytest.mark.slow
