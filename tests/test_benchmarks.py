@@ -1,0 +1,90 @@
+"""What `make bench` says of a figure: met or not, and where it is written."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module("rows")
+    sys.path.remove(str(FOLDER))
+
+
+@pytest.fixture(scope="module")
+def command(rows):
+    spec = importlib.util.spec_from_file_location("benchmarks_main", FOLDER / "__main__.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("figures", "met"),
+    [
+        ({"ours": 1, "theirs": 2, "times": 2}, True),
+        ({"ours": 1, "theirs": 1.9, "times": 2}, False),
+        ({"ours": 1, "beside": "PyTorch", "times": 2}, None),  # the other is not installed
+        ({"ours": 0.9, "most": 1}, True),
+        ({"ours": 1.1, "most": 1}, False),
+        ({"ours": 0, "most": 0}, True),
+        ({"ours": 29, "least": 30}, False),
+        ({"ours": 30, "least": 30, "most": 20}, False),
+        ({"ours": 1, "theirs": 2}, None),
+    ],
+)
+def test_a_goal_is_met_or_not(rows, figures, met):
+    row = rows.Row("what", **figures)
+    assert row.met is met
+    assert row.cells()[-1] == {True: "yes", False: "**no**", None: ""}[met]
+    if row.ratio is not None:
+        assert row.ratio == figures["theirs"] / figures["ours"]
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (0.0123, "s", "12 ms"),
+        (72, "s", "1.2 min"),
+        (4.9e-6, "s", "4.9 µs"),
+        (5_200_000, "bytes", "5.2 MB"),
+        (89_000, "bytes", "89 kB"),
+        (1234.5, "", "1,234"),
+        (None, "s", ""),
+    ],
+)
+def test_a_figure_has_two_digits_and_a_unit_of_its_size(rows, number, unit, text):
+    assert rows.quantity(number, unit) == text
+
+
+def test_the_report_names_what_was_missed_and_the_readme_what_is_beside_others(rows, command):
+    good = rows.Row("good", 1, theirs=3, beside="it", times=2)
+    bad = rows.Row("bad", 2.0, most=1)
+    section = rows.Section("Title", "Method.", [good, bad])
+    report = command.results([section], "none", 3.0)
+    assert "Goals missed: bad." in report
+    assert "Goals missed: none." in command.results([section._replace(rows=[good])], "", 1)
+    assert command.chosen([section]) == [good]
+
+
+def test_every_benchmark_is_run_and_says_how_it_measures(command):
+    others = {"__main__", "lab", "rows", "class_at_once"}  # the last takes minutes by itself
+    assert set(command.BENCHMARKS) == {path.stem for path in FOLDER.glob("*.py")} - others
+    for name in command.BENCHMARKS:
+        tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+        assert len(ast.get_docstring(tree).split("\n\n", 1)) == 2, name
+        assert "rows" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_readme_has_one_place_for_the_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count("<!-- bench -->") == text.count("<!-- /bench -->") == 1
