@@ -249,8 +249,19 @@ def _goal(loss: SymbolicLoss, start: Array) -> _Goal:
             break
     distance = float(np.linalg.norm(end - start))
     rate = distance / (_DOZENS * float(np.linalg.norm(slope)))
+    if _is_pole(loss, end, 1e-6 * distance, (value + least) / 2):
+        before = start + 0.99 * (end - start)
+        height = float(loss.value(before))
+        end, least = (before, height) if height < value else (end, least)
+        return _Goal(None, end, least, value - least, rate)
     minimum = end if reach == _REACH else None
     return _Goal(minimum, end, least, value - least, rate)
+
+
+def _is_pole(loss: SymbolicLoss, end: Array, near: float, half: float) -> bool:
+    """Say whether most of the fall to `end` is in the last bit of the way, as where log is at 0."""
+    beside = loss.value(end + near * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]]))
+    return bool(np.any(beside > half))
 
 
 def _downhill(loss: SymbolicLoss, start: Array, reach: float) -> Array:

@@ -143,9 +143,9 @@ def own_loss_figure(above: Above, spans: Array, start: Array, minimum: Array | N
         ]
     )
     figure.update_traces(hoverinfo="skip")
-    figure.update_layout(template=TEMPLATE, height=370, showlegend=False, font_size=16)
-    figure.update_layout(margin={"l": 60, "t": 58, "b": 48, "r": 12})
-    w1, w2, iteration = ({"text": text, "standoff": 4} for text in ("w₁", "w₂", "iteration"))
+    figure.update_layout(template=TEMPLATE, height=382, showlegend=False, font_size=16)
+    figure.update_layout(margin={"l": 88, "t": 58, "b": 60, "r": 12})
+    w1, w2, iteration = ({"text": text, "standoff": 8} for text in ("w₁", "w₂", "iteration"))
     ranges = [[float(end) for end in span] for span in spans]
     horizontal = {"range": ranges[0], "title": w1, "nticks": 6}
     vertical = {"range": ranges[1], "nticks": 6}

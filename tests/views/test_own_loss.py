@@ -113,6 +113,15 @@ def test_where_there_is_no_minimum_one_rate_serves_all() -> None:
     assert "diverges at iteration" in describe(scene, position(scene, 8))
 
 
+@pytest.mark.parametrize("text", ["log(w1)", "-1/w1 + w2^2", "log((w1 - 1)^2 + w2^2)"])
+def test_where_the_loss_falls_without_end_there_is_no_minimum(text: str) -> None:
+    scene = own_loss_scene(text)
+    assert "No minimum within 10 of the start" in describe(scene, position(scene, 2))
+    low, high = scene.figure.layout.yaxis3.range
+    value = float(oe.SymbolicLoss(text).value(np.array([0.05, 0.05])))
+    assert -1e4 < low < value < high < abs(low) + abs(value)
+
+
 def test_what_is_not_decided_is_said() -> None:
     """A sum of sines may vanish or not; where SymPy gives up, so does the board, in words."""
     for answer in answers_at("sin(w1)^2 + cos(w1)^2 + w2*0", (2.0, 3.0)):
