@@ -287,3 +287,9 @@ def test_the_kernel_is_of_this_interpreter_whatever_the_home_says(running):
     specs = json.loads(_get(running[0], "api/kernelspecs"))
     assert specs["default"] == "python3"
     assert specs["kernelspecs"]["python3"]["spec"]["display_name"] != "wrong"
+
+
+def test_the_workflow_publishes_what_the_command_writes():
+    text = (ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
+    words = re.search(r"run: overparam-edu (pages .*)", text).group(1).split()
+    assert f"path: {cli._parser().parse_args(words).out}\n" in text

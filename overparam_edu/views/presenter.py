@@ -181,7 +181,10 @@ def present_figures() -> None:
         _shown.extend(_explorers(what))
         return what._repr_mimebundle_()
 
-    shell.display_formatter.ipython_display_formatter.for_type(go.Figure, figure)
+    show = shell.display_formatter.ipython_display_formatter
+    show.for_type(go.Figure, figure)
+    # A progress bar is gone once its loop has ended.
+    show.for_type_by_name("tqdm.notebook", "TqdmHBox", lambda _: None)
     shell.display_formatter.mimebundle_formatter.for_type(widgets.Widget, widget)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 pytestmark = pytest.mark.browser
 
+WHOLE_COURSE = "OVERPARAM_EDU_PAGES"
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 # Run in the page's kernel and here, so that Python can say what the browser must draw.
 SETUP = textwrap.dedent(
@@ -158,7 +160,9 @@ def made_up(browser: Any, site: Pages) -> Iterator[Opened]:
 def test_every_page_is_quiet_accessible_and_fits(
     browser: Any, site: Pages, width: int, scheme: str
 ) -> None:
-    for path in (site.start, *site.lessons):
+    # The whole course, where it was built: a folder that `overparam-edu pages` wrote.
+    whole = Path(os.environ.get(WHOLE_COURSE, site.start.parent))
+    for path in sorted({site.start, *site.lessons, *whole.glob("*.html")}):
         view = {"width": width, "height": 720}
         opened = Opened(browser, path, viewport=view, color_scheme=scheme)
         assert opened.asked_others() == []

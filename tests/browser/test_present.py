@@ -65,6 +65,7 @@ CELLS = [
     EXPLORER,
     "*The picture: a falling line.*\n\n## Two\n\n" + LONG,
     "import sys\nprint('half way', file=sys.stderr)\n"
+    "from tqdm.auto import tqdm\nlist(tqdm(range(3), leave=False))\n"
     "go.Figure(go.Scatter(y=[1, 3, 2]), {'title': {'text': 'Peak'}})",
     f"## Three\n\n{TABLE}\n\n### Exercise\n\nWrite a line.",
     "raise RuntimeError('an exercise is not run')",
