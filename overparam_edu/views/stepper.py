@@ -80,18 +80,12 @@ def derivation_scene(derivation: Derivation) -> Scene:
         raise TypeError(f"derivation must be a Derivation; got {_shown(type(derivation))}")
     reports = derivation.verify().steps
     statement = f'<div style="{_PROSE}">{prose(derivation.statement)}</div>'
-    past = [statement, *(_past(n, step) for n, step in enumerate(derivation.steps, start=1))]
-    present = [
-        _present(n, step, report)
-        for n, (step, report) in enumerate(zip(derivation.steps, reports, strict=True), start=1)
-    ]
-    tallest = present[
-        int(
-            np.argmax(
-                [height(step.to_latex()) + len(step.reason) / 80 for step in derivation.steps]
-            )
-        )
-    ]
+    steps = list(enumerate(derivation.steps, start=1))
+    latex = [step.to_latex() for step in derivation.steps]  # SymPy takes its time
+    past = [statement, *(_past(n, step, latex[n - 1]) for n, step in steps)]
+    present = [_present(n, step, reports[n - 1], latex[n - 1]) for n, step in steps]
+    heights = [height(latex[n - 1]) + len(step.reason) / 80 for n, step in steps]
+    tallest = present[int(np.argmax(heights))]
     boards = [
         _board(derivation, past[max(0, n - _KEPT) : n], part, tallest)
         for n, part in enumerate(present, start=1)
@@ -134,16 +128,16 @@ def _board(derivation: Derivation, past: list[str], present: str, tallest: str) 
     )
 
 
-def _past(number: int, step: Step) -> str:
-    lines = typeset(step.to_latex(), names=False)
+def _past(number: int, step: Step, latex: str) -> str:
+    lines = typeset(latex, names=False)
     return (
         f'<div style="flex: none; margin-top: 10px"><b>{number}</b>  {words(step.title)}</div>'
         f'<div style="flex: none; margin: 4px 0 0 28px">{lines}</div>'
     )
 
 
-def _present(number: int, step: Step, report: StepReport) -> str:
-    lines = typeset(step.to_latex())
+def _present(number: int, step: Step, report: StepReport, latex: str) -> str:
+    lines = typeset(latex)
     style = f"border-left: 6px solid {_COLOURS[step.kind]}; padding-left: 18px; margin-top: 14px"
     sign, colour = ("✓", GREEN) if report.ok else ("✗", VERMILLION)
     checked = html.escape(_checked(report), quote=False)
