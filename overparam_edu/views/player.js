@@ -250,7 +250,7 @@ class Player {
   async settle() {
     if (this.spec) this.read();
     if (this.busy || !this.spec || (this.spec.figure && !this.Plotly)) return;
-    this.busy = true;
+    this.root.ariaBusy = this.busy = true;
     try {
       while (this.alive && this.spec.axes.some(({ name }) => this.drawn?.[name] !== this.at[name])) {
         const nextFrame = new Promise(requestAnimationFrame), began = performance.now();
@@ -265,7 +265,7 @@ class Player {
       this.say(`The picture could not be drawn: ${error?.message ?? error}`);
       console.error(error);
     } finally {
-      this.busy = false;
+      this.root.ariaBusy = this.busy = false;
     }
   }
 

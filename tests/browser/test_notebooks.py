@@ -17,15 +17,9 @@ SHOWN = """root => JSON.stringify([
     root.querySelector('.oe-board').innerHTML,
     root.querySelector('.oe-reading').textContent,
 ])"""
-# A drawing is over when nothing has been redrawn for five animation frames.
 STILL = """root => new Promise(done => {
-    let last = '', still = 0;
-    (function look() {
-        const now = root.dataset.frames;
-        still = now !== '0' && now === last ? still + 1 : 0;
-        last = now;
-        still < 5 ? requestAnimationFrame(look) : done();
-    })();
+    const look = () => root.dataset.frames !== '0' && root.ariaBusy === 'false';
+    (function wait() { look() ? done() : requestAnimationFrame(wait); })();
 })"""
 
 
@@ -48,16 +42,22 @@ def test_it_runs_without_an_error_or_a_foreign_request(opened: Any) -> None:
     assert opened.foreign_requests == []
 
 
+def wait_for(slider: Any, value: str) -> None:
+    slider.page.wait_for_function(
+        "([input, value]) => input.value === value", arg=[slider.element_handle(), value]
+    )
+
+
 def test_each_slider_moves_its_picture_and_tells_the_kernel_nothing(opened: Any) -> None:
     players = opened.page.locator(".oe-player").all()
     assert players, "a lesson without anything to move"
     for player in players:
         for slider in player.locator("input[type=range]").all():
-            slider.focus()
-            opened.page.keyboard.press("Home")
+            slider.press("Home")
+            wait_for(slider, "0")  # the page may take the key after press() has returned
             player.evaluate(STILL)
             before, sent = player.evaluate(SHOWN), opened.comm_messages()
-            opened.page.keyboard.press("End")
+            slider.press("End")
             opened.page.wait_for_function(
                 f"([root, before]) => ({SHOWN})(root) !== before",
                 arg=[player.element_handle(), before],
@@ -82,10 +82,8 @@ def test_play_runs_to_the_end(opened: Any) -> None:
     button = play.first
     row = button.locator("xpath=ancestor::*[@data-axis]")
     slider = row.locator("input[type=range]")
-    slider.focus()
-    opened.page.keyboard.press("Home")
+    slider.press("Home")
+    wait_for(slider, "0")
     button.press("Space")
     last = slider.get_attribute("max")
-    opened.page.wait_for_function(
-        "([input, last]) => input.value === last", arg=[slider.element_handle(), last]
-    )
+    wait_for(slider, last)
