@@ -44,7 +44,7 @@ def math_font() -> bytes:
     file = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
     options = Options(hinting=False, layout_features=["math", "ssty"], notdef_outline=True)
     wanted = [n for first, last in _CHARACTERS for n in range(ord(first), ord(last) + 1)]
-    with TTFont(str(file), lazy=True) as font:
+    with TTFont(str(file), lazy=True, recalcBBoxes=False) as font:  # outlines stay as they are
         subsetter = Subsetter(options)
         subsetter.populate(unicodes=wanted)
         subsetter.subset(font)

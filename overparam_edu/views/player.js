@@ -219,6 +219,7 @@ class Player {
     if (this.Plotly || !spec.figure) this.trouble = false;
     else loadPlotly(this.ask).then((library) => this.begin(library), (error) => this.say(error.message));
     this.wanted = this.at = this.inside(this.wanted);
+    if (JSON.stringify(spec.board ?? "").includes("<math")) loadMathFont(this.ask); // before any move
     if (!sameAxes) this.buildControls(); // otherwise the slider stays in the hand that holds it
     this.settle();
   }
@@ -273,7 +274,6 @@ class Player {
     const before = this.drawn;
     this.drawn = { ...this.at };
     const html = this.spec.board ? slice(this.spec.board, this.floats, this.at) : "";
-    if (html.includes("<math")) loadMathFont(this.ask);
     if (html !== this.html) this.board.innerHTML = this.html = html;
     if ((this.picture.hidden = !this.spec.figure)) return;
     if (!before) return this.drawAll();
