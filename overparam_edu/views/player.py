@@ -60,10 +60,7 @@ class Player(Saves, anywidget.AnyWidget):
     _esm = _HERE / "player.js"
     _css = _HERE / "player.css"
     _scene = traitlets.Dict().tag(sync=True)
-    # An echo would undo what the hand has done meanwhile.
-    position = traitlets.Dict(help="The stop of each axis, by its name.").tag(
-        sync=True, echo_update=False
-    )
+    position = traitlets.Dict(help="The stop of each axis, by its name.").tag(sync=True)
     edited = traitlets.Dict(help="What was dragged, as Plotly names it.").tag(sync=True)
 
     def __init__(self, scene: Scene, **options: Any) -> None:
