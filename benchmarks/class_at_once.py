@@ -22,7 +22,7 @@ from jupyter_client.manager import KernelManager
 from lab import load_harness
 from rows import Row, table
 
-from overparam_edu.views.pages import lesson_notebooks
+from overparam_edu.publish.pages import lesson_notebooks
 
 KERNELS = 20
 OPEN = "import overparam_edu as oe; oe.explore_trajectories()"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from lab import open_lab
 from rows import FLOOR, Row
 
-from overparam_edu.views.pages import lesson_notebooks
+from overparam_edu.publish.pages import lesson_notebooks
 
 IMPORTS = "import anywidget, numpy, scipy.integrate, sympy, plotly.graph_objects"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab import DRAWN, load_harness
 from rows import FLOOR, Row
 
-from overparam_edu.views.pages import build_pages, executed, lesson_notebooks
+from overparam_edu.publish.pages import build_pages, executed, lesson_notebooks
 
 LESSON = "05_illustration_of_acceleration"
 

@@ -19,8 +19,8 @@ import pdoc.docstrings
 import pdoc.render
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array
-from overparam_edu.views.mathml import mathml
+from overparam_edu.checks import Array
+from overparam_edu.player.mathml import mathml
 
 # :math:`LATEX`, or a line `.. math:: LATEX` that may go on in lines that are indented further.
 FORMULA = re.compile(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from overparam_edu import cli
-from overparam_edu.cli import copies, lab
+from overparam_edu.cli import lab, lab as copies
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTHING = copies.CopyReport(copied=(), updated=(), kept=(), outdated=())

@@ -15,8 +15,8 @@ from overparam_edu import cli
 from overparam_edu.classroom import setup
 from overparam_edu.cli import doctor
 from overparam_edu.cli.command import CommandError
-from overparam_edu.experiments import datasets, gas_sensors
-from overparam_edu.views import export
+from overparam_edu.experiments import datasets, datasets as gas_sensors
+from overparam_edu.player import page as export
 
 
 def found(name):

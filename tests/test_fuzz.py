@@ -27,8 +27,8 @@ import sympy as sp
 
 import overparam_edu as oe
 from overparam_edu.classroom.exercises import EXERCISES
-from overparam_edu.views.player import Player
-from overparam_edu.views.trajectories import trajectory_scene
+from overparam_edu.explorers.trajectories import trajectory_scene
+from overparam_edu.player.player import Player
 
 INPUTS = int(os.environ.get("OVERPARAM_EDU_FUZZ", "600"))
 Rng = np.random.Generator

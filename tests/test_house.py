@@ -74,14 +74,14 @@ def rooms_used(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize(
     ("source", "rooms"),
     [
-        ("from overparam_edu.views.player import Player", {"views"}),
+        ("from overparam_edu.player.player import Player", {"views"}),
         ("from overparam_edu import views", {"views"}),
         ("from ..views import player", {"views"}),
         ("def f():\n    import overparam_edu.classroom.claims", {"classroom"}),
         ("from .losses import Loss", {"dynamics"}),
         ("from overparam_edu import descend", {"*"}),
         ("import overparam_edu as oe", {"*"}),
-        ("from overparam_edu._validation import positive\nimport numpy", {"_validation"}),
+        ("from overparam_edu.checks import positive\nimport numpy", {"_validation"}),
     ],
 )
 def test_the_scan_sees_every_form_of_import(source, rooms):

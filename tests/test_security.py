@@ -20,7 +20,7 @@ import nbformat
 import pytest
 
 from overparam_edu import explore_own_loss
-from overparam_edu.experiments.gas_sensors import UCI_270
+from overparam_edu.experiments.datasets import UCI_270
 
 psutil = pytest.importorskip("psutil")
 

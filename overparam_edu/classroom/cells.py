@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from overparam_edu.classroom.desk import find
+from overparam_edu.classroom.checking import find
 from overparam_edu.classroom.exercises import EXERCISES
 from overparam_edu.classroom.questions import QUESTIONS
 

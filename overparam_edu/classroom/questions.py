@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
-from overparam_edu._validation import _shown
+from overparam_edu.checks import brief
 
 if TYPE_CHECKING:
-    from overparam_edu.views.player import Player
-    from overparam_edu.views.scene import Scene
+    from overparam_edu.player.player import Player
+    from overparam_edu.player.scene import Scene
 
 _LETTERS = "ABCDEF"
 _SIGNS = {True: ("✓ Right.", "#00684b"), False: ("→ Not right.", "#9a4300")}
@@ -80,7 +80,7 @@ class Question:
         -------
         Scene
         """
-        from overparam_edu.views.scene import Axis, Board, Reading, Scene
+        from overparam_edu.player.scene import Axis, Board, Reading, Scene
 
         letters = list(_LETTERS[: len(self.options)])
         axis = Axis("answer", "your answer", ["none yet", *letters])
@@ -101,7 +101,7 @@ class Question:
 
     def _board(self, chosen: int) -> str:
         """Return the question and its options as HTML, with what is said of the chosen one."""
-        from overparam_edu.views.mathml import prose
+        from overparam_edu.player.mathml import prose
 
         items = []
         for place, option in enumerate(self.options):
@@ -154,8 +154,8 @@ def ask(name: str) -> Player:
     >>> ask("same_functions").scene.axes[0].stops
     ('none yet', 'A', 'B', 'C', 'D')
     """
-    from overparam_edu.views.player import Player
+    from overparam_edu.player.player import Player
 
     if not isinstance(name, str) or name not in QUESTIONS:
-        raise ValueError(f"name must be one of {', '.join(QUESTIONS)}; got {_shown(name)}")
+        raise ValueError(f"name must be one of {', '.join(QUESTIONS)}; got {brief(name)}")
     return Player(QUESTIONS[name].scene())

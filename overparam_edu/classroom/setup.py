@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from overparam_edu.views.player import Player
-from overparam_edu.views.scene import Axis, Board, Reading, Scene, Track
-from overparam_edu.views.style import TEMPLATE, VERMILLION
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
+from overparam_edu.player.style import TEMPLATE, VERMILLION
 
 
 class Installed(NamedTuple):

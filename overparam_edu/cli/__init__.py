@@ -14,8 +14,7 @@ from typing import Any
 
 from overparam_edu.cli import claims, doctor, lab, pages, present, reproduce
 from overparam_edu.cli.command import Command, CommandError
-from overparam_edu.cli.copies import FIRST_NOTEBOOK
-from overparam_edu.cli.lab import QUIET_LAB
+from overparam_edu.cli.lab import FIRST_NOTEBOOK, QUIET_LAB
 
 __all__ = ["COMMANDS", "FIRST_NOTEBOOK", "QUIET_LAB", "Command", "CommandError", "main"]
 

@@ -15,10 +15,9 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from overparam_edu.cli.command import Command, CommandError
-from overparam_edu.cli.copies import DEFAULT_FOLDER, own_checkout, own_notebooks
+from overparam_edu.cli.command import Command, CommandError, check_port
+from overparam_edu.cli.lab import DEFAULT_FOLDER, own_checkout, own_notebooks
 from overparam_edu.cli.present import HERE, PORT
-from overparam_edu.cli.server import check_port
 
 # Labextensions that draw the lessons, and what installs them.
 WIDGETS = {"@jupyter-widgets/jupyterlab-manager": "ipywidgets", "anywidget": "anywidget"}
@@ -118,7 +117,7 @@ def _plotly() -> Finding:
 def _offline() -> Finding:
     """Find what lessons read, all of it in files of this environment."""
     from overparam_edu.experiments.datasets import load_auto_mpg
-    from overparam_edu.views.export import player_script, styles
+    from overparam_edu.player.page import player_script, styles
 
     again = "install overparam-edu and what it needs again"
     try:
@@ -169,8 +168,8 @@ def _measured(browser_path: str) -> tuple[list[float], list[str]]:
     """Return the milliseconds of each move, and the addresses asked that are no file."""
     from playwright.sync_api import sync_playwright
 
-    from overparam_edu.views.export import save_html
-    from overparam_edu.views.trajectories import explore_trajectories
+    from overparam_edu.explorers.trajectories import explore_trajectories
+    from overparam_edu.player.page import save_html
 
     asked: list[str] = []
     root = getattr(os, "geteuid", lambda: 1)() == 0
@@ -190,7 +189,7 @@ def _measured(browser_path: str) -> tuple[list[float], list[str]]:
 def _cache() -> Finding:
     import pooch
 
-    from overparam_edu.experiments.gas_sensors import UCI_270, cached_archive
+    from overparam_edu.experiments.datasets import UCI_270, cached_archive
 
     path = cached_archive()
     code = "import overparam_edu as oe; oe.load_gas_ethanol()"

@@ -3,16 +3,207 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
+import json
 import logging
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from overparam_edu.cli.command import Command, CommandError
-from overparam_edu.cli.copies import DEFAULT_FOLDER, prepare
-from overparam_edu.cli.server import check_port, has_display
+from overparam_edu.cli.command import Command, CommandError, check_port, has_display
+
+FIRST_NOTEBOOK = "00_start_here.ipynb"
+DEFAULT_FOLDER = "overparam-edu-notebooks"
+# Inside a folder of copies: what was copied, so that a later version knows what was left untouched.
+MANIFEST = ".overparam-edu.json"
+
+
+class CopyReport(NamedTuple):
+    """What `copy_notebooks` did with each file, by its path relative to the folder.
+
+    Parameters
+    ----------
+    copied : tuple of str
+        Files that were not there.
+    updated : tuple of str
+        Untouched copies of an older version, replaced by the newer one.
+    kept : tuple of str
+        Files the user changed, left alone; the package has nothing newer than they started from.
+    outdated : tuple of str
+        Files left alone although the package has another version than they started from.
+    """
+
+    copied: tuple[str, ...]
+    updated: tuple[str, ...]
+    kept: tuple[str, ...]
+    outdated: tuple[str, ...]
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "pyproject.toml").is_file() and (
+        folder / "notebooks" / FIRST_NOTEBOOK
+    ).is_file()
+
+
+def own_checkout() -> Path | None:
+    """Return the repository this module runs from.
+
+    Returns
+    -------
+    Path or None
+        None where the package was installed from a wheel.
+    """
+    root = Path(__file__).resolve().parents[2]
+    return root if _is_checkout(root) else None
+
+
+def own_notebooks() -> Path:
+    """Return the folder of the lessons that came with this package.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    CommandError
+        If it carries none.
+    """
+    checkout = own_checkout()
+    folder = (
+        checkout / "notebooks" if checkout else Path(__file__).resolve().parents[1] / "_notebooks"
+    )
+    if not (folder / FIRST_NOTEBOOK).is_file():
+        raise CommandError(
+            f"this installation carries no notebooks ({folder / FIRST_NOTEBOOK} is missing); "
+            "install overparam-edu again"
+        )
+    return folder
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith((".", "__")) for part in relative.parts)
+        if path.is_file() and not hidden:
+            yield relative.as_posix(), path.read_bytes()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    """Return the digests of what was copied; nothing where the record is missing or damaged."""
+    try:
+        record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write `content` in one stroke: an interruption leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def copy_notebooks(source: Path, folder: Path) -> CopyReport:
+    """Copy the notebooks in `source` to `folder` without ever overwriting the user's work.
+
+    A file in `folder` is replaced only if it is, byte for byte, what an earlier call put there.
+
+    Parameters
+    ----------
+    source : Path
+        The packaged notebooks.
+    folder : Path
+        The user's folder; made if it is missing.
+
+    Returns
+    -------
+    CopyReport
+        What became of each file; those already as packaged are in none of its lists.
+
+    Raises
+    ------
+    OSError
+        If `folder` cannot be made, read or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _read_manifest(folder)
+    record = dict(before)
+    report: dict[str, list[str]] = {name: [] for name in CopyReport._fields}
+    for name, content in _files(source):
+        target, packaged = folder / name, _sha256(content)
+        present = _sha256(target.read_bytes()) if target.exists() else None
+        if present not in (None, packaged, before.get(name)):
+            report["kept" if before.get(name) == packaged else "outdated"].append(name)
+            continue
+        if present != packaged:
+            _write(target, content)
+            report["copied" if present is None else "updated"].append(name)
+        record[name] = packaged
+    if record != before:
+        _write(folder / MANIFEST, json.dumps(record, indent=1, sort_keys=True).encode())
+    return CopyReport(**{name: tuple(names) for name, names in report.items()})
+
+
+def _tell(report: CopyReport, folder: Path) -> None:
+    def count(names: Sequence[str]) -> str:
+        return f"{len(names)} file" + ("s" if len(names) != 1 else "")
+
+    print(f"The notebooks are in {folder}")
+    if report.copied:
+        print(f"  {count(report.copied)} copied")
+    if report.updated:
+        print(f"  {count(report.updated)} updated, which you had not changed")
+    if report.kept:
+        print(f"  kept as you changed them: {', '.join(report.kept)}")
+    if report.outdated:
+        print(f"  kept as you changed them, but now different: {', '.join(report.outdated)}")
+        print("  (to get the packaged ones, give yours another name and run this again)")
+
+
+def prepare(wanted: str | None) -> tuple[Path, str]:
+    """Return the folder to serve and the first notebook's path in it, copying where needed.
+
+    Parameters
+    ----------
+    wanted : str or None
+        The folder the user named; otherwise the checkout this runs from, or `DEFAULT_FOLDER`.
+
+    Returns
+    -------
+    folder : Path
+    notebook : str
+        Relative to the folder.
+
+    Raises
+    ------
+    CommandError
+        If the notebooks can't be put there.
+    """
+    folder = Path(wanted).expanduser().resolve() if wanted else own_checkout()
+    if folder is not None and _is_checkout(folder):
+        return folder, f"notebooks/{FIRST_NOTEBOOK}"
+    folder = folder or Path(DEFAULT_FOLDER).resolve()
+    source = own_notebooks()
+    try:
+        report = copy_notebooks(source, folder)
+    except OSError as error:
+        raise CommandError(
+            f"cannot put the notebooks into {folder}: {error.strerror or error}; "
+            "name another folder with --dir"
+        ) from None
+    _tell(report, folder)
+    return folder, FIRST_NOTEBOOK
+
 
 # JupyterLab as a lecture hall needs it: no news, no search for updates, no extension catalogue.
 # It then asks nothing of any other machine. binder/postBuild writes the same settings there.

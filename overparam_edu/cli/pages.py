@@ -9,7 +9,7 @@ from overparam_edu.cli.command import Command, CommandError
 
 
 def _run_pages(options: argparse.Namespace) -> int:
-    from overparam_edu.views.pages import build_pages
+    from overparam_edu.publish.pages import build_pages
 
     notebooks = [Path(name) for name in options.notebooks] or None
     try:

@@ -13,9 +13,8 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from overparam_edu.cli.command import Command, CommandError
-from overparam_edu.cli.copies import FIRST_NOTEBOOK, own_notebooks
-from overparam_edu.cli.server import check_port, has_display
+from overparam_edu.cli.command import Command, CommandError, check_port, has_display
+from overparam_edu.cli.lab import FIRST_NOTEBOOK, own_notebooks
 
 # A port and a secret that stay, so that a bookmark works in the lecture as it did the day before.
 PORT = 8866
@@ -61,7 +60,7 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
     """Return Voila, ready to start."""
     from traitlets.config import Config
 
-    from overparam_edu.views.presenter import TEMPLATES, settings
+    from overparam_edu.publish.presenter import TEMPLATES, settings
 
     folders = [str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(folders)

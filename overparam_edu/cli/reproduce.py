@@ -8,9 +8,8 @@ from overparam_edu.cli.command import Command, CommandError
 
 
 def _run_reproduce(options: argparse.Namespace) -> int:
-    from overparam_edu.experiments.gas_sensors import DataUnavailableError
-    from overparam_edu.experiments.records import EXPERIMENTS
-    from overparam_edu.experiments.reproduce import CONVNET, reproduce
+    from overparam_edu.experiments.datasets import DataUnavailableError
+    from overparam_edu.experiments.records import CONVNET, EXPERIMENTS, reproduce
 
     if options.name is None:
         for name, experiment in EXPERIMENTS.items():

@@ -7,18 +7,16 @@ from overparam_edu.derivations.beyond_regularization import (
     beyond_regularization,
     theorem_2_by_criterion,
 )
-from overparam_edu.derivations.derivation import Derivation
+from overparam_edu.derivations.checker import Derivation, Report, StepReport, check_step
 from overparam_edu.derivations.end_to_end_rule import end_to_end_rule
 from overparam_edu.derivations.illustration import illustration, tuned_gain
 from overparam_edu.derivations.loop_proof import theorem_2_by_line_integral
+from overparam_edu.derivations.own_loss import SymbolicLoss
 from overparam_edu.derivations.potential import Certificate, Potential, find_potential
-from overparam_edu.derivations.preconditioning import preconditioning
-from overparam_edu.derivations.proof import Report, StepReport, check_step
-from overparam_edu.derivations.single_output import single_output
-from overparam_edu.derivations.step import Setting, Step
-from overparam_edu.derivations.symbolic_loss import SymbolicLoss
+from overparam_edu.derivations.preconditioning import preconditioning, single_output
+from overparam_edu.derivations.steps import Setting, Step
 from overparam_edu.derivations.warm_up import warm_up
-from overparam_edu.derivations.warm_up_run import (
+from overparam_edu.dynamics.warm_up import (
     WarmUpCoefficients,
     rebuild_from_gradients,
     warm_up_coefficients,

@@ -6,12 +6,12 @@ from random import Random
 
 import sympy as sp
 
-from overparam_edu.derivations.board_rule import D, random_matrix
-from overparam_edu.derivations.derivation import Derivation
-from overparam_edu.derivations.notation import NUMBERS, Values
+from overparam_edu.derivations.checker import Derivation
+from overparam_edu.derivations.layers import D, random_matrix
+from overparam_edu.derivations.preconditioning import PR, PROJECTION, VECTORS, N, g, w
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
-from overparam_edu.derivations.single_output import PR, PROJECTION, VECTORS, N, g, w
-from overparam_edu.derivations.step import Setting, Step
+from overparam_edu.derivations.steps import Setting, Step
+from overparam_edu.derivations.values import NUMBERS, Values
 
 A, K, RHO, LAMBDA = sp.symbols("a k rho lambda", positive=True)
 H, TURN, Y, LOSS, LEVEL = sp.symbols("h h_theta Y L L_0", real=True)

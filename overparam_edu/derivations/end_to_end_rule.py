@@ -12,8 +12,9 @@ from typing import Any
 
 import sympy as sp
 
-from overparam_edu._validation import whole_number
-from overparam_edu.derivations.board_rule import (
+from overparam_edu.checks import whole_number
+from overparam_edu.derivations.checker import Derivation
+from overparam_edu.derivations.layers import (
     ETA,
     LAMBDA,
     SCALE,
@@ -35,9 +36,8 @@ from overparam_edu.derivations.board_rule import (
     symbolic_layers,
     turned,
 )
-from overparam_edu.derivations.derivation import Derivation
 from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
-from overparam_edu.derivations.step import Setting, Step
+from overparam_edu.derivations.steps import Setting, Step
 
 _TWO = sp.Integer(2)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sympy as sp
 
-from overparam_edu._validation import number
-from overparam_edu.derivations.derivation import Derivation
+from overparam_edu.checks import number
+from overparam_edu.derivations.checker import Derivation
 from overparam_edu.derivations.signs import over
-from overparam_edu.derivations.step import Step
+from overparam_edu.derivations.steps import Step
 
 P = sp.Symbol("p", positive=True, even=True)
 ETA, Y1, Y2, W1, T, C, A, N, EPS = sp.symbols("eta y_1 y_2 w_1 t c a N epsilon", positive=True)

@@ -6,13 +6,12 @@ from random import Random
 
 import sympy as sp
 
-from overparam_edu.derivations.board_rule import D, random_matrix
-from overparam_edu.derivations.derivation import Derivation
-from overparam_edu.derivations.notation import NUMBERS, Values
-from overparam_edu.derivations.proof import random_number
+from overparam_edu.derivations.checker import Derivation, random_number
+from overparam_edu.derivations.layers import D, random_matrix
+from overparam_edu.derivations.preconditioning import PR, PROJECTION, N, g, w
 from overparam_edu.derivations.signs import Inner, Norm, over, plus, times
-from overparam_edu.derivations.single_output import PR, PROJECTION, N, g, w
-from overparam_edu.derivations.step import Setting, Step
+from overparam_edu.derivations.steps import Setting, Step
+from overparam_edu.derivations.values import NUMBERS, Values
 
 A, Q, C, R, SMALL_R, RHO, S, X = sp.symbols("a q c R r rho s x", positive=True)
 EPS = sp.Symbol("epsilon", nonnegative=True)

@@ -7,27 +7,391 @@ if h(w) = <w, g(w)> - (2/N) L(w) depends on ||w|| alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice, product
+from random import Random
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.polys.rings import PolyRing
 
-from overparam_edu._validation import Array, _shown
-from overparam_edu.derivations.bounded_algebra import polynomial_of, proved_zero, terms_at_most
-from overparam_edu.derivations.kinks import kink_loop
-from overparam_edu.derivations.notation import DIGITS, NUMBERS
-from overparam_edu.derivations.point_values import decimal, number_at, rational_points
-from overparam_edu.derivations.radial import compare, integrated
-from overparam_edu.derivations.symbolic_loss import VARIABLES, SymbolicLoss, derivative
+from overparam_edu.checks import Array, brief
+from overparam_edu.derivations.own_loss import VARIABLES, SymbolicLoss, derivative
+from overparam_edu.derivations.values import DIGITS, NUMBERS
 from overparam_edu.dynamics.curl import slope_of_h
-from overparam_edu.dynamics.line_integral import work
+from overparam_edu.dynamics.loops import work
+
+# Most terms that a polynomial may have.
+_TERMS = 1_000
+
+
+def _numerator(expression: sp.Expr) -> sp.Expr:
+    """Return the numerator over a common denominator, which may hold roots, expanded if short."""
+    top = sp.numer(sp.together(expression))
+    return sp.expand(top) if terms_at_most(top) <= 2_000 else top
+
+
+def _if_short(strategy: Callable[[sp.Expr], sp.Expr]) -> Callable[[sp.Expr], sp.Expr]:
+    return lambda x: strategy(x) if terms_at_most(x) <= 200 else x
+
+
+# None of these looks at values, which may be too large to compute.
+_STRATEGIES: tuple[Callable[[sp.Expr], sp.Expr], ...] = (
+    lambda x: sp.expand_mul(x) if terms_at_most(x, powers=False) <= 500 else x,
+    _if_short(sp.expand),
+    _if_short(lambda x: sp.expand(x.rewrite(sp.exp))),
+    _if_short(lambda x: sp.expand(sp.powsimp(sp.expand_power_base(x), combine="all"))),
+    _numerator,
+    lambda x: sp.cancel(x) if sp.count_ops(x) <= 100 else x,
+)
+
+
+def polynomial_of(expression: sp.Expr, variables: tuple[sp.Symbol, ...]) -> Any:
+    """Return an element of the ring of polynomials over the rationals, or None.
+
+    None too where it might have too many terms.
+    """
+    degree, count = _degree(expression), len(expression.free_symbols)
+    if degree is None or math.comb(degree + count, count) > _TERMS:
+        return None
+    ring = PolyRing(variables, sp.QQ)
+
+    def element(part: sp.Expr) -> Any:
+        if part.is_Rational:
+            return ring(sp.QQ(int(part.p), int(part.q)))
+        if part.is_Symbol:
+            return ring.gens[variables.index(part)]
+        if isinstance(part, sp.Pow):
+            return element(part.base) ** int(part.exp)
+        parts = [element(inner) for inner in part.args]
+        return sum(parts, ring(0)) if isinstance(part, sp.Add) else math.prod(parts)
+
+    return element(expression)
+
+
+def _degree(expression: sp.Expr) -> int | None:
+    """Return a bound on the degree of a polynomial with rational coefficients, or None."""
+    if expression.is_Rational or expression.is_Symbol:
+        return int(expression.is_Symbol)
+    if isinstance(expression, sp.Pow):
+        degree = _degree(expression.base)
+        whole = expression.exp.is_Integer and expression.exp > 0
+        return degree * int(expression.exp) if whole and degree is not None else None
+    if not isinstance(expression, (sp.Add, sp.Mul)):
+        return None
+    degrees = []
+    for part in expression.args:
+        degree = _degree(part)
+        if degree is None:
+            return None
+        degrees.append(degree)
+    return max(degrees) if isinstance(expression, sp.Add) else sum(degrees)
+
+
+def terms_at_most(expression: sp.Expr, *, powers: bool = True) -> int:
+    """Return a bound on the number of terms of an expression once it is expanded.
+
+    Parameters
+    ----------
+    expression : sympy expression
+    powers : bool
+        Whether powers of sums are multiplied out too.
+
+    Returns
+    -------
+    int
+    """
+    if not (powers or isinstance(expression, (sp.Add, sp.Mul))):
+        return 1
+    sizes = [terms_at_most(part, powers=powers) for part in expression.args]
+    if isinstance(expression, sp.Add):
+        return min(sum(sizes), _TERMS)
+    if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
+        power = abs(int(expression.exp))  # SymPy multiplies out denominators too
+        return min(math.comb(sizes[0] + power - 1, power), _TERMS)
+    return min(math.prod(sizes), _TERMS)
+
+
+def proved_zero(turns: list[sp.Expr], variables: tuple[sp.Symbol, ...]) -> bool:
+    """Say whether expressions are proved to be 0, on each side of the axes if there are bars."""
+    sides: list[dict[sp.Symbol, sp.Expr]] = [{}]
+    if len(variables) <= 3 and any(turn.has(sp.Abs, sp.sign) for turn in turns):
+        positive = sp.symbols(f"p1:{len(variables) + 1}", positive=True)
+        sides = [
+            {w: sign * p for w, sign, p in zip(variables, signs, positive, strict=True)}
+            for signs in product((1, -1), repeat=len(variables))
+        ]
+    return all(
+        sp.count_ops(turn) <= 600
+        and any(strategy(turn.xreplace(side)) == 0 for strategy in _STRATEGIES)
+        for turn in turns
+        for side in sides
+    )
+
+
+def rational_points(dimension: int, count: int) -> Iterator[tuple[Fraction, ...]]:
+    """Yield rational points with small numbers, on all sides of the axes, none of them on one."""
+    random = Random(0)
+
+    def point() -> tuple[Fraction, ...]:
+        return tuple(
+            Fraction(random.choice((-1, 1)) * random.randrange(1, 24), random.randrange(6, 18))
+            for _ in range(dimension)
+        )
+
+    yield tuple(Fraction(1, i + 1) for i in range(dimension))
+    yield from islice(iter(point, None), count - 1)
+
+
+def number_at(expression: sp.Expr, at: dict[sp.Symbol, Fraction]) -> Any:
+    """Return an expression's value at a rational point: a Fraction where it is one, else 50 digits.
+
+    Raises
+    ------
+    ArithmeticError
+        If it has no real value there, or passes through one that is too large.
+    """
+    seen: dict[sp.Expr, Any] = dict(at)
+
+    def value_of(part: sp.Expr) -> Any:
+        if part not in seen:
+            seen[part] = _combined(part, [value_of(inner) for inner in part.args])
+        return seen[part]
+
+    return value_of(expression)
+
+
+def _combined(expression: sp.Expr, parts: list[Any]) -> Any:
+    """Return an expression's value, given those of its parts."""
+    if expression.is_Rational:
+        return Fraction(int(expression.p), int(expression.q))
+    if expression.is_NumberSymbol:
+        return NUMBERS.mpf(expression.evalf(DIGITS))
+    if expression.func not in _OPERATIONS_AT:  # such as the imaginary unit
+        raise ArithmeticError(f"{expression} has no real value")
+    if not all(isinstance(part, Fraction) for part in parts):
+        parts = [decimal(part) for part in parts]
+    value = _OPERATIONS_AT[expression.func](*parts)
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, NUMBERS.mpc) or not NUMBERS.isfinite(value) or abs(value) > _LARGE:
+        raise ArithmeticError(f"{expression} has no real value of modest size there")
+    return value
+
+
+def decimal(value: Any) -> Any:
+    """Return a value as a number of 50 digits."""
+    if isinstance(value, Fraction):
+        return NUMBERS.mpf(value.numerator) / value.denominator
+    return value
+
+
+def _power_at(base: Any, power: Any) -> Any:
+    if isinstance(base, Fraction) and power.denominator == 1:
+        return base ** int(power)
+    base, power = decimal(base), decimal(power)
+    if abs(power) * abs(NUMBERS.log(abs(base))) > 1_000 if base else power <= 0:
+        raise ArithmeticError("a power without a value of modest size")
+    return base**power
+
+
+def _at(function: Any) -> Any:
+    """Return a function of 50 digits that keeps away from sizes that take long to compute."""
+
+    def value(x: Any) -> Any:
+        x = decimal(x)
+        if abs(x) > 1_000:
+            raise ArithmeticError("an argument of more than modest size")
+        return function(x)
+
+    return value
+
+
+_LARGE = NUMBERS.mpf(10) ** 2_000
+_OPERATIONS_AT = {
+    sp.Add: lambda *parts: sum(parts[1:], parts[0]),
+    sp.Mul: lambda *parts: math.prod(parts[1:], start=parts[0]),
+    sp.Pow: _power_at,
+    sp.Abs: abs,
+    sp.sign: lambda x: Fraction((x > 0) - (x < 0)),
+    sp.log: lambda x: NUMBERS.log(decimal(x)) if x else NUMBERS.inf,
+    **{
+        getattr(sp, name): _at(getattr(NUMBERS, name))
+        for name in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+    },
+}
+
+
+# Differences below this part of what is added up are rounding; points tried for the check.
+_NOISE = NUMBERS.mpf(10) ** (-DIGITS + 15)
+_TRIES = 120
+
+
+def integrated(loss: SymbolicLoss, N: sp.Rational, h: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Return the potential of the field where h is radial, and h in terms of the length.
+
+    Parameters
+    ----------
+    loss : SymbolicLoss
+    N : sympy Rational
+        The depth.
+    h : sympy expression
+        A function of the length of ``w`` alone.
+
+    Returns
+    -------
+    potential, radial : sympy expression
+    """
+    s, a = sp.Symbol("s", positive=True), 2 - 2 / N
+    halves = [sp.Rational(1, i + 2) for i in range(len(loss.variables) - 1)]
+    square = sum(x * x for x in halves)
+    # A direction with rational entries and length 1, on no axis.
+    direction = [(1 - square) / (1 + square), *(2 * x / (1 + square) for x in halves)]
+    ray = dict(zip(loss.variables, (s * u for u in direction), strict=True))
+    along = h.xreplace(ray)
+    along = sp.expand(along) if terms_at_most(along) <= 200 else along
+    length = sp.sqrt(sum(w**2 for w in loss.variables))
+    total, rest = sp.Integer(0), sp.Integer(0)
+    for term in sp.Add.make_args(along):
+        factor, power = term.as_coeff_exponent(s)
+        if factor.has(s):
+            rest += term
+        elif power + a == 0:
+            total += factor * sp.log(length)
+        else:
+            total += factor * length ** (power + a) / (power + a)
+    if rest != 0:
+        total += sp.Integral(rest * s ** (a - 1), (s, 1, length))
+    potential = length**a * loss.expression + (N - 1) * total
+    return potential, along.xreplace({s: sp.Symbol("||w||", positive=True)})
+
+
+def compare(loss: SymbolicLoss, N: sp.Rational, potential: sp.Expr) -> None:
+    """Make sure that a potential's gradient is the field, to 30 digits at points.
+
+    Parameters
+    ----------
+    loss : SymbolicLoss
+    N : sympy Rational
+        The depth.
+    potential : sympy expression
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    variables = loss.variables
+    square = sum(w**2 for w in variables)
+    along = sum(w * g for w, g in zip(variables, loss.slopes, strict=True))
+    seen = 0
+    for point in rational_points(len(variables), _TRIES):
+        at = dict(zip(variables, point, strict=True))
+        for w, g in zip(variables, loss.slopes, strict=True):
+            field = square ** (1 - 1 / N) * (g + (N - 1) * along * w / square)
+            try:
+                parts = [number_at(x, at) for x in sp.Add.make_args(derivative(potential, w))]
+                theirs = decimal(number_at(field, at))
+            except ArithmeticError:
+                break
+            mine = sum(map(decimal, parts))
+            if abs(mine - theirs) > _NOISE * (abs(theirs) + sum(map(abs, map(decimal, parts))) + 1):
+                raise ValueError(
+                    "expression cannot be decided: its slopes jump or cancel too much; "
+                    f"got {brief(str(loss.expression))}"
+                )
+        else:
+            seen += 1
+        if seen == 4:
+            return
+
+
+# Circles that are looked at, angles on each, and the smallest jump there, relative to h's parts.
+_RADII, _ANGLES, _JUMP = (0.31, 0.73, 1.37, 2.9, 6.1), 121, 1e-9
+# Half the size of a loop, relative to the radius.
+_SMALL = 0.05
+
+
+def kink_loop(loss: SymbolicLoss, depth: float) -> tuple[Array, tuple[int, int]] | None:
+    """Return a loop about a place where h jumps along a circle about 0, or None where none is seen.
+
+    Parameters
+    ----------
+    loss : SymbolicLoss
+        With an h that is radial but for jumps.
+    depth : float
+        ``N``.
+
+    Returns
+    -------
+    corners : ndarray, shape (4, d)
+        Counter-clockwise; the second and the fourth are on the kink, so that every edge is smooth.
+    plane : tuple of int
+        The two coordinates, counted from 0, in whose plane the loop lies.
+
+    Examples
+    --------
+    >>> kink_loop(SymbolicLoss("|w1| + |w2|"), 2) is None
+    True
+    >>> corners, plane = kink_loop(SymbolicLoss("|w1 - 1|"), 2)
+    >>> corners[[1, 3], 0].round(9).tolist(), plane
+    ([1.0, 1.0], (0, 1))
+    """
+
+    def h(w: Array) -> tuple[Array, Array]:
+        along, value = (w * loss.gradient(w)).sum(axis=-1), 2 / depth * loss.value(w)
+        return along - value, np.abs(along) + np.abs(value)
+
+    d = len(loss.variables)
+    with np.errstate(all="ignore"):
+        for radius in _RADII:
+            for i in range(d - 1):
+
+                def on(size: float, angle: Array, i: int = i) -> Array:
+                    w = np.full((*np.shape(angle), d), 0.37)
+                    w[..., i], w[..., i + 1] = size * np.cos(angle), size * np.sin(angle)
+                    return w
+
+                found = _crossing(h, on, radius)
+                if found is not None:
+                    return found, (i, i + 1)
+    return None
+
+
+def _crossing(
+    h: Callable[[Array], tuple[Array, Array]], on: Callable[[float, Array], Array], radius: float
+) -> Array | None:
+    """Return the loop about the first jump of h on a circle, if it can be followed outwards."""
+    angles = 0.1 + np.linspace(0, 2 * math.pi, _ANGLES)
+    values, sizes = h(on(radius, angles))
+    finite = np.isfinite(values)
+    scale = float(sizes[finite].max(initial=0.0))
+    for k in np.flatnonzero(np.abs(np.diff(values)) > _JUMP * scale):
+        ends = []
+        for size in ((1 - _SMALL) * radius, (1 + _SMALL) * radius):
+            low, high = angles[k] - _SMALL / 2, angles[k + 1] + _SMALL / 2
+            first, last = (float(h(on(size, np.array(a)))[0]) for a in (low, high))
+            if not abs(first - last) > _JUMP * scale:
+                break
+            for _ in range(60):
+                middle = (low + high) / 2
+                here = float(h(on(size, np.array(middle)))[0])
+                if abs(here - first) > abs(here - last):
+                    high = middle
+                else:
+                    low = middle
+            ends.append(on(size, np.array(low)))
+        else:
+            before, after = (on(radius, np.array(low + by)) for by in (-2 * _SMALL, 2 * _SMALL))
+            return np.stack([before, ends[1], after, ends[0]])
+    return None
+
 
 # Most operations in an h that is taken apart symbolically, and points that decide without SymPy.
 _OPERATIONS, _POINTS = 600, 12
-_NOISE = NUMBERS.mpf(10) ** (-DIGITS + 15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +572,7 @@ def _loss(expression: Any, variables: Any) -> SymbolicLoss:
         return SymbolicLoss(expression, dimension=variables)
     if isinstance(expression, str) or not all(isinstance(v, sp.Symbol) for v in variables):
         raise TypeError(
-            f"variables must be a number, or symbols of a SymPy expression; got {_shown(variables)}"
+            f"variables must be a number, or symbols of a SymPy expression; got {brief(variables)}"
         )
     if len(variables) > len(VARIABLES):
         raise ValueError(f"variables must be at most {len(VARIABLES)}; got {len(variables)}")
@@ -219,7 +583,7 @@ def _loss(expression: Any, variables: Any) -> SymbolicLoss:
 def _rational(depth: Any) -> sp.Rational:
     known = isinstance(depth, (int, float, Fraction, sp.Rational, np.integer, np.floating))
     if isinstance(depth, bool) or not known:
-        raise TypeError(f"depth must be a rational number; got {_shown(depth)}")
+        raise TypeError(f"depth must be a rational number; got {brief(depth)}")
     if isinstance(depth, (float, np.floating)):
         if not math.isfinite(depth):
             raise ValueError(f"depth must be finite; got {depth}")
@@ -293,10 +657,10 @@ def _refusal(
     if not seen:
         raise ValueError(
             "expression must be real, and of modest size, somewhere near 0; "
-            f"got {_shown(str(loss.expression))}"
+            f"got {brief(str(loss.expression))}"
         )
     if turns is None and faint is None:
-        raise ValueError(f"expression is too long to decide; got {_shown(str(loss.expression))}")
+        raise ValueError(f"expression is too long to decide; got {brief(str(loss.expression))}")
     return faint
 
 

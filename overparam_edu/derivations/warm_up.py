@@ -11,12 +11,11 @@ from typing import Any
 
 import sympy as sp
 
-from overparam_edu._validation import whole_number
-from overparam_edu.derivations.derivation import Derivation
-from overparam_edu.derivations.notation import NUMBERS, Values
-from overparam_edu.derivations.proof import random_number
+from overparam_edu.checks import whole_number
+from overparam_edu.derivations.checker import Derivation, random_number
 from overparam_edu.derivations.signs import Grad, Inner, Loss, minus, plus, times
-from overparam_edu.derivations.step import Setting, Step
+from overparam_edu.derivations.steps import Setting, Step
+from overparam_edu.derivations.values import NUMBERS, Values
 
 D, ETA = sp.Symbol("d", positive=True, integer=True), sp.Symbol("eta", positive=True)
 P = sp.Symbol("p", positive=True, even=True)

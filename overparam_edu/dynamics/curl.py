@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, at_least, finite_array
-from overparam_edu.dynamics.closed_curves import vector_loss
+from overparam_edu.checks import Array, at_least, finite_array
+from overparam_edu.dynamics.loops import vector_loss
 from overparam_edu.dynamics.losses import SupportsGradient, unchecked
 
 # Steps along w, as fractions of it, for Richardson's extrapolation: large, since each is exact for

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, finite_array, number, one_of
+from overparam_edu.checks import Array, finite_array, number, one_of
 
 # Numbers at once: 350 KB of examples, or of their residuals, stay in the processor's cache.
 _CACHED = 45_056

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, at_least, finite_array, number
+from overparam_edu.checks import Array, at_least, finite_array, number
 
 Memory = tuple[Any, ...]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, finite_array, number, positive, whole_number
-from overparam_edu.dynamics.descent import checked_depth, descend, parameter_shape
+from overparam_edu.checks import Array, finite_array, number, positive, whole_number
 from overparam_edu.dynamics.losses import SupportsGradient
 from overparam_edu.dynamics.optimizers import GradientDescent
+from overparam_edu.dynamics.training import checked_depth, descend, parameter_shape
 
 # A rise of the loss below this fraction is rounding.
 _ROUNDING = 1e-12

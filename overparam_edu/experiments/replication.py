@@ -12,21 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import Array, number, positive, whole_number
-from overparam_edu.dynamics.descent import train
-from overparam_edu.dynamics.linear_network import LinearNetwork
+from overparam_edu.checks import Array, number, positive, whole_number
 from overparam_edu.dynamics.losses import Loss, LpRegression
+from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.optimizers import GradientDescent
-from overparam_edu.experiments.comparison import Arrivals, arrivals
-from overparam_edu.experiments.regression import (
+from overparam_edu.dynamics.training import train
+from overparam_edu.experiments.compare import Arrivals, arrivals
+from overparam_edu.experiments.curves import (
     Curves,
     WidthOneRun,
     curvature_at_zero,
     least_loss,
     log_spaced,
 )
-from overparam_edu.experiments.store import Arrays
-from overparam_edu.experiments.sweep import sweep
+from overparam_edu.experiments.sweep import Arrays, sweep
 
 # Multiples of 2 / curvature at 0, where a tuned rate is to be found for p from 2 to 4.
 _FACTORS = np.geomspace(0.3, 10.0, 24)

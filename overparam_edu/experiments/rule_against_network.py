@@ -15,20 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu._validation import (
-    Array,
-    _shown,
-    generator,
-    instance,
-    number,
-    positive,
-    whole_number,
-)
-from overparam_edu.dynamics.descent import descend, train
-from overparam_edu.dynamics.linear_network import LinearNetwork, _padded, balanced_network
+from overparam_edu.checks import Array, brief, generator, instance, number, positive, whole_number
 from overparam_edu.dynamics.losses import Loss, LpRegression
+from overparam_edu.dynamics.networks import LinearNetwork, _padded, balanced_network
 from overparam_edu.dynamics.optimizers import GradientDescent
-from overparam_edu.dynamics.trajectory import Trajectory
+from overparam_edu.dynamics.training import Trajectory, descend, train
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +193,7 @@ def measure_distance_order(
     rates, time = positive("learning_rates", learning_rates), number("time", time, lower=0)
     if rates.ndim != 1 or len(np.unique(rates)) < 2:
         raise ValueError(
-            f"learning_rates must be two or more, of shape (n,); got {_shown(rates.tolist())}"
+            f"learning_rates must be two or more, of shape (n,); got {brief(rates.tolist())}"
         )
     runs = [
         compare_rule_with_network(

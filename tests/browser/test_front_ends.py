@@ -12,8 +12,8 @@ import pytest
 from nbconvert import HTMLExporter
 
 import overparam_edu as oe
-from overparam_edu.views.frames import describe
-from overparam_edu.views.player import Axis, Player, Reading, Scene, Track
+from overparam_edu.player.frames import describe
+from overparam_edu.player.player import Axis, Player, Reading, Scene, Track
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Done when there is a picture with other numbers than before.

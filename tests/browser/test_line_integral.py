@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from overparam_edu.views.frames import frame
-from overparam_edu.views.line_integral import CORNERS, line_integral_scene
-from overparam_edu.views.line_integral_figure import ADAPTIVE, CURL, FIELD, LAP, PROJECTION, TRACE
+from overparam_edu.explorers.line_integral import (
+    ADAPTIVE,
+    CORNERS,
+    CURL,
+    FIELD,
+    LAP,
+    PROJECTION,
+    TRACE,
+    line_integral_scene,
+)
+from overparam_edu.player.frames import frame
 
 pytestmark = pytest.mark.browser
 
@@ -147,7 +155,7 @@ def test_a_corner_moves_by_mouse_and_the_work_with_it(seen: Seen) -> None:
 
 TOTAL = """
 import numpy as np
-from overparam_edu.views.line_integral import InPlane, LOSSES, _plane
+from overparam_edu.explorers.line_integral import InPlane, LOSSES, _plane
 v = explorer.values
 corners = [[v[c + 'x'], v[c + 'y']] for c in 'abcd']
 print(oe.work(InPlane(LOSSES['p4'][0], _plane(LOSSES['p4'][0], 0)), 3, corners).total)

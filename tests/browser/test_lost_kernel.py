@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 CELL = """
 import plotly.graph_objects as go
-from overparam_edu.views.player import Axis, Player, Scene, Track
+from overparam_edu.player.player import Axis, Player, Scene, Track
 depth = Axis("depth", "depth N", [1, 2, 4])
 lines = [[1.0, 0.9], [1.0, 0.8], [1.0, 0.6]]
 Player(Scene(go.Figure(go.Scatter()), [depth], [Track(0, "y", lines, ["depth"])]))

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from overparam_edu.views.frames import describe, frame
-from overparam_edu.views.own_loss import own_loss_scene
-from overparam_edu.views.own_loss_figure import LOSS
-from overparam_edu.views.scene import Scene
+from overparam_edu.explorers.own_loss import LOSS, own_loss_scene
+from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.scene import Scene
 
 pytestmark = pytest.mark.browser
 

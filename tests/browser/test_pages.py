@@ -11,9 +11,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from overparam_edu.views.export import pieces, save_html
-from overparam_edu.views.frames import describe, frame
-from overparam_edu.views.pages import Pages, build_pages, lesson_notebooks
+from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.page import pieces, save_html
+from overparam_edu.publish.pages import Pages, build_pages, lesson_notebooks
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
@@ -28,9 +28,9 @@ SETUP = textwrap.dedent(
     import numpy as np
     import plotly.graph_objects as go
     from overparam_edu.derivations import warm_up
-    from overparam_edu.views.explorer import Explorer
-    from overparam_edu.views.player import Axis, Player, Reading, Scene, Track
-    from overparam_edu.views.stepper import explore_derivation
+    from overparam_edu.player.explorer import Explorer
+    from overparam_edu.player.player import Axis, Player, Reading, Scene, Track
+    from overparam_edu.explorers.derivation import explore_derivation
     """
 )
 EXPLORER = textwrap.dedent(

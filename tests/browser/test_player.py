@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from plotly.offline import get_plotlyjs
 
-from overparam_edu.views.wire import message
+from overparam_edu.player.wire import message
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ SCENE = textwrap.dedent(
     import numpy as np
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
-    from overparam_edu.views.player import Axis, Player, Reading, Scene, Track, describe, frame
+    from overparam_edu.player.player import Axis, Player, Reading, Scene, Track, describe, frame
 
     def make_scene(factor=1.0, depths=8, steps=40):
         depth = Axis("depth", "depth N", np.arange(1, depths + 1), start=2)

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from overparam_edu.views.frames import describe, frame
+from overparam_edu.player.frames import describe, frame
 
 pytest.importorskip("voila")
 pytestmark = pytest.mark.browser
@@ -33,8 +33,8 @@ SETUP = textwrap.dedent(
     import ipywidgets as widgets
     import numpy as np
     import plotly.graph_objects as go
-    from overparam_edu.views.explorer import Explorer
-    from overparam_edu.views.player import Axis, Reading, Scene, Track
+    from overparam_edu.player.explorer import Explorer
+    from overparam_edu.player.player import Axis, Reading, Scene, Track
 
     def build(power, sign):
         depth = Axis("depth", "depth N", np.arange(1, 9), start=2)

@@ -11,8 +11,8 @@ import nbformat
 import plotly.graph_objects as go
 import pytest
 
-from overparam_edu.views.export import save_html
-from overparam_edu.views.pages import build_pages
+from overparam_edu.player.page import save_html
+from overparam_edu.publish.pages import build_pages
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +23,8 @@ NAME += "<img src=x onerror=window.hacked=3>" if os.name == "posix" else ""
 EXPLORER = """
 import ipywidgets, plotly.graph_objects as go
 from overparam_edu import SymbolicLoss
-from overparam_edu.views.explorer import Explorer
-from overparam_edu.views.player import Axis, Reading, Scene
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.player import Axis, Reading, Scene
 def build(text):
     figure = go.Figure(go.Scatter(y=[1, 2], name=text, text=[text] * 2, mode="text"))
     figure.update_layout(title=text)

@@ -39,9 +39,9 @@ KERNEL = """
 import gc, json, re, sys
 import ipywidgets as widgets
 import overparam_edu as oe
-from overparam_edu.views.explorer import Explorer
-from overparam_edu.views.frames import describe, frame
-from overparam_edu.views.player import Player
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.player import Player
 
 holder = widgets.VBox()
 

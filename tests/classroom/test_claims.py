@@ -11,10 +11,18 @@ import pytest
 
 import overparam_edu as oe
 from overparam_edu import cli
-from overparam_edu.classroom.claims import CLAIMS, Claim, Ledger, Verdict, ledger, limits, measured
-from overparam_edu.classroom.claims import rule as rules
+from overparam_edu.classroom.claims import (
+    CLAIMS,
+    Claim,
+    Ledger,
+    Verdict,
+    checks as limits,
+    checks as measured,
+    checks as rules,
+    ledger,
+)
 from overparam_edu.classroom.claims.__main__ import refreshed
-from overparam_edu.classroom.claims.finding import Finding, small
+from overparam_edu.classroom.claims.ledger import Finding, small
 from overparam_edu.experiments.records import load_record
 
 ROOT = Path(__file__).resolve().parents[2]

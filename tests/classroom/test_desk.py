@@ -7,10 +7,10 @@ import json
 import pytest
 
 import overparam_edu as oe
-from overparam_edu.classroom import desk
+from overparam_edu.classroom import checking as desk
+from overparam_edu.classroom.checking import Progress
+from overparam_edu.classroom.exercise import Feedback
 from overparam_edu.classroom.exercises import EXERCISES
-from overparam_edu.classroom.feedback import Feedback
-from overparam_edu.classroom.progress import Progress
 
 WRONG, RIGHT = EXERCISES["width_factor"].mistakes[0], 1
 

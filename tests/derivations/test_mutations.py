@@ -17,9 +17,9 @@ from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.kronecker import KroneckerProduct
 
 import overparam_edu.derivations as proofs
-from overparam_edu.derivations.notation import NUMBERS, CannotEvaluateError, entries, evaluate
-from overparam_edu.derivations.proof import _named, _point
+from overparam_edu.derivations.checker import _named, _point
 from overparam_edu.derivations.signs import Rate
+from overparam_edu.derivations.values import NUMBERS, CannotEvaluateError, entries, evaluate
 
 DERIVATIONS = {
     "warm_up": proofs.warm_up,

@@ -20,7 +20,7 @@ import pytest
 import sympy as sp
 
 import overparam_edu as oe
-from overparam_edu.derivations.symbolic_loss import FUNCTIONS, parse
+from overparam_edu.derivations.own_loss import FUNCTIONS, parse
 
 FUZZ = int(os.environ.get("OVERPARAM_EDU_FUZZ", "2000"))
 SECONDS = 2.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import overparam_edu as oe
-from overparam_edu import _validation as checks
+from overparam_edu import checks
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 import overparam_edu as oe
 from overparam_edu import GradientDescent, Momentum, SeparableLp, descend, train
-from overparam_edu.dynamics import recording
+from overparam_edu.dynamics import training as recording
 
 ILLUSTRATION = SeparableLp((1.0, 0.1), p=4)
 START = [0.05, 0.05]

@@ -16,7 +16,7 @@ from overparam_edu import (
     load_auto_mpg,
     tuned_learning_rate,
 )
-from overparam_edu.experiments.regression import least_loss
+from overparam_edu.experiments.curves import least_loss
 
 START = [0.01, 0.01]
 DEPTHS = np.array([1, 2, 3, 4])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overparam_edu.experiments.digits import Digits, load_digits
+from overparam_edu.experiments.datasets import Digits, load_digits
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from overparam_edu import load_auto_mpg
-from overparam_edu.experiments.comparison import arrivals, band, overtakes, shared_rate, tuned
-from overparam_edu.experiments.going_deeper import compare_starts, first_move, going_deeper
-from overparam_edu.experiments.regression import Curves
+from overparam_edu.experiments.compare import arrivals, band, overtakes, shared_rate, tuned
+from overparam_edu.experiments.curves import Curves
+from overparam_edu.experiments.deeper import compare_starts, first_move, going_deeper
 
 NAN = np.nan
 

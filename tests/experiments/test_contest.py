@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from overparam_edu.experiments.contest import Contest, settled
-from overparam_edu.experiments.regression import Curves
+from overparam_edu.experiments.compare import Contest, settled
+from overparam_edu.experiments.curves import Curves
 
 STEPS = np.array([0, 1, 2, 5, 10])
 NAN = np.nan

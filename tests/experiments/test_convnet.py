@@ -11,22 +11,20 @@ import numpy as np
 import pytest
 
 from overparam_edu.experiments.convnet import (
+    BLOCK,
     NETWORKS,
     WIDTHS,
     ConvnetRecord,
     ConvnetTraining,
-    convnet_parameter_count,
-)
-from overparam_edu.experiments.convnet_runs import (
-    BLOCK,
     blocks,
+    convnet_parameter_count,
     read_runs,
     run_convnets,
     split_digits,
     train_convnet,
     write_runs,
 )
-from overparam_edu.experiments.digits import Digits, load_digits
+from overparam_edu.experiments.datasets import Digits, load_digits
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (3, 4, 10)
@@ -368,9 +366,9 @@ def test_without_the_extra_the_message_says_what_to_install() -> None:
     script = (
         "import sys\n"
         "sys.modules['torch'] = sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None\n"
-        "import overparam_edu.experiments.convnet_runs as runs\n"
+        "import overparam_edu.experiments.convnet as runs\n"
         "from overparam_edu.experiments.convnet import ConvnetTraining\n"
-        "from overparam_edu.experiments.digits import load_digits\n"
+        "from overparam_edu.experiments.datasets import load_digits\n"
         "print(runs.recorded_convnet().data.shape)\n"
         "for call in (load_digits, lambda: ConvnetTraining(None)):\n"
         "    try:\n"

@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from overparam_edu.experiments.convnet import BATCH, EPOCH, NETWORKS, ConvnetTraining
-from overparam_edu.experiments.convnet_runs import BLOCK, recorded_convnet, split_digits
-from overparam_edu.experiments.digits import Digits
+from overparam_edu.experiments.convnet import (
+    BATCH,
+    BLOCK,
+    EPOCH,
+    NETWORKS,
+    ConvnetTraining,
+    recorded_convnet,
+    split_digits,
+)
+from overparam_edu.experiments.datasets import Digits
 
 
 def test_what_is_recorded_is_complete_and_says_where_it_is_from() -> None:

@@ -17,8 +17,8 @@ import numpy as np
 import pooch
 import pytest
 
-from overparam_edu.experiments import gas_sensors
-from overparam_edu.experiments.gas_sensors import (
+from overparam_edu.experiments import datasets as gas_sensors
+from overparam_edu.experiments.datasets import (
     CACHE_VARIABLE,
     UCI_270,
     DataUnavailableError,

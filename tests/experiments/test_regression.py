@@ -18,7 +18,7 @@ from overparam_edu import (
     near_zero_network,
     train,
 )
-from overparam_edu.experiments.regression import (
+from overparam_edu.experiments.curves import (
     WidthOneRun,
     curvature_at_zero,
     learning_curves,

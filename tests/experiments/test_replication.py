@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam_edu import LpRegression, load_auto_mpg
-from overparam_edu.experiments.regression import WidthOneRun, least_loss
+from overparam_edu.experiments.curves import WidthOneRun, least_loss
 from overparam_edu.experiments.replication import BiasedRun, Variant, one_change_at_a_time
 
 RATES, SEEDS, RECORD = (0.02, 0.1), (0, 3), (0, 1, 10, 60)

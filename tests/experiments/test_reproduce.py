@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from overparam_edu import cli
-from overparam_edu.experiments import gas_sensors, records, reproduce
-from overparam_edu.experiments.gas_sensors import DataUnavailableError
+from overparam_edu.experiments import datasets as gas_sensors, records, records as reproduce
+from overparam_edu.experiments.datasets import DataUnavailableError
 from overparam_edu.experiments.records import EXPERIMENTS, Record, load_record, write_record
 
 ROOT = Path(__file__).resolve().parents[2]

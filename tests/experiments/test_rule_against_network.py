@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import overparam_edu as oe
-from overparam_edu.experiments.regression import least_loss
+from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.rule_against_network import (
     RuleAgainstNetwork,
     compare_rule_with_network,

@@ -16,12 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from overparam_edu.experiments.regression import WidthOneRun
-from overparam_edu.experiments.store import decode, encode
-from overparam_edu.experiments.sweep import fingerprint, sweep
+from overparam_edu.experiments.curves import WidthOneRun
+from overparam_edu.experiments.sweep import decode, encode, fingerprint, sweep
 
 
 def regression_runs(count: int, steps: int = 20) -> list[WidthOneRun]:

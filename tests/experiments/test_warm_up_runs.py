@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam_edu import load_auto_mpg
-from overparam_edu.experiments.warm_up_runs import run_warm_up, two_feature_loss
+from overparam_edu.dynamics.warm_up import run_warm_up, two_feature_loss
 
 
 @pytest.mark.parametrize("p", [2, 4])

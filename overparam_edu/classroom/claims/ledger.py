@@ -13,8 +13,69 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import NamedTuple
 
-from overparam_edu._validation import _shown
-from overparam_edu.classroom.claims.finding import Finding
+from overparam_edu.checks import brief
+
+# Rounding differs from machine to machine: the first of these above an error is what is said.
+_LADDER = ("1e-12", "1e-9", "1e-6", "0.001", "1")
+
+
+class Finding(NamedTuple):
+    """What a check found.
+
+    Parameters
+    ----------
+    holds : bool
+        Whether the claim is true under the conditions that the ledger states.
+    as_stated : bool
+        Whether it is true without them too, as the talk has it.
+    number : str
+        What was measured, in a few words.
+    """
+
+    holds: bool
+    as_stated: bool
+    number: str
+
+
+def found(holds: bool, number: str, *, as_stated: bool = True) -> Finding:
+    """Return a finding; a claim that fails under its conditions fails as stated.
+
+    Parameters
+    ----------
+    holds : bool
+    number : str
+    as_stated : bool
+        As in `Finding`.
+
+    Returns
+    -------
+    Finding
+    """
+    return Finding(bool(holds), bool(holds and as_stated), number)
+
+
+def small(error: float) -> str:
+    """Return how small an error is, in words that no rounding changes.
+
+    Parameters
+    ----------
+    error : float
+        0 or more.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> small(3e-16), small(0.2), small(7.0)
+    ('less than 1e-12', 'less than 1', '7')
+    """
+    for bound in _LADDER:
+        if error < float(bound):
+            return f"less than {bound}"
+    return f"{error:.2g}"
+
 
 # For each outcome the word for a theorem, the word for an experiment, and sign and colour.
 _WORDS = {
@@ -31,7 +92,6 @@ _SIGNS = {
 }
 # An experiment that is not reproduced is a result, not a failure.
 FAILURES = ("does not hold", "no record")
-_LESSONS = ("rule", "limits", "measured")
 _CODE = 3  # the column
 
 
@@ -125,9 +185,7 @@ class Claim:
 
 
 def _check(name: str) -> Callable[[], Finding]:
-    modules = [import_module(f"{__package__}.{lesson}") for lesson in _LESSONS]
-    [check] = [vars(module)[name] for module in modules if name in vars(module)]
-    return check  # type: ignore[no-any-return]
+    return getattr(import_module(f"{__package__}.checks"), name)  # type: ignore[no-any-return]
 
 
 @cache
@@ -288,7 +346,7 @@ def claims(*which: str) -> Ledger:
     if unknown:
         raise ValueError(
             f"which must be claims or lessons ({', '.join(sorted(lessons))}); "
-            f"got {_shown(unknown[0])}; oe.claims() lists them all"
+            f"got {brief(unknown[0])}; oe.claims() lists them all"
         )
     wanted = set(which) or lessons
     rows = [claim for claim in CLAIMS.values() if wanted & {claim.name, claim.notebook}]

@@ -8,14 +8,8 @@ import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
 from overparam_edu.dynamics.curl import curl
-from overparam_edu.dynamics.line_integral import line_integral
-from overparam_edu.dynamics.losses import (
-    LinearLoss,
-    Loss,
-    LpRegression,
-    QuadraticLoss,
-    SeparableLp,
-)
+from overparam_edu.dynamics.loops import line_integral
+from overparam_edu.dynamics.losses import LinearLoss, Loss, LpRegression, QuadraticLoss, SeparableLp
 
 # Points away from 0 and from every symmetry of the losses that students try.
 _POINTS = np.array([[0.7, 0.2], [-0.4, 0.9], [1.3, -0.6], [0.1, 0.33], [-0.8, -0.5]])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
-from overparam_edu.dynamics.end_to_end import end_to_end_direction, single_output_direction
-from overparam_edu.dynamics.linear_network import LinearNetwork, balanced_network, near_zero_network
+from overparam_edu.dynamics.networks import LinearNetwork, balanced_network, near_zero_network
+from overparam_edu.dynamics.rule import end_to_end_direction, single_output_direction
 
 _RNG = np.random.default_rng(2)
 _W, _G = _RNG.standard_normal((2, 3, 3))

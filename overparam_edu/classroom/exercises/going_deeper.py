@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
-from overparam_edu.dynamics.linear_network import LinearNetwork
+from overparam_edu.dynamics.networks import LinearNetwork
 
 
 def _product(layers: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
-from overparam_edu.dynamics.descent import descend
 from overparam_edu.dynamics.losses import LinearLoss, Loss, SeparableLp
 from overparam_edu.dynamics.optimizers import GradientDescent
+from overparam_edu.dynamics.training import descend
 from overparam_edu.dynamics.tuning import TunedLearningRate, tuned_learning_rate
 
 _Y = np.array([1.6, 0.1, 0.4])

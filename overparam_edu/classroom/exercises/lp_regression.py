@@ -9,9 +9,9 @@ import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
 from overparam_edu.dynamics.losses import LpRegression
-from overparam_edu.experiments.comparison import arrivals
+from overparam_edu.experiments.compare import arrivals
+from overparam_edu.experiments.curves import learning_curves, least_loss
 from overparam_edu.experiments.datasets import load_auto_mpg
-from overparam_edu.experiments.regression import learning_curves, least_loss
 
 _RNG = np.random.default_rng(6)
 _X, _Y, _V = _RNG.standard_normal((9, 3)) + 1.0, _RNG.standard_normal(9), np.array([0.4, -0.7, 0.2])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
-from overparam_edu.dynamics.end_to_end import end_to_end_direction, preconditioner
+from overparam_edu.dynamics.rule import end_to_end_direction, preconditioner
 
 _RNG = np.random.default_rng(3)
 _W, _G = _RNG.standard_normal((2, 2, 3))

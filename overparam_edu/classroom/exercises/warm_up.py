@@ -190,7 +190,7 @@ def _unrolled(f: Any) -> bool:
 
 
 def _library_weights() -> Any:
-    from overparam_edu.derivations.warm_up_run import warm_up_coefficients  # brings SymPy
+    from overparam_edu.dynamics.warm_up import warm_up_coefficients
 
     return warm_up_coefficients(np.sqrt(_RHO), _GAMMA * np.sqrt(_RHO), 1.0).mu[4, :4]
 
@@ -273,7 +273,7 @@ _MEMORY = Exercise(
 @cache
 def _rebuild_error(eta: float) -> float:
     """Return the error of the end of a run rebuilt from past gradients, at time eta T = 2."""
-    from overparam_edu.derivations.warm_up_run import rebuild_from_gradients, warm_up_coefficients
+    from overparam_edu.dynamics.warm_up import rebuild_from_gradients, warm_up_coefficients
 
     w1, omega2 = np.array([1e-3, 1e-3]), 0.5
     scalars, slopes, gradients = [], [], []

@@ -11,7 +11,7 @@ from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
 from overparam_edu.dynamics.tuning import tuned_learning_rate
 
 if TYPE_CHECKING:
-    from overparam_edu.derivations.symbolic_loss import SymbolicLoss
+    from overparam_edu.derivations.own_loss import SymbolicLoss
 
 _P = np.array([0.7, -0.3])
 
@@ -98,7 +98,7 @@ _NUMERICAL = Exercise(
 
 @cache
 def _parsed(text: str) -> SymbolicLoss:
-    from overparam_edu.derivations.symbolic_loss import SymbolicLoss  # brings SymPy
+    from overparam_edu.derivations.own_loss import SymbolicLoss
 
     return SymbolicLoss(text)
 

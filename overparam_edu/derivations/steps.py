@@ -1,0 +1,224 @@
+"""One line of a proof as data: an equation before, an equation after, and why.
+
+A step renders itself, and says what it claims; `proof` checks that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
+
+from overparam_edu.checks import one_of
+from overparam_edu.derivations.values import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+
+KINDS = ("exact", "dropped order", "assumption", "definition")
+_BADGES = {"exact": "=", "dropped order": "≈", "assumption": "given", "definition": "name"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the symbols of a step live when the step is checked.
+
+    Parameters
+    ----------
+    name : str
+        One line saying what the values are, for the report.
+    exact : tuple of Values, optional
+        Explicit entries (SymPy symbols). If every one of them makes the two sides equal, the step
+        counts as proved symbolically.
+    sample : callable, optional
+        ``sample(random, turn)`` returns a random point as `Values` of mpmath numbers that satisfy
+        the assumptions stated so far, for example balanced layers. Consecutive turns go through
+        the shapes worth trying, the most general one first.
+    """
+
+    name: str
+    exact: tuple[Values, ...] = ()
+    sample: Callable[[Random, int], Values] | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a proof: an equation before, an equation after, and why.
+
+    What a step claims: two expressions ``before`` and ``after`` are equal; two equations with the
+    same left side have equal right sides; any other equation in ``before`` and ``after`` is true
+    (a `sympy.Tuple` holds several). With `solves`, the value ``after`` gives for that symbol solves
+    ``before``. Each claim is made at the values of `setting`, with the names of `where` filled in.
+
+    Parameters
+    ----------
+    title : str
+        What happens in this line.
+    before, after : sympy expression, matrix expression, Eq or Tuple of Eq
+        The line above and the line below.
+    reason : str
+        Why the lower line follows, in one sentence.
+    kind : {"exact", "dropped order", "assumption", "definition"}
+        What kind of step it is.
+    where : tuple of Eq
+        Names introduced or used here, ``Eq(name, meaning)``.
+    setting : Setting, optional
+        Where the symbols live; without one they are plain numbers that obey their SymPy
+        assumptions.
+    small, order : Symbol and int, optional
+        For a dropped order: what was dropped is of size ``small**order``.
+    solves : Symbol, optional
+        The symbol for which ``after`` solves ``before``.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is unknown, or a dropped order lacks `small` or `order`.
+    """
+
+    title: str
+    before: Any
+    after: Any
+    reason: str
+    kind: str = "exact"
+    where: tuple[Any, ...] = ()
+    setting: Setting | None = None
+    small: Any = None
+    order: int | None = None
+    solves: Any = None
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, KINDS)
+        if (self.kind == "dropped order") != (self.small is not None and self.order is not None):
+            raise ValueError(
+                "small and order must both be given for kind 'dropped order', and for no other; "
+                f"got small={self.small}, order={self.order}, kind={self.kind!r}"
+            )
+
+    def claims(self) -> tuple[tuple[Any, Any], ...]:
+        """Return the pairs of expressions that this step says are equal.
+
+        Returns
+        -------
+        tuple of (left, right)
+            What `Derivation.verify` checks.
+
+        Examples
+        --------
+        >>> import sympy as sp
+        >>> x = sp.Symbol("x")
+        >>> Step("Expand", (x + 1) ** 2, x**2 + 2 * x + 1, "Multiply out.").claims()
+        (((x + 1)**2, x**2 + 2*x + 1),)
+        """
+        before, after = self.before, self.after
+        if self.solves is not None:
+            return ((before.lhs, before.rhs),)
+        if not isinstance(after, (sp.Equality, sp.Tuple)):
+            return ((before, after),)
+        both = isinstance(after, sp.Equality) and isinstance(before, sp.Equality)
+        if both and before.lhs == after.lhs:
+            return ((before.rhs, after.rhs),)
+        lines = [line for line in _lines(before) if isinstance(line, sp.Equality)]
+        return tuple((line.lhs, line.rhs) for line in (*lines, *_lines(after)))
+
+    def to_latex(self) -> str:
+        r"""Return the step as one LaTeX display, without dollar signs.
+
+        Examples
+        --------
+        >>> import sympy as sp
+        >>> x = sp.Symbol("x")
+        >>> Step("Double", x + x, 2 * x, "Add.").to_latex()
+        '\\begin{aligned}& 2 x \\\\ &= 2 x\\end{aligned}'
+        """
+        return self._display
+
+    @cached_property
+    def _display(self) -> str:
+        # Kept, since a notebook asks for Markdown and LaTeX and printing is what takes the time.
+        below = [_latex(line) for line in _lines(self.after)]
+        if isinstance(self.after, (sp.Equality, sp.Tuple)):
+            relation = r"\Rightarrow\ " if _lines(self.before) else ""
+            if self.kind == "dropped order":
+                below[-1] += rf" + O\left({_latex(self.small**self.order)}\right)"
+        elif self.kind == "dropped order":
+            relation = "="
+            below[-1] += rf" + O\left({_latex(self.small**self.order)}\right)"
+        else:
+            relation = "="
+        above = [rf"& {_latex(line)}" for line in _lines(self.before)]
+        rows = above + [f"&{relation} {line}" for line in below]
+        if self.where:
+            names = r",\quad ".join(_latex(line) for line in self.where)
+            rows.append(rf"&\text{{where }}\ {names}")
+        return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
+
+    def to_markdown(self) -> str:
+        """Return title, kind, equations and reason as Markdown with LaTeX."""
+        kind = self.kind
+        if kind == "dropped order":
+            kind = f"dropped order, ${_latex(self.small**self.order)}$"
+        return f"**{self.title}** ({kind})\n\n$$\n{self.to_latex()}\n$$\n\n{self.reason}"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.to_latex()}$"
+
+    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
+        return {
+            "text/markdown": self.to_markdown(),
+            "text/latex": self._repr_latex_(),
+            "text/plain": str(self),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.title} [{_BADGES[self.kind]}]"]
+        lines += [f"    {_plain(line)}" for line in _lines(self.before)]
+        tail = f" + O({self.small**self.order})" if self.kind == "dropped order" else ""
+        arrow = "=>" if isinstance(self.after, (sp.Equality, sp.Tuple)) else " ="
+        lines += [f" {arrow} {_plain(line)}{tail}" for line in _lines(self.after)]
+        lines += [f"    where {_plain(line)}" for line in self.where]
+        return "\n".join([*lines, f"    {self.reason}"])
+
+
+def _lines(expression: Any) -> tuple[Any, ...]:
+    if expression is None:
+        return ()
+    return tuple(expression) if isinstance(expression, sp.Tuple) else (expression,)
+
+
+class _BoardOrder:
+    """Print a sum that was written without evaluation in the order it was written."""
+
+    def _as_ordered_terms(self, expr: Any, order: Any = None) -> Any:
+        if expr.is_Matrix or expr.args != sp.Add(*expr.args).args:
+            return list(expr.args)
+        terms = super()._as_ordered_terms(expr, order)  # type: ignore[misc]
+        # 1 - x rather than -x + 1.
+        return sorted(terms, key=lambda term: bool(term.could_extract_minus_sign()))
+
+
+class _Latex(_BoardOrder, LatexPrinter):  # type: ignore[misc]
+    pass
+
+
+class _Plain(_BoardOrder, StrPrinter):  # type: ignore[misc]
+    pass
+
+
+def _latex(expression: Any) -> str:
+    text = str(_Latex({"root_notation": False}).doprint(expression))
+    return text.replace("+ -1 ", "- ").replace("+ - ", "- ")
+
+
+def _plain(expression: Any) -> str:
+    if isinstance(expression, sp.Equality):
+        return f"{_plain(expression.lhs)} = {_plain(expression.rhs)}"
+    text = str(_Plain().doprint(expression))
+    return text.replace("+ (-1)*", "- ").replace("(-1)*", "-").replace("prime", "'")

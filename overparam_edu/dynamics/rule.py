@@ -1,0 +1,337 @@
+"""How depth changes a gradient step: the end-to-end update rule and its preconditioner.
+
+Sources: Theorem 1 (the rule), Claim 1 (preconditioning) and Claim 2 (single output) of Arora,
+Cohen and Hazan, ICML 2018; the talk's sections of the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam_edu.checks import Array, at_least, brief, finite_array
+
+# The smallest normal float: stands in for 0 as a divisor where the dividend is 0 too.
+_TINY = np.finfo(np.float64).tiny
+# For a matrix the rule is a sum of as many terms as there are layers.
+_DEEPEST = 1_000
+
+
+def single_output_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
+    r"""Return the step direction that depth makes of a gradient, for one output.
+
+    .. math:: F_N(w) = \|w\|^{2-2/N} \bigl(g + (N-1)\, \mathrm{Pr}_w\, g\bigr)
+
+    where :math:`\mathrm{Pr}_w` projects on the line through ``w`` (Claim 2 of the paper; talk,
+    "single output"). Gradient descent on ``depth`` linear layers moves the end-to-end vector by
+    ``-learning_rate * F_N``.
+
+    Parameters
+    ----------
+    w : array_like, shape (..., d)
+        End-to-end vector.
+    gradient : array_like, shape (..., d)
+        Gradient ``g`` of the loss at `w`.
+    depth : array_like, shape (...)
+        ``N``, real, at least 1; the formula makes sense between whole depths too.
+
+    Returns
+    -------
+    ndarray, shape (..., d)
+        ``g`` itself at depth 1; 0 at ``w = 0`` for any greater depth, its limit there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite real numbers, `depth` is below 1, or shapes do not fit.
+
+    Notes
+    -----
+    Assumes balanced layers and a small learning rate, as Theorem 1 does.
+
+    Examples
+    --------
+    >>> single_output_direction([2.0, 0.0], [1.0, 1.0], depth=2)
+    array([4., 2.])
+    """
+    w, gradient = finite_array("w", w), finite_array("gradient", gradient)
+    depth = at_least("depth", depth, 1)
+    if w.ndim < 1 or gradient.ndim < 1 or w.shape[-1] != gradient.shape[-1]:
+        raise ValueError(
+            f"gradient must have the last axis of w, {w.shape}; got shape {gradient.shape}"
+        )
+    try:
+        lanes = np.broadcast_shapes(w.shape[:-1], gradient.shape[:-1], depth.shape)
+    except ValueError:
+        raise ValueError(
+            f"depth must broadcast with w {w.shape} and gradient {gradient.shape}; "
+            f"got shape {depth.shape}"
+        ) from None
+    # The gradient itself at depth 1: give the caller a copy, with all the lanes.
+    return np.broadcast_to(_single_output(depth)(w, gradient), lanes + w.shape[-1:]).copy()
+
+
+def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tuple[Array, Array]:
+    r"""Return the two parts of `single_output_direction`.
+
+    Parameters
+    ----------
+    w, gradient : array_like, shape (..., d)
+        End-to-end vector, and the gradient of the loss there.
+    depth : array_like, shape (...)
+        ``N``, real, at least 1.
+
+    Returns
+    -------
+    adaptive : ndarray, shape (..., d)
+        :math:`\|w\|^{2-2/N} g`, the gradient at an adaptive learning rate.
+    projection : ndarray, shape (..., d)
+        :math:`(N-1)\|w\|^{2-2/N}\, \mathrm{Pr}_w\, g`, the amplification along ``w``, which
+        the paper reads as momentum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `single_output_direction`.
+
+    Examples
+    --------
+    >>> adaptive, projection = split_direction([2.0, 0.0], [1.0, 1.0], depth=2)
+    >>> adaptive, projection
+    (array([2., 2.]), array([2., 0.]))
+    """
+    whole = single_output_direction(w, gradient, depth)
+    w, gradient, depth = (np.asarray(value, float) for value in (w, gradient, depth))
+    rate = _dot(w, w) ** (1 - 1 / depth)
+    adaptive = rate[..., None] * gradient
+    return adaptive, whole - adaptive
+
+
+def _single_output(depth: Array) -> Callable[[Array, Array], Array]:
+    """Return ``(w, gradient) -> F_N(w)`` without checks, for the training loop.
+
+    Depth 1 is the gradient even where ``||w||^2`` overflows, so that it diverges when gradient
+    descent does.
+    """
+    if np.all(depth == 1):
+        return lambda w, gradient: gradient
+    exponent, extra = 1 - 1 / depth, depth - 1
+    shallow = (depth == 1)[..., None]
+
+    def direction(w: Array, gradient: Array) -> Array:
+        square = _dot(w, w)
+        rate = square**exponent
+        along = extra * _dot(w, gradient) / np.maximum(square, _TINY)
+        F: Array = rate[..., None] * (gradient + along[..., None] * w)
+        np.copyto(F, gradient, where=shallow)
+        return F
+
+    return direction
+
+
+def _dot(a: Array, b: Array) -> Array:
+    product: Array = a * b
+    if product.shape[-1] == 2:  # in the plane a sum takes half the time of a reduction
+        total: Array = product[..., 0] + product[..., 1]
+    else:
+        total = np.add.reduce(product, axis=-1)
+    return total
+
+
+def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
+    r"""Return the step direction that depth makes of a gradient, for any number of outputs.
+
+    .. math:: F_N(W) = \sum_{j=1}^N [W W^\top]^{(j-1)/N}\; G\; [W^\top W]^{(N-j)/N}
+
+    (Theorem 1 of the paper; talk, "end-to-end update rule".) The hidden widths do not appear: any
+    of at least ``min(k, d)`` give the same step.
+
+    Parameters
+    ----------
+    W : array_like, shape (..., k, d)
+        End-to-end matrix.
+    gradient : array_like, shape (..., k, d)
+        Gradient ``G`` of the loss at `W`.
+    depth : array_like of int, shape (...)
+        ``N``, whole, from 1 to 1000.
+
+    Returns
+    -------
+    ndarray, shape (..., k, d)
+        ``G`` itself at depth 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite real numbers, `depth` is out of range or not whole, or shapes
+        do not fit.
+
+    Notes
+    -----
+    Assumes balanced layers, :math:`W_{j+1}^\top W_{j+1} = W_j W_j^\top`, and a small learning
+    rate. Singular values below rounding, ``max(k, d) * eps`` of the largest, count as 0:
+    a fractional power would blow them up.
+
+    Examples
+    --------
+    >>> end_to_end_direction([[2.0, 0.0]], [[1.0, 1.0]], depth=2)
+    array([[4., 2.]])
+    """
+    W, gradient = finite_array("W", W), finite_array("gradient", gradient)
+    depth = _whole_depth(depth)
+    if W.ndim < 2 or gradient.ndim < 2 or W.shape[-2:] != gradient.shape[-2:]:
+        raise ValueError(
+            f"gradient must have the last two axes of W, {W.shape}; got shape {gradient.shape}"
+        )
+    try:
+        lanes = np.broadcast_shapes(W.shape[:-2], gradient.shape[:-2], depth.shape)
+    except ValueError:
+        raise ValueError(
+            f"depth must broadcast with W {W.shape} and gradient {gradient.shape}; "
+            f"got shape {depth.shape}"
+        ) from None
+    return np.broadcast_to(_end_to_end(depth)(W, gradient), lanes + W.shape[-2:]).copy()
+
+
+def _whole_depth(depth: ArrayLike) -> Array:
+    array = at_least("depth", depth, 1)
+    if np.any(array != np.floor(array)):
+        raise ValueError(f"depth must be whole for an end-to-end matrix; got {brief(depth)}")
+    if np.any(array > _DEEPEST):
+        raise ValueError(
+            f"depth must be at most {_DEEPEST} for an end-to-end matrix; got {brief(depth)}"
+        )
+    return array
+
+
+def _end_to_end(depth: Array) -> Callable[[Array, Array], Array]:
+    """Return ``(W, gradient) -> F_N(W)`` without checks, for the training loop.
+
+    The first and the last term are taken out of the sum, because their power 0 is the identity
+    on the whole space, while the others live where ``W`` does.
+    """
+    if np.all(depth == 1):
+        return lambda W, gradient: gradient
+    exponent, shallow = (2 - 2 / depth)[..., None], (depth == 1)[..., None, None]
+
+    def direction(W: Array, gradient: Array) -> Array:
+        # LAPACK refuses a whole batch for one matrix that is not finite. Such a lane is lost
+        # already, so any other matrix will do.
+        finite = np.isfinite(W).all(axis=(-2, -1), keepdims=True)
+        U, sigma, Vt = np.linalg.svd(np.where(finite, W, 0.0), full_matrices=False)
+        sigma = _without_rounding(sigma, W.shape)
+        outer = sigma**exponent
+        rows, columns = np.swapaxes(U, -1, -2) @ gradient, gradient @ np.swapaxes(Vt, -1, -2)
+        left = (U * outer[..., None, :]) @ rows
+        right = columns @ (outer[..., :, None] * Vt)
+        middle = U @ (_middle_terms(sigma, depth) * (rows @ np.swapaxes(Vt, -1, -2))) @ Vt
+        return np.where(shallow, gradient, left + right + middle)
+
+    return direction
+
+
+def _without_rounding(sigma: Array, shape: tuple[int, ...]) -> Array:
+    """Return singular values (..., m) with those that are only rounding set to 0."""
+    floor = max(shape[-2:]) * np.finfo(np.float64).eps * sigma[..., :1]
+    return np.where(sigma > floor, sigma, 0.0)
+
+
+def _middle_terms(sigma: Array, depth: Array) -> Array:
+    r"""Return :math:`\sum_{j=2}^{N-1} \sigma_r^{2(j-1)/N} \sigma_s^{2(N-j)/N}`, (..., m, m)."""
+    N = depth[..., None, None]
+    total = np.zeros(np.broadcast_shapes(sigma.shape[:-1], depth.shape) + 2 * sigma.shape[-1:])
+    for j in range(2, int(depth.max(initial=1))):
+        # Terms past a lane's own depth get power 1 and are dropped, so that none is 0 ** negative.
+        present = j <= N - 1
+        rows = sigma[..., :, None] ** np.where(present, 2 * (j - 1) / N, 1)
+        columns = sigma[..., None, :] ** np.where(present, 2 * (N - j) / N, 1)
+        total += np.where(present, rows * columns, 0.0)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Preconditioner:
+    """The matrix by which depth multiplies a vectorised gradient.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (..., k d, k d)
+        ``P_W``, symmetric positive semi-definite; acts on ``vec(G)``, columns stacked.
+    eigenvalues : ndarray, shape (..., k d)
+        The amplification of each direction, in the order of `eigenvectors`.
+    eigenvectors : ndarray, shape (..., k d, k d)
+        Column ``s k + r`` is ``vec(u_r v_s^T)``.
+    left : ndarray, shape (..., k, k)
+        Left singular vectors ``u_r`` of ``W``, as columns.
+    right : ndarray, shape (..., d, d)
+        Right singular vectors ``v_s`` of ``W``, as columns.
+    """
+
+    matrix: Array
+    eigenvalues: Array
+    eigenvectors: Array
+    left: Array
+    right: Array
+
+
+def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
+    r"""Return the preconditioner of the end-to-end update rule, with its eigensystem.
+
+    .. math:: \mathrm{vec}(F_N(W)) = P_W\, \mathrm{vec}(G), \qquad
+        \lambda_{rs} = \sum_{j=1}^N \sigma_r^{2(N-j)/N} \sigma_s^{2(j-1)/N}
+
+    with eigenvectors :math:`\mathrm{vec}(u_r v_s^\top)`; singular values are padded with zeros,
+    and :math:`0^0 = 1` (Claim 1 of the paper; talk, "preconditioning").
+
+    Parameters
+    ----------
+    W : array_like, shape (..., k, d)
+        End-to-end matrix.
+    depth : int
+        ``N``, whole, from 1 to 1000.
+
+    Returns
+    -------
+    Preconditioner
+        ``.matrix``, ``.eigenvalues``, ``.eigenvectors`` and the singular vectors of `W`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `W` is not a finite matrix, or `depth` is out of range or not whole.
+
+    Notes
+    -----
+    Equal singular values leave their vectors undetermined up to rotation; eigenvalues and
+    ``matrix`` do not depend on the choice.
+
+    Examples
+    --------
+    >>> preconditioner([[3.0, 0.0]], depth=2).eigenvalues
+    array([6., 3.])
+    """
+    W = finite_array("W", W)
+    N = _whole_depth(depth)
+    if W.ndim < 2:
+        raise ValueError(f"W must have shape (..., k, d); got {W.shape}")
+    if N.ndim:
+        raise ValueError(f"depth must be a single number; got {brief(depth)}")
+    k, d = W.shape[-2:]
+    U, sigma, Vt = np.linalg.svd(W)
+    sigma = _without_rounding(sigma, W.shape)
+    padded = np.zeros((*sigma.shape[:-1], max(k, d)))
+    padded[..., : sigma.shape[-1]] = sigma
+    rows, columns = padded[..., None, :k], padded[..., :d, None]
+    # (s, r) order: column-stacking lists r fastest.
+    grid = sum(
+        rows ** (2 * (N - j) / N) * columns ** (2 * (j - 1) / N) for j in range(1, int(N) + 1)
+    )
+    eigenvalues = np.asarray(grid).reshape(*W.shape[:-2], k * d)
+    V = np.swapaxes(Vt, -1, -2)
+    kron = V[..., :, None, :, None] * U[..., None, :, None, :]
+    eigenvectors = kron.reshape(*W.shape[:-2], k * d, k * d)
+    matrix = (eigenvectors * eigenvalues[..., None, :]) @ np.swapaxes(eigenvectors, -1, -2)
+    return Preconditioner(matrix, eigenvalues, eigenvectors, U, V)

@@ -1,0 +1,280 @@
+"""The warm-up on real data: gradient descent on a vector and one extra scalar."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overparam_edu.checks import Array, finite_array, instance, number, positive
+from overparam_edu.dynamics.losses import LpRegression, SupportsGradient
+from overparam_edu.dynamics.networks import LinearNetwork
+from overparam_edu.dynamics.optimizers import GradientDescent
+from overparam_edu.dynamics.training import parameter_shape, train
+from overparam_edu.experiments.datasets import load_auto_mpg
+
+
+class WarmUpCoefficients(NamedTuple):
+    """Learning rate and momentum of a run of T updates.
+
+    Parameters
+    ----------
+    rho : ndarray, shape (T,)
+        Learning rate on the gradient of the moment.
+    gamma : ndarray, shape (T,)
+        Relative shrinking of w; negative while the scalar grows.
+    mu : ndarray, shape (T, T)
+        ``mu[t, tau]`` is the push of the gradient of time tau in update t; 0 unless tau < t.
+    """
+
+    rho: Array
+    gamma: Array
+    mu: Array
+
+
+def warm_up_coefficients(
+    omega2: ArrayLike, d_omega2: ArrayLike, eta: ArrayLike
+) -> WarmUpCoefficients:
+    r"""Return the learning rate and momentum that one extra scalar gave to a real run.
+
+    :math:`\rho_t = \eta \omega_2^2`, :math:`\gamma_t = \eta\, (\partial L/\partial \omega_2) /
+    \omega_2`, :math:`\mu_{t,\tau} = -\gamma_t \rho_\tau \prod_{s=\tau+1}^{t-1} (1 - \gamma_s)`.
+    Talk, "Warm-up"; Arora, Cohen, Hazan (2018), section 3.
+
+    Parameters
+    ----------
+    omega2 : array_like, shape (T,)
+        The scalar before each of the T updates; never 0.
+    d_omega2 : array_like, shape (T,)
+        Derivative of the loss by the scalar, ``<w_1, gradient>``, before each update.
+    eta : array_like, scalar or shape (T,)
+        Learning rate.
+
+    Returns
+    -------
+    WarmUpCoefficients
+        rho (T,), gamma (T,) and the lower triangle mu (T, T).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite real numbers of these shapes, eta is not positive, or omega2
+        holds 0.
+
+    Notes
+    -----
+    mu takes T * T numbers: 1,000 updates are 8 MB. Thin out a long run before.
+
+    Examples
+    --------
+    >>> rho, gamma, mu = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
+    >>> rho, gamma
+    (array([0.025, 0.1  ]), array([-0.2, -0.2]))
+    >>> mu
+    array([[0.   , 0.   ],
+           [0.005, 0.   ]])
+    """
+    scalar, slope = finite_array("omega2", omega2), finite_array("d_omega2", d_omega2)
+    rate = positive("eta", eta)
+    if scalar.ndim != 1:
+        raise ValueError(f"omega2 must have shape (T,); got shape {scalar.shape}")
+    if slope.shape != scalar.shape:
+        raise ValueError(
+            f"d_omega2 must have the shape of omega2, {scalar.shape}; got shape {slope.shape}"
+        )
+    if rate.shape not in ((), scalar.shape):
+        raise ValueError(
+            f"eta must be one number or have the shape of omega2, {scalar.shape}; "
+            f"got shape {rate.shape}"
+        )
+    if np.any(scalar == 0):
+        raise ValueError(f"omega2 must not be 0; got 0 at update {int(np.argmin(scalar != 0))}")
+    rho = rate * scalar**2
+    gamma = rate * slope / scalar
+    time = np.arange(len(scalar))
+    # Row s, column tau: the factor 1 - gamma_s if s comes after tau. The running product over s
+    # needs no division, so a factor 0 does no harm (a quotient of products would).
+    after = time[:, None] > time
+    fade = np.cumprod(np.where(after, 1 - gamma[:, None], 1.0), axis=0)
+    until_before = np.vstack([np.ones_like(rho), fade[:-1]])
+    mu = np.where(after, -gamma[:, None] * rho * until_before, 0.0)
+    return WarmUpCoefficients(rho, gamma, mu)
+
+
+def rebuild_from_gradients(
+    coefficients: WarmUpCoefficients, gradients: ArrayLike, *, start: ArrayLike | None = None
+) -> Array:
+    r"""Rebuild a run from its past gradients alone, by the warm-up's rule.
+
+    :math:`w(t+1) = w(t) - \rho_t \nabla_t - \sum_{\tau<t} \mu_{t,\tau} \nabla_\tau`. Talk,
+    "Warm-up"; paper, section 3.
+
+    Parameters
+    ----------
+    coefficients : WarmUpCoefficients
+        Of T updates.
+    gradients : array_like, shape (T, d)
+        Gradient of the loss at ``w(0), ..., w(T-1)``.
+    start : array_like, shape (d,), optional
+        ``w(0)``; the rule takes it to be 0. If given, its own stretching by ``1 - gamma_t`` is
+        included.
+
+    Returns
+    -------
+    ndarray, shape (T + 1, d)
+        The rebuilt ``w(0), ..., w(T)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `coefficients` are something else, or `gradients` or `start` are not finite real numbers
+        of these shapes.
+
+    Notes
+    -----
+    The rule drops a term of size eta squared in each update. Over a fixed time ``eta * T`` the
+    error is therefore of first order in eta.
+
+    Examples
+    --------
+    >>> run = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
+    >>> rebuild_from_gradients(run, [[-2.0], [-1.0]]).round(3)
+    array([[0.  ],
+           [0.05],
+           [0.16]])
+    """
+    instance("coefficients", coefficients, WarmUpCoefficients)
+    slopes = finite_array("gradients", gradients)
+    if slopes.ndim != 2 or len(slopes) != len(coefficients.rho):
+        raise ValueError(
+            f"gradients must have shape (T, d) with T = {len(coefficients.rho)}; "
+            f"got shape {slopes.shape}"
+        )
+    first = np.zeros(slopes.shape[1]) if start is None else finite_array("start", start)
+    if first.shape != slopes.shape[1:]:
+        raise ValueError(f"start must have shape {slopes.shape[1:]}; got shape {first.shape}")
+    steps = -coefficients.rho[:, None] * slopes - coefficients.mu @ slopes
+    stretch = np.concatenate([[1.0], np.cumprod(1 - coefficients.gamma)])
+    moved = np.vstack([np.zeros_like(first), np.cumsum(steps, axis=0)])
+    result: Array = stretch[:, None] * first + moved
+    return result
+
+
+# Two features that pull apart: the path of w turns, and can be drawn.
+_FEATURES = ("weight", "acceleration")
+
+
+class WarmUpRun(NamedTuple):
+    """A run of T updates of ``w = w_1 omega_2``, and what the warm-up's coefficients need.
+
+    Parameters
+    ----------
+    learning_rate : float
+        ``eta``, the same for both factors.
+    points : ndarray, shape (T + 1, d)
+        ``w`` before each update, and at the end.
+    gradients : ndarray, shape (T, d)
+        Gradient of the loss by ``w`` before each update.
+    omega2 : ndarray, shape (T + 1,)
+        The scalar before each update, and at the end.
+    d_omega2 : ndarray, shape (T,)
+        Derivative of the loss by the scalar, ``<w_1, gradient>``, before each update.
+    """
+
+    learning_rate: float
+    points: Array
+    gradients: Array
+    omega2: Array
+    d_omega2: Array
+
+
+def run_warm_up(
+    loss: SupportsGradient,
+    w1: ArrayLike,
+    omega2: float,
+    *,
+    learning_rate: float,
+    steps: int,
+) -> WarmUpRun:
+    r"""Minimise :math:`L(w_1 \omega_2)` by gradient descent on the vector and the scalar.
+
+    It is `train` of a network of depth 2 whose hidden layer has width 1. Talk, "Warm-up"; paper,
+    section 3.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of a vector (d,).
+    w1 : array_like, shape (d,)
+        Where the vector starts.
+    omega2 : float
+        Where the scalar starts.
+    learning_rate : float
+        ``eta``, positive.
+    steps : int
+        Number of updates T, 0 or more.
+
+    Returns
+    -------
+    WarmUpRun
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, has the wrong shape or is out of range, or the run diverges.
+
+    Examples
+    --------
+    >>> from overparam_edu import SeparableLp
+    >>> loss = SeparableLp([1.0], p=2)
+    >>> run_warm_up(loss, [0.0], 0.5, learning_rate=0.1, steps=2).points.round(4)
+    array([[0.    ],
+           [0.025 ],
+           [0.0499]])
+    """
+    shape = parameter_shape(loss)
+    first = finite_array("w1", w1)
+    if len(shape) != 1 or first.shape != shape:
+        raise ValueError(f"w1 must have the shape (d,) of the loss, {shape}; got {first.shape}")
+    network = LinearNetwork((first[None], np.array([[number("omega2", omega2)]])))
+    rate = number("learning_rate", positive("learning_rate", learning_rate))
+    run = train(network, loss, optimizer=GradientDescent(rate), steps=steps)
+    if run.diverged_at >= 0:
+        raise ValueError(
+            f"learning_rate must be small enough to stay finite; with {rate:.3g} the run diverges "
+            f"at step {int(run.diverged_at)}"
+        )
+    assert run.weights is not None  # train records them
+    vectors, scalars = run.weights
+    gradients = np.asarray(loss.gradient(run.points))[:-1]
+    slopes = (vectors[:-1, 0] * gradients).sum(axis=-1)
+    return WarmUpRun(rate, run.points, gradients, scalars[:, 0, 0], slopes)
+
+
+def two_feature_loss(p: float) -> LpRegression:
+    r"""Return the :math:`\ell_p` regression of miles per gallon on a car's weight and acceleration.
+
+    Standardised features and target, mean loss, so that the path of ``w`` can be drawn.
+
+    Parameters
+    ----------
+    p : float
+        The power, at least 2.
+
+    Returns
+    -------
+    LpRegression
+        Of two parameters: weight first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `p` is not a number of 2 or more.
+
+    Examples
+    --------
+    >>> two_feature_loss(2).shape
+    (2,)
+    """
+    cars = load_auto_mpg(standardized=True)
+    columns = [cars.feature_names.index(name) for name in _FEATURES]
+    return LpRegression(cars.X[:, columns], cars.y, p=p, reduction="mean")

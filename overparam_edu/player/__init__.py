@@ -1,0 +1,1 @@
+"""The engine: scenes, their player in the browser, and saved pages and pictures."""

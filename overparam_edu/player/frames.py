@@ -1,0 +1,128 @@
+"""What a scene shows at a position, in plain Python.
+
+`player.js` does the same in the browser. Tests hold the two together, and a page without a script
+can show `frame` and `describe` instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Context
+from typing import Any
+
+import numpy as np
+
+from overparam_edu.checks import whole_number
+from overparam_edu.player.scene import Scene, Track
+
+
+def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[int | None, str], Any]:
+    """Return what a scene draws at a position, as plain Python values.
+
+    Parameters
+    ----------
+    scene : Scene
+    position : mapping of str to int
+        The stop of each axis; an axis left out is at its start.
+
+    Returns
+    -------
+    dict
+        From (trace, attribute) to a number, text or (nested) list, in float32 precision. A number
+        that is not finite is None, ends a trail, or leaves ``x`` or ``y`` empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `position` names an unknown axis or a stop that is not there.
+
+    Examples
+    --------
+    >>> import plotly.graph_objects as go
+    >>> from overparam_edu.player.scene import Axis, Scene, Track
+    >>> track = Track(0, "y", [[1.0, float("nan")], [3.0, 4.0]], ["depth"])
+    >>> frame(Scene(go.Figure(go.Scatter()), [Axis("depth", "depth N", [1, 2])], [track]), {})
+    {(0, 'y'): [1.0, None]}
+    """
+    at = stops_at(scene, position)
+    return {(track.trace, track.attribute): _drawn(track, at) for track in scene.tracks}
+
+
+def describe(scene: Scene, position: Mapping[str, int]) -> str:
+    """Return the reading of a scene at a position, or the alt text if it has none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `frame`.
+    """
+    at = stops_at(scene, position)
+    if scene.reading is None:
+        return scene.alt
+    words = {axis.name: shown(axis.stops[at[axis.name]]) for axis in scene.axes}
+    words["milliseconds"] = "0"  # nothing is drawn here
+    for name, (values, axes) in scene.reading.fields.items():
+        words[name] = shown(np.asarray(values)[tuple(at[axis] for axis in axes)].item())
+    return re.sub(r"\{(\w+)\}", lambda field: words[field[1]], scene.reading.template)
+
+
+def stops_at(scene: Scene, position: Mapping[str, int]) -> dict[str, int]:
+    """Return `position` checked, and completed by the starts of the axes it leaves out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `position` names an unknown axis or a stop that is not there.
+    """
+    stops = {axis.name: len(axis.stops) for axis in scene.axes}
+    for name, stop in position.items():
+        if name not in stops:
+            raise ValueError(f"position must name axes among {list(stops)}; got {name!r}")
+        if whole_number(f"position[{name!r}]", stop, lower=0) >= stops[name]:
+            raise ValueError(f"position[{name!r}] must be below {stops[name]}; got {stop}")
+    return {axis.name: int(position.get(axis.name, axis.start)) for axis in scene.axes}
+
+
+def shown(value: float | str) -> str:
+    """Return a number as the player shows it: three digits, or all of a whole number.
+
+    Examples
+    --------
+    >>> shown(1234), shown(0.00123456), shown(1.5e-7), shown(float("inf"))
+    ('1234', '0.00123', '1.5×10⁻⁷', 'not finite')
+    """
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return "not finite"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value)).replace("-", "−")
+    rounded = Context(prec=3, rounding=ROUND_HALF_UP).create_decimal(value).normalize()
+    exponent = rounded.adjusted()
+    if -3 <= exponent < 5:
+        return format(rounded, "f").replace("-", "−")
+    digits = format(rounded.scaleb(-exponent), "f").replace("-", "−")
+    return f"{digits}×10{str(exponent).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def _drawn(track: Track, at: Mapping[str, int]) -> Any:
+    """Return the value of one track; `slice` in player.js says the same."""
+    values = np.asarray(track.values)
+    if track.trail:
+        *lead, last = track.axes
+        line = values[tuple(at[name] for name in lead)][: at[last] + 1]
+        bad = np.flatnonzero(~np.isfinite(line)) if line.dtype.kind == "f" else np.array([], int)
+        return line[: bad[0]].tolist() if bad.size else line.tolist()
+    value = values[tuple(at[name] for name in track.axes)].tolist()
+    plain = _without_gaps(value)
+    if track.attribute not in ("x", "y") or isinstance(plain, list):
+        return plain
+    return [] if plain is None else [plain]
+
+
+def _without_gaps(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_gaps(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

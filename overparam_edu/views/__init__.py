@@ -1,1 +1,0 @@
-"""Pictures that move: scenes of precomputed numbers, and the player that shows them."""

@@ -1,0 +1,275 @@
+"""The convolutional network's explorer: recorded curves, and training while one watches."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from overparam_edu.experiments.convnet import (
+    NETWORKS,
+    ConvnetRecord,
+    ConvnetRuns,
+    blocks,
+    recorded_convnet,
+)
+from overparam_edu.experiments.datasets import Digits
+from overparam_edu.explorers import convnet as convnet_live
+from overparam_edu.explorers.convnet import (
+    LiveTraining,
+    convnet_scene,
+    explore_convnet,
+    plot_convnet,
+)
+from overparam_edu.player.frames import describe, frame
+
+TERMS = ("total", "data", "decay")
+TINY = (2, 3, 10)
+
+
+def invented(steps: int = 300, seeds: tuple[int, ...] = (4, 7), seen: int | None = None) -> Any:
+    """Runs whose losses are known: data ``(1 + network) / (1 + step)``, decay twice that."""
+    records = [
+        [
+            ConvnetRecord(step, (1 + n + 0.1 * s) / (1 + step), 2 * (1 + n + 0.1 * s) / (1 + step))
+            for step in range(steps if seen is None else seen)
+        ]
+        for n in range(3)
+        for s in seeds
+    ]
+    return blocks(records, networks=NETWORKS, seeds=seeds, steps=steps)
+
+
+def last(scene: Any) -> dict[str, int]:
+    return {"step": len(scene.axes[-1].stops) - 1}
+
+
+def numbers(value: Any) -> list[Any]:
+    return [x for v in value for x in numbers(v)] if isinstance(value, list) else [value]
+
+
+def test_curves_are_means_since_the_stop_before() -> None:
+    runs = invented(2_000)
+    scene = convnet_scene(runs)
+    stops = np.array(scene.axes[-1].stops, dtype=int)
+    assert stops[0] == 0
+    assert stops[-1] == 2_000
+    for term, factor in enumerate((3, 1, 2)):
+        drawn = frame(scene, last(scene) | {"term": term, "seed": 2})  # the second seed, 7
+        for network in range(3):
+            height = factor * (1.7 + network)
+            expected = [height] + [
+                height * np.mean(1 / (1 + np.arange(low, high))) for low, high in pairwise(stops)
+            ]
+            for part in range(3):  # one seed has no band
+                np.testing.assert_array_equal(drawn[3 * network + part, "x"], stops)
+                np.testing.assert_allclose(drawn[3 * network + part, "y"], expected, rtol=1e-5)
+
+
+def test_the_band_is_the_range_over_seeds_and_the_line_their_mean() -> None:
+    runs = invented(seeds=(0, 5, 10))
+    scene = convnet_scene(runs)
+    drawn = frame(scene, last(scene))
+    for network in range(3):
+        low, high, line = (np.array(drawn[3 * network + part, "y"]) for part in range(3))
+        np.testing.assert_allclose(high / low, (2 + network) / (1 + network), rtol=1e-5)
+        np.testing.assert_allclose(line / low, (1.5 + network) / (1 + network), rtol=1e-5)
+        assert scene.figure.data[3 * network + 1].fill == "tonexty"
+
+
+def test_axes_hold_all_that_is_drawn_and_do_not_move_while_it_plays() -> None:
+    scene = convnet_scene(recorded_convnet())
+    for term in range(3):
+        for scale in range(2):
+            at = {"term": term, "scale": scale}
+            early, late = frame(scene, at | {"step": 3}), frame(scene, at | last(scene))
+            assert early[None, "yaxis.range"] == late[None, "yaxis.range"]
+            low, high = late[None, "yaxis.range"]
+            heights = np.array(numbers([v for (t, a), v in late.items() if a == "y"]))
+            if late[None, "yaxis.type"] == "log":
+                heights = np.log10(heights)
+            assert (heights <= high).all()
+            assert low <= np.quantile(heights, 0.02)
+            assert float(late[None, "yaxis.dtick"].replace("D", "")) > 0
+
+
+def test_the_reading_says_what_the_lines_end_at() -> None:
+    scene = convnet_scene(invented(100, seeds=(3,)))
+    assert [axis.name for axis in scene.axes] == ["term", "scale", "step"]
+    assert describe(scene, {"step": 0, "term": 2}) == (
+        "Iteration 0, weight decay: original 2.6; extra matrices 4.6; "
+        "extra matrices with decay on their product 6.6."
+    )
+
+
+def test_runs_that_are_not_over_end_where_they_are() -> None:
+    scene = convnet_scene(invented(300, seeds=(3,), seen=57), top=9.0)
+    drawn = frame(scene, last(scene))
+    assert drawn[2, "x"][-1] == 300  # the axis is the same, the line ends before
+    stops = np.array(scene.axes[-1].stops)
+    assert len(drawn[2, "y"]) == (stops <= 50).sum()
+    assert describe(scene, last(scene)).startswith("Iteration 50, total loss: ")
+    assert "finite" not in describe(scene, last(scene))
+    begun = convnet_scene(invented(300, seeds=(3,), seen=1), top=9.0)
+    assert describe(begun, last(begun)).startswith("Iteration 0, total loss: original 3.9;")
+    for at in ({}, {"scale": 1}):
+        assert frame(begun, at)[None, "yaxis.range"] == frame(scene, at)[None, "yaxis.range"]
+
+
+def test_every_position_of_the_recorded_runs_is_finite() -> None:
+    explorer = explore_convnet()
+    scene = explorer.player.scene
+    for term in range(3):
+        for seed in range(len(scene.axes[1].stops)):
+            for step in (0, 20, len(scene.axes[-1].stops) - 1):
+                at = {"term": term, "seed": seed, "step": step}
+                drawn = frame(scene, at)
+                values = numbers([v for (_, a), v in drawn.items() if a in ("x", "y")])
+                assert all(math.isfinite(x) for x in values)
+                assert "finite" not in describe(scene, at)
+
+
+def test_the_figure_has_both_terms() -> None:
+    runs = invented(seeds=(0, 5, 10))
+    figure = plot_convnet(runs)
+    assert len(figure.data) == 18
+    for panel, factor in enumerate((1, 2)):
+        line = figure.data[9 * panel + 5]  # the second network's
+        assert line.y[0] == pytest.approx(2.5 * factor)
+        assert line.line.dash == "solid"
+        assert (line.x[0], line.x[-1]) == (0, 300)
+    assert len(plot_convnet(invented(seeds=(1,))).data) == 18
+
+
+# --- live ---
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> LiveTraining:
+    """A live part with a network and digits so small that it takes no time."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    rng = np.random.default_rng(0)
+    images = rng.uniform(-0.5, 0.5, (1_100, 28, 28)).astype(np.float32)
+    monkeypatch.setattr(convnet_live, "load_digits", lambda: Digits(images, np.arange(1_100) % 10))
+    monkeypatch.setattr(convnet_live, "SMALL", TINY)
+    monkeypatch.setattr(convnet_live, "missing_packages", list)
+    part = LiveTraining(convnet_scene)
+    part.steps.options = [20, 40]
+    part.steps.value = 20
+    return part
+
+
+def shown(live: LiveTraining) -> ConvnetRuns:
+    records = [training.records for training in live._trainings]
+    return blocks(records, networks=NETWORKS, seeds=(live.seed.value,))
+
+
+def test_it_trains_draws_and_says_what_came_out(live: LiveTraining) -> None:
+    assert live.stop.disabled
+    assert live.player is None
+    live.run()
+    assert live.player is not None
+    assert live.children[-1] is live.player
+    assert "Done. Misread of 1,000 other digits: " in live.children[1].value
+    assert (live.train.disabled, live.stop.disabled) == (False, True)
+    scene = live.player.scene
+    drawn = frame(scene, last(scene))
+    runs = shown(live)
+    assert runs.steps[-1] == 20
+    np.testing.assert_allclose(drawn[2, "y"][1:], runs.term("total")[0, 0], rtol=1e-5)
+
+
+def test_the_stop_button_stops_and_train_goes_on_from_there(
+    live: LiveTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.steps.value = 40
+
+    def pressed_at_12(text: str) -> None:
+        if live._trainings and len(live._trainings[-1].records) >= 12:
+            live.stop.click()
+        said.append(text)
+
+    said: list[str] = []
+    live._say = pressed_at_12  # type: ignore[method-assign]
+    monkeypatch.setattr(convnet_live, "_PAUSE", 0.0)
+    live._train()
+    assert said[-1] == "Stopped after 12 of 40 iterations; Train live goes on from there."
+    stopped = [list(training.records) for training in live._trainings]
+    del live._say
+    live.start()
+    live.join(60)
+    runs = [training.records for training in live._trainings]
+    assert [len(run) for run in runs] == [40, 40, 40]
+    assert [run[:12] for run in runs] == stopped
+    assert "Done" in live.children[1].value
+
+
+def test_it_goes_on_from_its_files_after_a_restart(
+    live: LiveTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.steps.value = 40
+    live.run()
+    expected = [training.records for training in live._trainings]
+    monkeypatch.setattr(convnet_live, "_PAUSE", 0.0)
+
+    def kept() -> LiveTraining:
+        part = LiveTraining(convnet_scene, checkpoints=tmp_path / "kept")
+        part.steps.options = [40]
+        return part
+
+    first, second = kept(), kept()
+    show = first._show
+    first._show = lambda steps: (show(steps), first.stop.click())  # type: ignore[method-assign,func-returns-value]
+    first.run()
+    stopped = len(first._trainings[0].records)
+    assert 0 < stopped < 40
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    second.run()
+    assert [training.records for training in second._trainings] == expected
+    assert "Done" in second.children[1].value
+
+
+def test_another_setting_starts_anew_and_so_does_a_finished_run(live: LiveTraining) -> None:
+    live.run()
+    first = live._trainings
+    live.run()
+    assert live._trainings is not first
+    assert [t.records for t in live._trainings] == [t.records for t in first]
+    live.seed.value = 3
+    live.run()
+    assert live._trainings[0].records != first[0].records
+
+
+def test_an_error_in_training_is_told(live: LiveTraining, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Digits:
+        raise OSError("no digits today")
+
+    monkeypatch.setattr(convnet_live, "load_digits", broken)
+    live.start()
+    live.join(60)
+    assert "Training ended with an error: no digits today" in live.children[1].value
+    assert not live.train.disabled
+
+
+def test_closing_ends_the_training(live: LiveTraining) -> None:
+    live.steps.options = [100_000]
+    live.start()
+    live.close()
+    live.join(60)
+    assert not live._thread.is_alive()  # type: ignore[union-attr]
+
+
+def test_without_pytorch_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convnet_live, "find_spec", lambda name: None if name == "torch" else 1)
+    live = LiveTraining(convnet_scene)
+    assert "needs torch: pip install &quot;overparam-edu[convnet]&quot;" in live.children[1].value
+    assert live.train.disabled
+    assert explore_convnet().player.scene.axes[0].stops == (
+        "total loss",
+        "data term",
+        "weight decay",
+    )

@@ -1,0 +1,643 @@
+"""Every explorer in every corner of its controls and at random between: the picture and its words.
+
+`OVERPARAM_EDU_STATES` says how many random states each explorer is put in; 1,000 take a while:
+
+    OVERPARAM_EDU_STATES=1000 python -m pytest tests/views/test_states.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+
+import overparam_edu as oe
+from overparam_edu.explorers.line_integral import ADAPTIVE, LAP, PROJECTION, WORK
+from overparam_edu.explorers.own_loss import LOSS
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Scene
+from overparam_edu.player.wire import message
+
+STATES = int(os.environ.get("OVERPARAM_EDU_STATES", "2"))
+# All corners, and all that is on offer, come with many states; otherwise some.
+ALL = STATES >= 100
+CORNERS = 4_000 if ALL else 4
+PROOFS = ("warm_up", "end_to_end_rule", "preconditioning", "single_output", "illustration")
+PROOFS += ("beyond_regularization",)
+NAMES = [name for name in oe.__all__ if name.startswith("explore_")]
+EXPLORERS = [name for name in NAMES if name != "explore_derivation"]
+EXPLORERS += [f"explore_derivation {proof}" for proof in PROOFS]
+# What people may type into a field for a loss: whole, half-typed, wrong and hostile.
+TEXTS = [
+    "(w1 - 1)**4/4 + (w2 - 0.1)**4/4",
+    "w1**2 + 3*w2**2",
+    "w1*w2",
+    "cos(w1) + exp(w2)",
+    "sqrt(w1 - 10)",
+    "log(w1)",
+    "1/w1",
+    "w1**",
+    "",
+    "7",
+    "w3**2",
+    "__import__('os').getcwd()",
+    "<script>alert(1)</script>",
+    "exp(exp(exp(w1)))",
+    "9**9**9**9",
+]
+
+
+# And into a field for a number: the first two are its ends, what is far out may be refused.
+TYPED = [-0.9, 0.9, 0.0, 1e-3, -1e-3, 1e3, -1e3]
+# What another control fills and overrides, while that is set.
+FILLED = {"loss": "example"}
+
+
+class Opened(NamedTuple):
+    """A widget, and within it what can be set and what draws."""
+
+    widget: widgets.Widget
+    controls: dict[str, widgets.Widget]
+
+    @property
+    def players(self) -> list[Player]:
+        return [part for part in walk(self.widget) if isinstance(part, Player)]
+
+
+def walk(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
+@cache
+def opened(name: str) -> Opened:
+    name, *proof = name.split()
+    arguments = [getattr(oe.derivations, proof[0])()] if proof else []
+    widget = getattr(oe, name)(*arguments)
+    if isinstance(widget, Explorer):
+        return Opened(widget, widget.controls)
+    takes = [part for part in walk(widget) if not isinstance(part, widgets.HTML)]
+    named = {f"{i}": part for i, part in enumerate(takes) if hasattr(part, "value")}
+    return Opened(widget, named)
+
+
+def offered(control: widgets.Widget) -> tuple[list[Any], Callable[[np.random.Generator], Any]]:
+    """Return the ends of what a control offers, and a function that draws from all of it."""
+    if hasattr(control, "options"):
+        values = list(control._options_values)
+        in_order = all(isinstance(value, (int, float)) for value in values)
+        ends = [values[0], values[-1]] if in_order else values
+        return ends, lambda rng: values[rng.integers(len(values))]
+    if isinstance(control, widgets.Text):
+        return [control.value, *TEXTS], lambda rng: TEXTS[rng.integers(len(TEXTS))]
+    if isinstance(control.value, bool):
+        return [False, True], lambda rng: bool(rng.integers(2))
+    if isinstance(control, widgets.FloatText):
+        near = np.arange(-0.9, 0.95, control.step).round(6)
+        often = [*near, *near, *TYPED]
+        return TYPED, lambda rng: float(often[rng.integers(len(often))])
+    low, high, step = control.min, control.max, control.step or (control.max - control.min) / 100
+    count = round((high - low) / step)
+
+    def value(stop: int) -> Any:
+        at = min(low + stop * step, high)
+        return control.base**at if isinstance(control, widgets.FloatLogSlider) else at
+
+    if isinstance(control.value, tuple):
+        ends = [(0, 1), (0, count), (count - 1, count)]
+
+        def draw(rng: np.random.Generator) -> Any:
+            return tuple(map(value, sorted(rng.choice(count + 1, size=2, replace=False).tolist())))
+
+        return [(value(low), value(high)) for low, high in ends], draw
+    return [value(0), value(count)], lambda rng: value(int(rng.integers(count + 1)))
+
+
+def ends_of(control: widgets.Widget) -> list[Any]:
+    """Return the ends of a control where all corners are tried: two of a field for a number."""
+    return offered(control)[0][: 2 if isinstance(control, widgets.FloatText) else None]
+
+
+# --- what must hold in any state ---
+
+
+def numbers(value: Any) -> list[Any]:
+    return [x for v in value for x in numbers(v)] if isinstance(value, list) else [value]
+
+
+def check_state(name: str, *, thorough: bool, rng: np.random.Generator) -> None:
+    explorer = opened(name).widget
+    if isinstance(explorer, Explorer):
+        check_controls(explorer)
+    for player in opened(name).players:
+        sizes = {axis.name: len(axis.stops) for axis in player.scene.axes}
+        assert player.position.keys() == sizes.keys()
+        assert all(0 <= player.position[axis] < size for axis, size in sizes.items())
+        check_static(player.scene)
+        at = {axis: int(rng.integers(size)) for axis, size in sizes.items()}
+        corners = itertools.product(*({0, size - 1} for size in sizes.values()))
+        places = [dict(zip(sizes, stops, strict=True)) for stops in corners] if thorough else []
+        for place in [at, *places]:
+            # As the browser tells the kernel where the sliders are.
+            player.set_state({"position": place})
+            assert player.position == place
+            check_picture(name, player.scene, place)
+
+
+def check_controls(explorer: Explorer) -> None:
+    """What the controls say is what is shown, or a refusal says that it is not."""
+    said = re.sub("<.*?>", "", explorer.children[1].value)
+    assert explorer.player.scene is explorer.scene
+    if said:  # only what is typed may be refused: a slider offers nothing that fails
+        in_use = [explorer.controls[control] for control in used(explorer, explorer.values)]
+        assert any(isinstance(c, (widgets.Text, widgets.FloatText)) for c in in_use), said
+        assert "still the one before" in said
+        return
+    asked = explorer._build(**explorer.values)
+    if asked is not explorer.scene:
+        assert explorer.player._scene == message(asked)
+
+
+def used(explorer: Explorer, values: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the controls' values that the picture depends on."""
+    shown = {name: when(values) for name, when in explorer._shown_when.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if shown.get(name, True) and not values.get(FILLED.get(name, ""))
+    }
+
+
+def check_static(scene: Scene) -> None:
+    """What no slider moves is finite, but for the gaps between the parts of a line."""
+    if scene.figure is None:
+        return
+    for trace in scene.figure.data:
+        for attribute in ("x", "y", "z"):
+            values = getattr(trace, attribute, None)
+            if values is not None and np.asarray(values).dtype.kind == "f":
+                assert not np.isinf(values).any()
+                assert np.isfinite(values).any()
+    for axis in [*scene.figure.select_xaxes(), *scene.figure.select_yaxes()]:
+        if axis.range is not None and not isinstance(axis.range[0], str):
+            assert np.isfinite(axis.range).all()
+            assert axis.range[0] != axis.range[1]
+
+
+def check_picture(name: str, scene: Scene, at: dict[str, int]) -> None:
+    drawn, words = frame(scene, at), describe(scene, at)
+    assert not re.search(r"\b(nan|inf|infinity|none)\b", words, re.I), words
+    flat = [x for value in drawn.values() for x in numbers(value) if isinstance(x, float)]
+    assert all(map(math.isfinite, flat))
+    ended = "diverge" in words or "not finite" in words
+    for trace in {trace for trace, _ in drawn if trace is not None}:
+        x, y = (along(scene, drawn, trace, attribute) for attribute in "xy")
+        if scene.figure.data[trace].type != "scatter" or ended:
+            continue
+        if min(len(x), len(y)) > 0:  # a marker without one of the two is not drawn
+            assert len(x) == len(y), (trace, words)
+        check_logarithms(scene, drawn, trace, x, y)
+    for (trace, attribute), value in drawn.items():
+        if attribute.endswith("range"):
+            assert len(set(value)) == 2, (trace, attribute, value)
+    widget = opened(name).widget
+    refused = isinstance(widget, Explorer) and widget.children[1].value
+    if (check := TRUE.get(name.split()[0])) and not refused:
+        check(opened(name), scene, at, drawn, words)
+
+
+def along(scene: Scene, drawn: dict[Any, Any], trace: int, attribute: str) -> list[Any]:
+    """Return the numbers of a trace along one axis, whether a slider moves them or not."""
+    if (trace, attribute) in drawn:
+        return list(drawn[trace, attribute])
+    values = getattr(scene.figure.data[trace], attribute, None)
+    if values is None:
+        return []
+    return [None if isinstance(v, float) and math.isnan(v) else v for v in list(values)]
+
+
+def check_logarithms(scene: Scene, drawn: dict[Any, Any], trace: int, x: Any, y: Any) -> None:
+    """On a logarithmic axis there is no place for 0."""
+    for letter, values in (("x", x), ("y", y)):
+        axis = getattr(scene.figure.data[trace], f"{letter}axis", None) or letter
+        axis = axis.replace(letter, f"{letter}axis", 1)
+        if drawn.get((None, f"{axis}.type"), scene.figure.layout[axis].type) == "log":
+            assert all(v is None or v > 0 for v in values), (trace, axis)
+
+
+# --- whether the sentence is true: it is worked out again from what is drawn, or a closed form ---
+
+SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
+VALUE = r"(−?\d+(?:\.\d+)?(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|not finite)"
+
+
+def number(text: str) -> float:
+    if text == "not finite":
+        return math.nan
+    return float(text.replace("×10", "e").translate(SUPERSCRIPT))
+
+
+def said(template: str, words: str) -> list[float]:
+    """Return the numbers that stand at the # of a template, in words that begin like it."""
+    found = re.match(re.escape(template).replace(r"\#", VALUE).replace(r"\ ", " "), words)
+    assert found, words
+    return [number(text) for text in found.groups()]
+
+
+def near(value: float, **options: float) -> Any:
+    """Return what three digits may be the reading of."""
+    return pytest.approx(value, **({"rel": 6e-3, "abs": 1e-12, "nan_ok": True} | options))
+
+
+def stop_of(scene: Scene, at: dict[str, int], name: str) -> Any:
+    return next(axis.stops[at[name]] for axis in scene.axes if axis.name == name)
+
+
+def at_end(scene: Scene, at: dict[str, int], name: str) -> dict[Any, Any]:
+    [size] = [len(axis.stops) for axis in scene.axes if axis.name == name]
+    return frame(scene, at | {name: size - 1})
+
+
+def first_below(x: Any, y: Any, level: float) -> tuple[float, float]:
+    """Return the last x before a curve's first y at or below a level, and the x where it is."""
+    below = [i for i, value in enumerate(y) if value is not None and value <= level]
+    first = below[0] if below else len(y)
+    return (x[first - 1] if first else -math.inf), (x[first] if first < len(y) else math.inf)
+
+
+def below_for_good(x: Any, y: Any, level: float) -> tuple[float, float]:
+    """Return the last x at which a curve is above a level, and the next, if it stays below."""
+    over = [i for i, value in enumerate(y) if value > level * (1 + 1e-5)]
+    first = over[-1] + 1 if over else 0
+    return (x[first - 1] if over else 0), (x[first] if first < len(y) == len(x) else math.inf)
+
+
+def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    values = opened.widget.values
+    p, minimum = values["p"], np.array([1.0, 1.0 / values["ratio"]])
+    step, *losses = said("At iteration #, loss # (depth 1: #).", words)
+    assert step == near(stop_of(scene, at, "step"))
+    for loss, dot in zip(losses, (5, 4), strict=True):
+        if not math.isfinite(loss):
+            continue
+        w = np.array([drawn[dot, "x"][0], drawn[dot, "y"][0]])
+        off, grain = np.abs(w - minimum), 1e-7 * (1 + np.abs(w))  # points are float32
+        low, high = (((off + sign * grain).clip(0) ** p).sum() / p for sign in (-1, 1))
+        assert 0.99 * low <= loss <= 1.01 * high, words
+    curves = at_end(scene, at, "step")
+    x, y = curves[9, "x"], curves[9, "y"]
+    fate = true_fate(words, stop_of(scene, at, "depth"), x, y, 0.01 * minimum[1] ** p / p)
+    if fate == "never moves":
+        assert len(set(curves[3, "x"])) == len(set(curves[3, "y"])) == 1
+
+
+def true_fate(words: str, depth: float, x: Any, y: Any, level: float) -> str:
+    """Check what is said of a depth against its curve of the loss, and return its fate."""
+    found = re.search(
+        rf"depth ([\d.]+) (arrives in|diverges at|has not arrived|never moves) "
+        rf"(?:in |iteration )?{VALUE}",
+        words,
+        re.I,
+    )
+    named, fate, when = found.groups()
+    assert float(named) == depth
+    before, after = first_below(x, y, level)
+    if fate == "arrives in":
+        # What jumps to and fro may have arrived between two stops.
+        steady = max(np.diff(y), default=0) <= 1e-6 * max(y)
+        assert not steady or before - 1e-3 * before <= number(when), words
+        assert number(when) <= after + 6e-3 * after, words
+    elif fate == "diverges at":
+        assert x[len(y) - 1] < number(when)
+    else:
+        assert after == math.inf
+    if compared := re.search(rf", {VALUE} times (faster|slower) than depth 1 \({VALUE}\)", words):
+        factor, first, steps = number(compared[1]), number(compared[3]), number(when)
+        ratio = first / steps if compared[2] == "faster" else steps / max(first, 1)
+        assert factor == near(ratio, rel=0.02, abs=0.06)
+    return str(fate)
+
+
+def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    step, network, rule, distance, largest, imbalance = said(
+        "At iteration #, above the minimum: network #, rule #. Distance # (so far up to #), "
+        "imbalance #.",
+        words,
+    )
+    assert step == near(stop_of(scene, at, "step"))
+    last = max(trace for trace, _ in drawn)
+    for value, trace in ((network, 0), (rule, 1), (distance, last - 1), (imbalance, last)):
+        if math.isfinite(value):
+            floor = 10 ** axis_of(scene, trace).range[0] / 100  # less is drawn there, out of sight
+            assert drawn[trace, "y"][-1] == near(max(value, floor)), (trace, words)
+    if math.isfinite(distance):
+        assert largest >= distance * 0.99
+    curves = at_end(scene, at, "step")
+    for name, trace in (("network", 0), ("rule", 1)):
+        fate, when = re.search(
+            rf"Half way down: .*?{name} (by iteration|not in|never \(it diverges at) {VALUE}", words
+        ).groups()
+        y = curves[trace, "y"]
+        before, after = first_below(curves[trace, "x"], y, y[0] / 2 * (1 + 1e-6))
+        if fate == "by iteration":
+            assert before * 0.99 <= number(when) <= max(after, 1) * 1.01, words
+        else:
+            assert after == math.inf, words
+
+
+def axis_of(scene: Scene, trace: int) -> Any:
+    name = (scene.figure.data[trace].yaxis or "y").replace("y", "yaxis")
+    return scene.figure.layout[name]
+
+
+def true_preconditioner(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    angle = math.radians(stop_of(scene, at, "angle"))
+    x, y = math.cos(angle), math.sin(angle)
+    if opened.widget.values["kind"] == "vector":
+        N, norm = stop_of(scene, at, "real_depth"), stop_of(scene, at, "norm")
+        across = norm ** (2 - 2 / N)
+        template = (
+            "The adaptive rate multiplies the gradient by #; the projection adds # times its part "
+            "along w. The gradient (#, #) becomes the step (#, #)."
+        )
+        # Where w is 0 there is no part along it, and where it matters the factor is 0 too.
+        expected = [across, (N - 1) * across, x, y, N * across * x, across * y]
+    else:
+        N = int(stop_of(scene, at, "depth"))
+        sizes = [stop_of(scene, at, f"sigma_{i}") for i in (1, 2)]
+        factor = [
+            [sum(a ** (2 * (N - j) / N) * b ** (2 * (j - 1) / N) for j in range(1, N + 1))]
+            for a, b in ((sizes[0],) * 2, (sizes[1],) * 2, sizes)
+        ]
+        [first], [second], [mixed] = factor
+        template = (
+            f"Depth {N} multiplies u₁v₁ᵀ by #, u₂v₂ᵀ by #, and u₁v₂ᵀ and u₂v₁ᵀ by #. "
+            "The gradient (#, #) becomes the step (#, #)."
+        )
+        expected = [first, second, mixed, x, y, first * x, second * y]
+        assert drawn[3, "x"][1] == near(first * x)
+        assert drawn[3, "y"][1] == near(second * y)
+    assert said(template, words) == [near(value, abs=1e-6) for value in expected]
+
+
+def true_warm_up(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    t, steps, rho, past, _, alone, started = said(
+        "After # of # updates the learning rate is ρ = #, and # past gradients push # times as far "
+        "as the present one. Rebuilt from gradients alone, w is off by #%; with its start put in, "
+        "by #%.",
+        words,
+    )
+    eta, time = stop_of(scene, at, "rate"), stop_of(scene, at, "time")
+    assert t == past == near(time / eta, abs=0.51)
+    assert eta * steps == near({2: 14.0, 4: 9.0}[opened.widget.values["p"]])
+    assert drawn[6, "y"][0] * eta == near(rho)
+    path, *rebuilt = (np.array([drawn[trace, "x"], drawn[trace, "y"]]) for trace in (1, 2, 3))
+    whole = at_end(scene, at, "time")
+    largest = np.hypot(whole[1, "x"], whole[1, "y"]).max()
+    for off, line in zip((alone, started), rebuilt, strict=True):
+        # The largest norm may lie between two stops.
+        error = 100 * np.linalg.norm(line[:, -1] - path[:, -1]) / largest
+        assert off == near(error, rel=0.03, abs=2e-4)
+
+
+def true_convnet(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    step, *losses = said(
+        f"Iteration #, {stop_of(scene, at, 'term')}: original #; extra matrices #; "
+        "extra matrices with decay on their product #.",
+        words,
+    )
+    assert step == near(stop_of(scene, at, "step"))
+    assert losses == [near(drawn[trace, "y"][-1]) for trace in (2, 5, 8)]
+
+
+def true_derivation(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    line, lines = said("Line # of #, “", words)
+    assert (line, lines) == (at["line"] + 1, len(scene.axes[0].stops))
+    title = re.search("“(.*)”", words)[1]
+    board = re.sub("<.*?>", "", str(scene.board.values[at["line"]]))
+    title, board = (re.sub(r"[\W_]", "", text) for text in (title, board))
+    assert title[:12] in board
+
+
+def true_line_integral(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    values = opened.widget.values
+    whole = drawn[LAP, "y"]
+    assert drawn[WORK, "y"] == whole[: at["walk"] + 1]
+    # Both parts' work on all the pieces, by quadrature, is that of the walk.
+    parts = drawn[ADAPTIVE, "y"][-1] + drawn[PROJECTION, "y"][-1]
+    size = max(map(abs, [*whole, *drawn[ADAPTIVE, "y"], *drawn[PROJECTION, "y"]]))
+    assert whole[-1] == pytest.approx(values["laps"] * parts, rel=1e-3, abs=1e-5 * size)
+    [so_far] = said("Work so far: #." if values["laps"] == 1 else "Height gained: #.", words)
+    assert so_far == near(whole[at["walk"]], abs=1e-6 * size)
+    lap, told = whole[-1] / values["laps"], r"(?:Each lap gains|After one lap it is) "
+    if "to rounding" in words:
+        assert abs(lap) <= 1e-5 * size, words
+        depth, loss = stop_of(scene, at, "depth"), values["loss"]
+        potential = depth == 1 or (depth == 2 and loss in ("linear", "round"))
+        known = potential or values["field"] == "control"
+        assert ("this curve does not tell" in words) == (not known), words
+    else:
+        assert "no function has this gradient" in words
+        assert values["field"] == "rule"
+        assert stop_of(scene, at, "depth") != 1
+        assert number(re.search(told + VALUE, words)[1]) == near(lap, abs=1e-6 * size), words
+
+
+def true_own_loss(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    values = opened.widget.values
+    loss = oe.SymbolicLoss(values["example"] or values["loss"])
+    step, *losses = said("At iteration #, loss # (depth 1: #).", words)
+    assert step == near(stop_of(scene, at, "step"))
+    for told, dot in zip(losses, (5, 4), strict=True):
+        w = np.array([*drawn[dot, "x"], *drawn[dot, "y"]])
+        if not math.isfinite(told) or len(w) < 2:
+            continue
+        grain = 1e-7 * (1 + np.abs(w)) * np.abs(loss.gradient(w))  # points are float32
+        assert told == near(float(loss.value(w)), abs=2 * grain.sum() + 1e-9), words
+    whole = at_end(scene, at, "step")
+    [line] = [shape.y0 for shape in scene.figure.layout.shapes if shape.yref.startswith("y3")]
+    level = line * (1 + 1e-6) if line > 0 else line * (1 - 1e-6)
+    depth = stop_of(scene, at, "depth")
+    true_fate(words, depth, whole[LOSS, "x"], whole[LOSS, "y"], level)
+
+
+def true_regression(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    whole = at_end(scene, at, "step")
+    depth, sides = int(stop_of(scene, at, "depth")), words.split("p\u00a0=\u00a0")[1:]
+    for base, told in zip((0, 7), sides, strict=False):
+        x = whole[base + 5, "x"]
+        [level] = set(drawn[base + 6, "y"])
+        found = re.search(
+            rf"depth (\d+) (arrives in|diverges at|has not arrived in) (?:iteration )?{VALUE}"
+            "( iterations from some seeds only)?",
+            told,
+        )
+        named, fate, when, some = found.groups()
+        assert int(named) == depth
+        # Between the fewest iterations of a seed and the most: where the band's edges are below.
+        soonest, latest = (below_for_good(x, whole[base + edge, "y"], level) for edge in (3, 4))
+        if fate == "arrives in" and not some:
+            # What goes up and down may be above once more between two stops.
+            steady = max(np.diff(whole[base + 4, "y"]), default=0) <= 0
+            assert soonest[0] * 0.99 <= number(when), words
+            assert not steady or number(when) <= latest[1] * 1.01, words
+        else:
+            assert latest[1] == math.inf or "diverges" in fate, words
+            assert not some or soonest[1] < math.inf
+        if (
+            times := re.search(rf", {VALUE} times (faster|slower) than .*?\({VALUE}\)", told)
+        ) and not some:
+            ratio = number(times[3]) / number(when)
+            ratio = ratio if times[2] == "faster" else 1 / ratio
+            assert number(times[1]) == near(ratio, rel=0.02, abs=0.06)
+    if len(sides) == 1 and not some:
+        rate = number(re.search(rf"at rate {VALUE}", words)[1])
+        assert drawn[10, "x"] == [near(rate)]
+        if fate == "arrives in" and stop_of(scene, at, "measure") == "iterations to arrive":
+            assert drawn[10, "y"] == [near(number(when))]
+
+
+def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    depth, step = said("Depth #, iteration #.", words)
+    assert depth == stop_of(scene, at, "depth")
+    assert step == near(stop_of(scene, at, "step"))
+    parts = re.split(r"Near zero |Identity ", words)[1:]
+    for which, told in enumerate(parts):
+        [loss] = map(number, re.search(rf"loss {VALUE}", told).groups())
+        curve = drawn[2 + which, "y"]
+        if math.isfinite(loss):
+            assert loss == near(curve[-1])
+            assert len(curve) == at["step"] + 1
+        else:
+            assert len(curve) <= at["step"]
+        if starts := re.search(r"starts to move at iteration ([\d,]+)", told):
+            when = max(int(starts[1].replace(",", "")), scene.axes[1].stops[0])
+            assert drawn[4 + which, "x"] == [near(when)]
+        else:
+            assert drawn[4 + which, "x"] == [None]
+
+
+TRUE = {
+    "explore_line_integral": true_line_integral,
+    "explore_own_loss": true_own_loss,
+    "explore_regression": true_regression,
+    "explore_going_deeper": true_going_deeper,
+    "explore_trajectories": true_trajectories,
+    "explore_update_rule": true_update_rule,
+    "explore_preconditioner": true_preconditioner,
+    "explore_warm_up": true_warm_up,
+    "explore_convnet": true_convnet,
+    "explore_derivation": true_derivation,
+}
+
+
+# --- the states ---
+
+
+def put(name: str, values: dict[str, Any]) -> None:
+    """Set controls: several with one computation, a single one by a message like the browser's."""
+    widget, controls = opened(name)
+    if isinstance(widget, Explorer) and len(values) > 1:
+        widget.set(**values)
+        return
+    for control, value in values.items():
+        if hasattr(controls[control], "options"):
+            index = controls[control]._options_values.index(value)
+            controls[control].set_state({"index": index})
+        else:
+            controls[control].set_state({"value": value})
+
+
+def test_all_explorers_open_without_an_argument_but_the_stepper() -> None:
+    for name in NAMES:
+        needed = [
+            parameter
+            for parameter in inspect.signature(getattr(oe, name)).parameters.values()
+            if parameter.default is parameter.empty
+        ]
+        assert bool(needed) == (name == "explore_derivation"), name
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_each_end_of_each_control(name: str) -> None:
+    rng = np.random.default_rng(0)
+    check_state(name, thorough=True, rng=rng)
+    for control, widget in opened(name).controls.items():
+        first = widget.value
+        ends = offered(widget)[0]
+        if not ALL:
+            ends = ends[-1:] if hasattr(widget, "options") else ends[::3]
+        for value in [*ends, first]:
+            put(name, {control: value})
+            check_state(name, thorough=False, rng=rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_corners(name: str) -> None:
+    rng = np.random.default_rng(1)
+    controls = opened(name).controls
+    ends = [ends_of(widget) for widget in controls.values()]
+    sizes = [len(values) for values in ends]
+    count = math.prod(sizes)
+    widget, seen = opened(name).widget, set()
+    for i in np.linspace(0, count - 1, min(CORNERS, count)).astype(int):
+        at = np.unravel_index(i, sizes or [1])
+        values = {key: ends[n][at[n]] for n, key in enumerate(controls)}
+        key = str(used(widget, values) if isinstance(widget, Explorer) else values)
+        if key not in seen:
+            put(name, values)
+            check_state(name, thorough=True, rng=rng)
+        seen.add(key)
+    print(f"{name}: {len(seen)} corners")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_random_states(name: str) -> None:
+    rng = np.random.default_rng(2)
+    controls = opened(name).controls
+    for _ in range(STATES):
+        chosen = [control for control in controls if rng.random() < 0.7]
+        put(name, {control: offered(controls[control])[1](rng) for control in chosen})
+        check_state(name, thorough=False, rng=rng)
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_reset_leads_back(name: str) -> None:
+    widget = opened(name).widget
+    if not isinstance(widget, Explorer):
+        pytest.skip("it has no Reset button")
+    widget.reset()
+    assert widget.values == widget._first
+    starts = {axis.name: axis.start for axis in widget.scene.axes}
+    assert widget.player.position == starts
+    check_state(name, thorough=False, rng=np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name in EXPLORERS])
+def test_a_hidden_control_changes_nothing(name: str) -> None:
+    widget = opened(name).widget
+    if not isinstance(widget, Explorer):
+        pytest.skip("it hides no controls")
+    for control in widget._shown_when:
+        assert (widget.controls[control].layout.display is None) == widget._shown_when[control](
+            widget.values
+        )
+        if widget.controls[control].layout.display == "none":
+            before = message(widget.scene)
+            put(name, {control: offered(widget.controls[control])[0][0]})
+            assert message(widget.scene) == before
+    widget.reset()

@@ -1,0 +1,286 @@
+"""Rule against network as a widget: every setting, and whether what it shows and says is true."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import overparam_edu as oe
+from overparam_edu.experiments.curves import least_loss
+from overparam_edu.experiments.rule_against_network import rebalance, synthetic_regression
+from overparam_edu.explorers.update_rule import explore_update_rule, update_rule_scene
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.scene import Scene
+from overparam_edu.player.wire import message
+
+OPTIONS: dict[str, list[Any]] = {
+    "data": ["synthetic", "mpg2", "mpg4"],
+    "hidden": [1, 3, 8],
+    "learning_rate": [0.2, 0.1, 0.05, 0.02],
+    "scale": [0.03, 0.1, 0.3, 0.5],
+}
+VALUE = r"(−?[\d.]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|not finite)"
+WHEN = r"(by iteration (?:\d+)|not in (?:\d+)|never \(it diverges at (?:\d+)\))"
+WORDS = re.compile(
+    rf"At iteration {VALUE}, above the minimum: network {VALUE}, rule {VALUE}\. Distance {VALUE} "
+    rf"\(so far up to {VALUE}\), imbalance {VALUE}\. Half way down: network {WHEN}, rule {WHEN}\."
+    r"(?P<width> Width 1 is below min\(k, d\) = 3: Theorem 1 excludes that\.)?$"
+)
+SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
+
+
+def number(text: str) -> float:
+    return float(text.replace("×10", "e").translate(SUPERSCRIPT))
+
+
+def numbers(value: Any) -> list[Any]:
+    return [x for v in value for x in numbers(v)] if isinstance(value, list) else [value]
+
+
+def loss_of(data: str) -> oe.LpRegression:
+    if data == "synthetic":
+        return synthetic_regression()
+    cars = oe.load_auto_mpg(standardized=True)
+    return oe.LpRegression(cars.X, cars.y, p=int(data[-1]), reduction="mean")
+
+
+def runs_of(depth, start, steps, data="synthetic", hidden=3, learning_rate=0.1, scale=0.3):
+    """Return rule, network and the loss's minimum, each by a run of its own."""
+    loss = loss_of(data)
+    k, d = (1, *loss.shape)[-2:]
+    network = oe.near_zero_network((d, *[hidden] * (depth - 1), k), scale)
+    if start == "balanced":
+        network = rebalance(network)
+    options = {"optimizer": oe.GradientDescent(learning_rate), "steps": steps}
+    trained = oe.train(network, loss, **options)
+    matrix = network.end_to_end_matrix.reshape(loss.shape)
+    return oe.descend(loss, matrix, depth=depth, **options), trained, least_loss(loss)
+
+
+def imbalance_of(network: oe.Trajectory) -> np.ndarray:
+    """Return the imbalance at each step, by the definition; NaN where the run has diverged."""
+    pairs = zip(network.weights[:-1], network.weights[1:], strict=True)
+    gaps = [
+        np.einsum("tba,tbc->tac", upper, upper) - np.einsum("tab,tcb->tac", lower, lower)
+        for lower, upper in pairs
+    ]
+    norms = [np.sqrt(np.square(gap).sum(axis=(1, 2))) for gap in gaps]
+    return np.where(
+        np.isfinite(network.losses), np.max([0 * network.losses, *norms], axis=0), np.nan
+    )
+
+
+@pytest.fixture(scope="module")
+def explorer() -> Explorer:
+    return explore_update_rule()
+
+
+def corners(scene: Scene) -> list[dict[str, int]]:
+    last = len(scene.axes[2].stops) - 1
+    return [
+        {"depth": N, "start": start, "step": step}
+        for N in range(4)
+        for start in (0, 1)
+        for step in (0, 1, last // 2, last)
+    ]
+
+
+def check_drawn(scene: Scene) -> None:
+    """Only finite numbers are drawn, and curves are cut short only where a run diverges."""
+    for at in corners(scene):
+        drawn, words = frame(scene, at), describe(scene, at)
+        assert WORDS.match(words), words
+        assert all(math.isfinite(x) for value in drawn.values() for x in numbers(value))
+        for trace in range(len(scene.figure.data)):
+            x, y = drawn[trace, "x"], drawn[trace, "y"]
+            assert len(x) == at["step"] + 1
+            assert len(y) == len(x) or "not finite" in words
+            assert min(x) > 0
+    layout = scene.figure.layout
+    for name in ("xaxis", "yaxis", "xaxis2", "yaxis2", "xaxis3", "yaxis3"):
+        lower, upper = layout[name].range
+        assert np.isfinite([lower, upper]).all()
+        assert lower < upper
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_value_of_every_control(explorer: Explorer, name: str) -> None:
+    explorer.reset()
+    assert list(OPTIONS) == list(explorer.controls)
+    offered = explorer.controls[name].options
+    assert [v[1] if isinstance(v, tuple) else v for v in offered] == OPTIONS[name]
+    for value in OPTIONS[name]:
+        explorer.controls[name].value = value
+        assert explorer.player.scene is explorer.scene
+        assert explorer.children[1].value == ""
+        check_drawn(explorer.scene)
+
+
+@pytest.mark.slow
+def test_random_settings(explorer: Explorer) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        choice = {name: values[rng.integers(len(values))] for name, values in OPTIONS.items()}
+        explorer.set(**choice)
+        assert explorer.children[1].value == ""
+        check_drawn(explorer.scene)
+
+
+def test_it_opens_on_a_balanced_network_that_the_rule_follows(explorer: Explorer) -> None:
+    explorer.reset()
+    assert explorer.player.position["start"] == 0
+    assert [axis.name for axis in explorer.scene.axes] == ["depth", "start", "step"]
+    check_drawn(explorer.scene)
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"hidden": 1, "data": "mpg2", "scale": 0.1},
+    {"hidden": 8, "data": "mpg4", "scale": 0.5, "learning_rate": 0.2},
+    {"hidden": 1, "learning_rate": 0.2},
+]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_curves_are_those_of_a_run_of_ones_own(setting: dict[str, Any]) -> None:
+    scene = update_rule_scene(**setting)
+    stops = np.array(scene.axes[2].stops, dtype=int)
+    count = (len(scene.figure.data) - 4) // 2
+    for lane, depth in ((0, 1), (2, 3), (3, 4)):
+        for start, name in enumerate(("balanced", "random")):
+            rule, network, least = runs_of(depth, name, int(stops[-1]), **setting)
+            drawn = frame(scene, {"depth": lane, "start": start, "step": len(stops) - 1})
+            shown = [drawn[trace, "y"] for trace in range(len(scene.figure.data))]
+            # Network and rule, their singular values, distance and imbalance.
+            for trace, run in ((0, network), (1, rule)):
+                expected = (run.losses - least)[stops]
+                expected = expected[expected < np.finfo("f4").max]
+                assert len(shown[trace]) == len(expected)
+                floor = 10 ** scene.figure.layout.yaxis.range[0] / 99
+                far = expected > floor
+                np.testing.assert_allclose(np.array(shown[trace])[far], expected[far], rtol=1e-3)
+            matrices = network.points[stops].reshape(len(stops), count if count > 1 else 1, -1)
+            finite = np.isfinite(matrices).all(axis=(1, 2))
+            sigma = np.linalg.svd(matrices[finite], compute_uv=False)
+            for i in range(count):
+                expected = sigma[:, i][sigma[:, i] < np.finfo("f4").max]
+                np.testing.assert_allclose(shown[2 + i], expected, rtol=1e-4, atol=1e-6)
+            imbalance = imbalance_of(network)[stops]
+            imbalance = imbalance[imbalance < np.finfo("f4").max]
+            seen = np.array(shown[-1])
+            assert len(seen) == len(imbalance)
+            far = imbalance > 1e-5
+            np.testing.assert_allclose(seen[far], imbalance[far], rtol=1e-4)
+            assert (seen[~far] <= 2e-5).all()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_the_sentence_is_true(setting: dict[str, Any]) -> None:
+    scene = update_rule_scene(**setting)
+    stops = np.array(scene.axes[2].stops, dtype=int)
+    for lane, depth in ((0, 1), (1, 2), (2, 3)):
+        for start, name in enumerate(("balanced", "random")):
+            rule, network, least = runs_of(depth, name, int(stops[-1]), **setting)
+            both = np.stack([rule.points, network.points])
+            gaps = np.abs(both[0] - both[1]).reshape(len(rule.steps), -1).max(axis=1)
+            gaps = gaps[stops] / np.nanmax(np.abs(both[:, stops]))
+            for stop in (0, len(stops) // 2, len(stops) - 1):
+                words = describe(scene, {"depth": lane, "start": start, "step": stop})
+                found = WORDS.match(words)
+                assert found, words
+                step = stops[stop]
+                assert number(found[1]) == step
+                for text, value in (
+                    (found[2], network.losses[step] - least),
+                    (found[3], rule.losses[step] - least),
+                    (found[4], gaps[stop]),
+                    (found[5], gaps[: stop + 1].max()),
+                    (found[6], imbalance_of(network)[step]),
+                ):
+                    if text == "not finite":
+                        assert not value < np.finfo("f4").max
+                    else:
+                        assert number(text) == pytest.approx(value, rel=6e-3, abs=1e-11)
+                for text, run in ((found[7], network), (found[8], rule)):
+                    check_half_way(text, run, least, stops)
+                expected = setting.get("hidden") == 1 and setting.get("data") is None
+                assert bool(found["width"]) == expected
+
+
+def check_half_way(text: str, run: oe.Trajectory, least: float, stops: np.ndarray) -> None:
+    below = run.losses <= (run.losses[0] + least) / 2
+    said = int(text.rstrip(")").split()[-1])
+    if text.startswith("by"):
+        assert below[said]
+        assert not below[stops[stops < said]].any()
+    elif text.startswith("never"):
+        assert run.diverged_at == said
+        assert not below[stops].any()
+    else:
+        assert said == stops[-1]
+        assert run.diverged_at < 0
+        assert not below[stops].any()
+
+
+def test_it_shows_where_the_assumptions_break() -> None:
+    scene = update_rule_scene("mpg2", 1, 0.1, 0.1)
+    last = len(scene.axes[2].stops) - 1
+    balanced, drawn = (
+        WORDS.match(describe(scene, {"depth": 2, "start": start, "step": last})) for start in (0, 1)
+    )
+    assert balanced
+    assert drawn
+    times = [int(text.split()[-1]) for text in (balanced[7], balanced[8], drawn[7], drawn[8])]
+    assert times[1] == times[3]  # the rule starts at the same matrix
+    assert abs(times[0] - times[1]) <= 0.1 * times[1]
+    assert times[2] > 1.2 * times[3]
+    assert number(drawn[5]) > 3 * number(balanced[5])
+
+
+def test_a_smaller_rate_brings_a_balanced_network_nearer_in_proportion() -> None:
+    def largest(rate: float) -> float:
+        scene = update_rule_scene(learning_rate=rate)
+        at = {"depth": 1, "start": 0, "step": len(scene.axes[2].stops) - 1}
+        found = WORDS.match(describe(scene, at))
+        assert found
+        return number(found[5])
+
+    assert largest(0.05) < 0.6 * largest(0.1) < 0.36 * largest(0.2)
+
+
+def test_depth_1_is_the_rule_itself() -> None:
+    words = describe(update_rule_scene(), {"depth": 0, "start": 1, "step": 30})
+    found = WORDS.match(words)
+    assert found
+    assert found[2] == found[3]
+    assert (found[4], found[5], found[6]) == ("0", "0", "0")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "name"),
+    [
+        ({"data": "mnist"}, ValueError, "data"),
+        ({"hidden": 0}, ValueError, "hidden"),
+        ({"hidden": 2.5}, TypeError, "hidden"),
+        ({"scale": -1.0}, ValueError, "scale"),
+        ({"scale": 0.0}, ValueError, "scale"),
+        ({"learning_rate": -0.1}, ValueError, "learning_rate"),
+        ({"learning_rate": 0.0}, ValueError, "learning_rate"),
+    ],
+)
+def test_bad_settings_are_refused(change: dict[str, Any], error: type, name: str) -> None:
+    with pytest.raises(error, match=name):
+        update_rule_scene(**change)
+
+
+@pytest.mark.parametrize("setting", [{}, {"data": "mpg4", "hidden": 8}], ids=str)
+def test_a_scene_fits_into_50_kilobytes(setting: dict[str, Any]) -> None:
+    sent = message(update_rule_scene(**setting))
+    assert len(json.dumps(sent["spec"])) + len(sent["buffer"]) < 50_000

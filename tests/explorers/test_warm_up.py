@@ -1,0 +1,184 @@
+"""The warm-up as a widget: its numbers against loops, and whether what it says is true."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from overparam_edu.dynamics.warm_up import WarmUpRun, run_warm_up, two_feature_loss
+from overparam_edu.explorers.warm_up import (
+    error_order,
+    explore_warm_up,
+    measure_memory,
+    warm_up_scene,
+)
+from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.scene import Scene
+from overparam_edu.player.wire import message
+
+POWERS, SCALES = [2, 4], [0.001, 0.01, 0.1, 0.3, 1]
+STEPS, TIMES = (50, 100, 250, 500, 1000), {2: 14.0, 4: 9.0}
+
+
+def run_of(p: int, scale: float, steps: int) -> WarmUpRun:
+    start = scale * np.ones(2) / math.sqrt(2)
+    return run_warm_up(
+        two_feature_loss(p), start, scale, learning_rate=TIMES[p] / steps, steps=steps
+    )
+
+
+def by_loops(run: WarmUpRun, w: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Return the path that the update with rho and gamma makes from w, and the past's pushes.
+
+    No mu here: what the past pushes is -gamma times the path rebuilt from gradients alone.
+    """
+    eta, path, alone, pushes = run.learning_rate, [w], np.zeros(2), []
+    for g, omega, slope in zip(run.gradients, run.omega2, run.d_omega2, strict=False):
+        rho, gamma = eta * omega**2, eta * slope / omega
+        pushes.append(float(np.linalg.norm(gamma * alone) / np.linalg.norm(rho * g)))
+        path.append((1 - gamma) * path[-1] - rho * g)
+        alone = (1 - gamma) * alone - rho * g
+    return np.array(path), pushes
+
+
+@pytest.mark.parametrize(("p", "scale"), [(2, 0.01), (4, 0.3), (4, 1)])
+def test_memory_against_the_recurrence(p: int, scale: float) -> None:
+    run, at = run_of(p, scale, 100), np.arange(0, 100, 7)
+    memory = measure_memory(run, at)
+    size = np.linalg.norm(run.points, axis=1).max()
+    for row, first in enumerate((np.zeros(2), run.points[0])):
+        path, pushes = by_loops(run, first)
+        np.testing.assert_allclose(memory.rebuilt[row], path[at], rtol=1e-9, atol=1e-12)
+        errors = np.linalg.norm(path - run.points, axis=1) / size
+        np.testing.assert_allclose(memory.errors[row], errors[at], rtol=1e-8, atol=1e-12)
+        assert memory.largest[row] == pytest.approx(errors.max())
+    np.testing.assert_allclose(memory.pushes, np.array(pushes)[at], rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(memory.rho, run.learning_rate * run.omega2[at] ** 2)
+
+
+def test_mu_is_growth_times_weight() -> None:
+    run, at = run_of(2, 0.1, 100), np.arange(0, 100, 7)
+    mu = measure_memory(run, at).mu
+    for (i, t), (j, tau) in itertools.product(enumerate(at), enumerate(at)):
+        if tau >= t:
+            assert np.isnan(mu[i, j])
+            continue
+        growth = run.omega2[t + 1] - run.omega2[t]
+        weight = run.learning_rate * run.omega2[tau] ** 2 / run.omega2[tau + 1]
+        assert mu[i, j] == pytest.approx(growth * weight, rel=1e-9)
+
+
+@pytest.mark.parametrize("p", POWERS)
+def test_the_error_is_of_first_order(p: int) -> None:
+    memories = [measure_memory(run_of(p, 0.01, steps), np.array([0])) for steps in STEPS]
+    started = np.array([memory.largest[1] for memory in memories])
+    slope = np.polyfit(-np.log(STEPS[2:]), np.log(started[2:]), 1)[0]
+    assert slope == pytest.approx(1.0, abs=0.05)
+    assert error_order(memories, 1 / np.array(STEPS)) == pytest.approx(1.0, abs=0.03)
+    assert started[0] / started[3] == pytest.approx(10, rel=0.2)  # ten times the rate
+
+
+def test_without_the_start_the_error_ends_at_the_size_of_the_start() -> None:
+    # What is left out is w(0) omega(T)/omega(0) = w_1(0) omega(T).
+    run = run_of(2, 0.1, 1000)
+    left_out = 0.1 * run.omega2[-1] / np.linalg.norm(run.points, axis=1).max()
+    assert measure_memory(run, np.array([0])).largest[0] == pytest.approx(left_out, rel=0.1)
+
+
+def numbers(value: Any) -> list[Any]:
+    return [x for v in value for x in numbers(v)] if isinstance(value, list) else [value]
+
+
+def corners(scene: Scene) -> list[dict[str, int]]:
+    rates, times = (len(axis.stops) for axis in scene.axes)
+    return [{"rate": r, "time": t} for r in range(rates) for t in (0, 1, times // 2, times - 1)]
+
+
+WORDS = re.compile(
+    r"After (\d+) of (\d+) updates the learning rate is ρ = (\S+), and (\d+) past gradients push "
+    r"(\S+) times as far as the present one\. Rebuilt from gradients alone, w is off by "
+    r"(\S+)%; with its start put in, by (\S+)%\.$"
+)
+SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
+
+
+def number(text: str) -> float:
+    return float(text.replace("×10", "e").translate(SUPERSCRIPT))
+
+
+@pytest.mark.parametrize(("p", "scale"), [*itertools.product(POWERS, SCALES)])
+def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale: float) -> None:
+    scene = warm_up_scene(p, scale)
+    runs = [run_of(p, scale, steps) for steps in STEPS]
+    for at in corners(scene):
+        drawn = frame(scene, at)
+        past = {(11, "z"), (13, "y")}  # the triangle and its row end at the present update
+        flat = [x for name, value in drawn.items() if name not in past for x in numbers(value)]
+        assert all(isinstance(x, float) and math.isfinite(x) for x in flat)
+        assert sum(x is not None for x in drawn[13, "y"]) == at["time"]
+        found = WORDS.match(describe(scene, at))
+        assert found, describe(scene, at)
+        t, steps, rho, count, pushes, alone, started = map(number, found.groups())
+        run = runs[at["rate"]]
+        assert (t, steps, count) == (at["time"] * STEPS[at["rate"]] / 50, STEPS[at["rate"]], t)
+        assert rho == pytest.approx(run.learning_rate * run.omega2[int(t)] ** 2, rel=6e-3)
+        size = np.linalg.norm(run.points, axis=1).max()
+        for first, said in ((np.zeros(2), alone), (run.points[0], started)):
+            path, expected = by_loops(run, first)
+            off = 100 * np.linalg.norm(path[int(t)] - run.points[int(t)]) / size
+            assert said == pytest.approx(off, rel=6e-3, abs=1e-9)
+        assert pushes == pytest.approx(expected[int(t)], rel=6e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize(("p", "scale"), [(2, 0.01), (4, 1)])
+def test_pictures_are_the_runs(p: int, scale: float) -> None:
+    scene = warm_up_scene(p, scale)
+    for rate, steps in enumerate(STEPS):
+        drawn, run = frame(scene, {"rate": rate, "time": 40}), run_of(p, scale, steps)
+        at = np.arange(41) * steps // 50
+        for coordinate, name in enumerate("xy"):
+            assert drawn[1, name] == run.points[at, coordinate].astype("f4").tolist()
+        assert drawn[4, "x"] == drawn[1, "x"][-1:]
+        np.testing.assert_allclose(drawn[5, "y"], run.omega2[at] ** 2, rtol=1e-6)
+        growth = run.omega2[at[-1] + 1] - run.omega2[at[-1]]
+        weight = run.omega2[at[:-1]] ** 2 / run.omega2[at[:-1] + 1] / run.learning_rate
+        np.testing.assert_allclose(drawn[13, "y"][:40], growth * weight, rtol=1e-5, atol=1e-12)
+        assert drawn[13, "y"][40:] == [None] * 10
+        assert drawn[11, "z"][40] == drawn[13, "y"]
+        memory = measure_memory(run, np.array([0]))
+        np.testing.assert_allclose(drawn[10, "y"], memory.largest, rtol=1e-6)
+
+
+def test_the_controls_and_reset() -> None:
+    explorer = explore_warm_up()
+    assert list(explorer.controls["p"].options) == POWERS
+    assert list(explorer.controls["scale"].options) == SCALES
+    explorer.set(p=4, scale=0.3)
+    assert explorer.scene is warm_up_scene(4, 0.3)
+    explorer.reset()
+    assert explorer.scene is warm_up_scene(2, 0.01)
+
+
+def test_small_panels_keep_their_ranges() -> None:
+    layout = warm_up_scene().figure.layout
+    for axis in ("xaxis", "yaxis", "xaxis2", "yaxis2", "xaxis3", "yaxis3", "xaxis5", "yaxis5"):
+        assert np.isfinite(layout[axis].range).all(), axis
+    assert layout.yaxis3.range[0] > layout.yaxis3.range[1]  # update 0 on top
+
+
+def test_bad_power_is_named() -> None:
+    with pytest.raises(ValueError, match=r"p must be one of \[2, 4\]; got 3"):
+        warm_up_scene(3)
+    with pytest.raises(ValueError, match="omega2 must not be 0"):
+        warm_up_scene(2, 0.0)
+
+
+def test_a_scene_fits_into_75_kilobytes() -> None:
+    sent = message(warm_up_scene())
+    assert len(json.dumps(sent["spec"])) + len(sent["buffer"]) < 75_000

@@ -1,0 +1,152 @@
+"""The frame round the explorers, with a build that counts its calls; no browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+import plotly.graph_objects as go
+import pytest
+
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.scene import Axis, Scene, Track
+
+
+class Lines:
+    """Builds a line of some slope, refuses negative slopes, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def __call__(self, *, slope: float, colour: str, rate: float) -> Scene:
+        self.calls.append({"slope": slope, "colour": colour, "rate": rate})
+        if slope < 0:
+            raise ValueError(f"<script>alert({slope:g})</script>")
+        figure = go.Figure(go.Scatter(line={"color": colour}))
+        step = Axis("step", "step", [0, 1, 2], start=2, play=True)
+        return Scene(figure, [step], [Track(0, "y", [0, slope, 2 * slope], ["step"])])
+
+
+@pytest.fixture
+def build() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def explorer(build: Lines) -> Explorer:
+    controls = {
+        "slope": widgets.FloatText(1.0),
+        "colour": widgets.ToggleButtons(options=["red", "blue"]),
+        "rate": widgets.FloatSlider(value=1.0, min=0.0, max=2.0),
+    }
+    shown_when = {"rate": lambda values: values["colour"] == "blue"}
+    made = Explorer(build, controls, shown_when=shown_when)
+    build.calls.clear()
+    return made
+
+
+def message(explorer: Explorer) -> str:
+    return str(explorer.children[1].value)
+
+
+def press_reset(explorer: Explorer) -> None:
+    [button] = [child for child in explorer.children[0].children if hasattr(child, "click")]
+    button.click()
+
+
+def test_a_control_makes_one_new_scene(explorer: Explorer, build: Lines) -> None:
+    explorer.controls["slope"].value = 3.0
+    assert build.calls == [{"slope": 3.0, "colour": "red", "rate": 1.0}]
+    assert explorer.player.scene is explorer.scene
+    assert explorer.scene.tracks[0].values.tolist() == [0, 3, 6]
+    assert message(explorer) == ""
+
+
+def test_set_computes_once(explorer: Explorer, build: Lines) -> None:
+    explorer.set(slope=4.0, colour="blue", rate=0.5)
+    assert build.calls == [{"slope": 4.0, "colour": "blue", "rate": 0.5}]
+    assert explorer.values == build.calls[0]
+
+
+def test_sliders_stay_where_they_are_when_a_control_changes(explorer: Explorer) -> None:
+    explorer.player.move(step=1)
+    explorer.set(slope=2.0)
+    assert explorer.player.position == {"step": 1}
+
+
+def test_reset_goes_back_to_values_and_position(explorer: Explorer, build: Lines) -> None:
+    first = dict(explorer.values)
+    explorer.set(slope=5.0, colour="blue")
+    explorer.player.move(step=0)
+    build.calls.clear()
+    press_reset(explorer)
+    assert explorer.values == first
+    assert explorer.player.position == {"step": 2}
+    assert build.calls == [first]
+    assert explorer.scene.tracks[0].values.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"slant": 1}, "slant"),
+        ({"colour": "green"}, "colour must be a value its control offers; got 'green'"),
+        ({"slope": "steep"}, "slope must be a value its control offers; got 'steep'"),
+        ({"slope": 7.0, "colour": "green"}, "colour .*'green'"),
+        ({"colour": "green", "slope": 7.0}, "colour .*'green'"),
+        ({"rate": 9.0}, "rate .*9"),  # which the slider would quietly make 2
+    ],
+)
+def test_a_bad_value_changes_nothing(
+    explorer: Explorer, build: Lines, values: dict[str, Any], words: str
+) -> None:
+    before, scene = explorer.values, explorer.scene
+    with pytest.raises(ValueError, match=words):
+        explorer.set(**values)
+    assert explorer.values == before
+    assert explorer.scene is scene
+    assert build.calls == []
+    explorer.controls["slope"].value = 2.0  # and it still listens
+    assert len(build.calls) == 1
+
+
+def test_a_build_that_refuses_keeps_the_picture_and_says_why(explorer: Explorer) -> None:
+    scene = explorer.scene
+    explorer.set(slope=-1.0)
+    assert explorer.scene is explorer.player.scene is scene
+    assert "&lt;script&gt;alert(-1)&lt;/script&gt;" in message(explorer)
+    assert "<script" not in message(explorer)
+    assert 'role="status"' in message(explorer)
+    assert "still the one before" in message(explorer)
+    explorer.set(slope=2.0)
+    assert message(explorer) == ""
+    assert explorer.scene is explorer.player.scene is not scene
+
+
+def test_an_unforeseen_error_is_raised_and_not_left_computing(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> Scene:
+        raise RuntimeError("no minimum")
+
+    scene = explorer.scene
+    monkeypatch.setattr(explorer, "_build", broken)
+    with pytest.raises(RuntimeError, match="no minimum"):
+        explorer.set(slope=2.0)
+    assert message(explorer) == ""
+    assert explorer.scene is explorer.player.scene is scene
+
+
+def test_a_control_shows_only_when_needed(explorer: Explorer) -> None:
+    display = [explorer.controls["rate"].layout.display]
+    for colour in ("blue", "red"):
+        explorer.controls["colour"].value = colour
+        display.append(explorer.controls["rate"].layout.display)
+    assert display == ["none", None, "none"]
+
+
+def test_every_control_is_in_the_row(explorer: Explorer) -> None:
+    row = explorer.children[0].children
+    assert row[:3] == tuple(explorer.controls.values())
+    assert row[3].description == "Reset"
+    assert explorer.children[2] is explorer.player

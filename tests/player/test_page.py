@@ -1,0 +1,234 @@
+"""Pages without a kernel: what they hold, what they offer, and that text stays text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import nbformat
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+import overparam_edu as oe
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.frames import frame
+from overparam_edu.player.page import page, pieces, player_script, save_html
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Axis, Scene, Track
+from overparam_edu.player.wire import message
+from overparam_edu.publish.pages import lesson, lesson_notebooks
+
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>&\"'"
+
+
+def build(slope: float, kind: str = "up", shift: int = 0) -> Scene:
+    if slope > 5:
+        raise ValueError("slope must be at most 5")
+    step = Axis("step", "step", [0, 1, 2], start=1)
+    sign = -1 if kind == "down" else 1
+    figure = go.Figure(go.Scatter(mode="lines"))
+    figure.add_shape(type="line", x0=0, x1=1, y0=0, y1=1, editable=True)
+    lines = sign * slope * np.outer([1, 2, 3], [1.0, 2.0]) + shift
+    return Scene(figure, [step], [Track(0, "y", lines, ["step"])])
+
+
+def explorer(**controls: Any) -> Explorer:
+    return Explorer(build, controls)
+
+
+SLOPE = {"options": [1, 2, 9], "value": 2, "description": "slope"}
+
+
+def test_all_combinations_where_they_are_few() -> None:
+    [piece] = pieces(
+        explorer(
+            slope=widgets.ToggleButtons(**SLOPE),
+            kind=widgets.Dropdown(options=[("rising", "up"), ("falling", "down")]),
+        )
+    )
+    assert [choice.label for choice in piece.choices] == ["slope", "kind"]
+    # 9 is refused by the explorer, so it is in no setting; the one it opens with comes first.
+    assert piece.settings == [[1, 0], [0, 0], [0, 1], [1, 1]]
+    for scene, (slope, kind) in zip(piece.scenes, piece.settings, strict=True):
+        expected = build((1, 2)[slope], ("up", "down")[kind])
+        assert frame(scene, {"step": 2}) == frame(expected, {"step": 2})
+    assert "4 settings, all their combinations" in piece.note
+    assert "dragging" in piece.note
+
+
+def test_one_change_at_a_time_where_they_are_many() -> None:
+    many = {
+        "slope": widgets.SelectionSlider(options=np.linspace(0, 5, 21).tolist(), value=1.25),
+        "shift": widgets.IntSlider(3, -10, 10),
+        "kind": widgets.Dropdown(options=["up", "down"]),
+    }
+    [piece] = pieces(explorer(**many))
+    assert len(piece.scenes) == len(piece.settings) <= 12
+    first = piece.settings[0]
+    for setting in piece.settings[1:]:
+        assert sum(a != b for a, b in zip(setting, first, strict=True)) == 1
+    slope, shift, _ = piece.choices
+    assert [slope.options[end][1] for end in (0, -1)] == [0, 5]  # the ends stay on offer
+    assert slope.options[slope.now][1] == 1.25
+    assert [value for _, value in shift.options] == [-10, 3, 10]
+    for scene, setting in zip(piece.scenes, piece.settings, strict=True):
+        values = {c.name: c.options[n][1] for c, n in zip(piece.choices, setting, strict=True)}
+        assert frame(scene, {}) == frame(build(**values), {})
+    assert "one change at a time" in piece.note
+
+
+def test_a_control_that_some_settings_need_is_shown_with_these() -> None:
+    controls = {
+        "slope": widgets.ToggleButtons(options=[1, 2], value=1),
+        "kind": widgets.ToggleButtons(options=["up", "down"]),
+    }
+    shown_when = {"kind": lambda values: values["slope"] == 1}
+    [piece] = pieces(Explorer(build, controls, shown_when=shown_when))
+    for setting, shown in zip(piece.settings, piece.shown, strict=True):
+        assert shown == [True, setting[0] == 0]
+
+
+def test_a_range_stays_as_it_is() -> None:
+    def between(ends: tuple[float, float]) -> Scene:
+        return build(ends[1] - ends[0])
+
+    ends = widgets.FloatRangeSlider(value=(0.5, 1.5), min=0, max=2, description="ends")
+    [piece] = pieces(Explorer(between, {"ends": ends}))
+    assert piece.choices == []
+    assert "Other controls need Python" in piece.note
+
+
+def test_a_piece_opens_where_its_player_stands() -> None:
+    player = Player(build(1))
+    player.move(step=2)
+    [piece] = pieces(widgets.VBox([widgets.HBox([player]), widgets.Button()]))
+    assert piece.to_json()["position"] == {"step": 2}
+    assert piece.to_json()["words"] == "Figure"
+    assert piece.note == ""
+
+
+def test_a_piece_travels_as_the_player_sends_it_but_shapes_stand_still() -> None:
+    [piece] = pieces(Player(build(1)))
+    [sent] = piece.to_json()["scenes"]
+    live = message(build(1))
+    assert base64.b64decode(sent["buffer"]) == live["buffer"]
+    assert live["spec"]["figure"]["layout"]["shapes"][0].pop("editable") is True
+    assert json.dumps(sent["spec"]) == json.dumps(live["spec"])
+
+
+class Scripts(HTMLParser):
+    """The scripts of a page as a browser finds them, and its tags."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+            self.inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            kind, before = self.scripts[-1]
+            self.scripts[-1] = (kind, before + data)
+
+
+def test_text_of_others_can_neither_end_nor_begin_a_script(tmp_path: Path) -> None:
+    scene = build(1)
+    scene.figure.update_layout(title=HOSTILE)
+    text = save_html(scene, tmp_path / "a.html", title=HOSTILE).read_text(encoding="utf-8")
+    found = Scripts(text)
+    kinds = [attributes.get("type") for attributes, _ in found.scripts]
+    assert kinds == [None, None, None, "application/json"]
+    assert json.loads(found.scripts[-1][1])["scenes"][0]["spec"]["figure"]["layout"]["title"] == {
+        "text": HOSTILE
+    }
+    tags = {tag for tag, _ in found.tags}
+    assert not {"img", "iframe", "link", "object"} & tags
+    assert not [a for _, attributes in found.tags for a in attributes if a.startswith("on")]
+
+
+def test_the_policy_names_every_script_of_the_page(tmp_path: Path) -> None:
+    text = save_html(build(1), tmp_path / "a.html").read_text(encoding="utf-8")
+    found = Scripts(text)
+    [policy] = [
+        attributes["content"]
+        for tag, attributes in found.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    allowed = re.findall(r"'sha256-([^']+)'", policy or "")
+    run = [code for attributes, code in found.scripts if "type" not in attributes]
+    digests = [base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in run]
+    assert allowed == digests
+    assert "default-src 'none'" in policy
+    assert "script-src 'sha256" in policy  # and no other script
+
+
+def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+    for what in (widgets.Button(), 3.0, None):
+        with pytest.raises(TypeError, match="what must be a widget, scene or figure"):
+            save_html(what, tmp_path / "a.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_player_is_a_plain_script_for_pages_from_a_disk() -> None:
+    script = player_script()
+    assert not re.search(r"^\s*(import|export)\b", script, flags=re.M)
+    assert "window.overparamEduMount = mount;" in script
+
+
+def test_braces_in_a_text_are_no_holes() -> None:
+    assert "<title>{{body}}</title>" in page("{{body}}", "<p>here</p>", scripts=())
+
+
+@pytest.mark.parametrize("path", lesson_notebooks(), ids=lambda path: path.stem)
+def test_prose_and_maths_of_every_notebook_become_html(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    names = [other.stem for other in lesson_notebooks()]
+    made = lesson(notebook, path.stem, linked=names)
+    assert made.title
+    assert made.goal
+    assert int(made.minutes) > 0
+    outside = re.sub(r"<pre.*?</pre>|<code.*?</code>", "", made.body, flags=re.S)
+    words = re.sub(r"<[^>]+>", "", outside)
+    assert "\\" not in words, "a command that the converter does not know"
+    assert "$" not in words, "a formula that was not found"
+    assert ".ipynb" not in re.sub(r">[^<]*<", "><", outside), "a link that leads nowhere"
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    text = re.sub(r"`[^`]*`", "", "".join(sources))
+    formulas = len(re.findall(r"\$\$.+?\$\$|\$[^$\n]+?\$", text, flags=re.S))
+    assert outside.count("<math") >= formulas
+    assert outside.count("<math") == outside.count("</math>")
+
+
+def test_solutions_are_folded_and_outputs_are_text() -> None:
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\n[next](b.ipynb), [lost](c.ipynb)"),
+        nbformat.v4.new_code_cell("x = '<b>'", metadata={"tags": ["solution"]}),
+    ]
+    stream = {"name": "stdout", "text": f"\x1b[31m{HOSTILE}\x1b[0m"}
+    cells[1].outputs = [nbformat.v4.new_output("stream", **stream)]
+    made = lesson(nbformat.v4.new_notebook(cells=cells), "a", linked=["a", "b"])
+    assert '<a href="b.html">next</a>, lost' in made.body
+    assert '<details class="solution"><summary>Solution</summary>' in made.body
+    assert "\x1b" not in made.body
+    assert not {"script", "img"} & {tag for tag, _ in Scripts(made.body).tags}
+
+
+def test_public_names() -> None:
+    assert oe.save_html is save_html
