@@ -59,6 +59,13 @@ from .dynamics.tuning import (
     TunedLearningRate as TunedLearningRate,
     tuned_learning_rate as tuned_learning_rate,
 )
+from .dynamics.warm_up import (
+    WarmUpCoefficients as WarmUpCoefficients,
+    WarmUpRun as WarmUpRun,
+    rebuild_from_gradients as rebuild_from_gradients,
+    run_warm_up as run_warm_up,
+    warm_up_coefficients as warm_up_coefficients,
+)
 from .experiments import datasets as datasets
 from .experiments.convnet import (
     ConvnetTraining as ConvnetTraining,
@@ -73,6 +80,7 @@ from .experiments.datasets import (
     load_digits as load_digits,
     load_gas_ethanol as load_gas_ethanol,
     load_regression_data as load_regression_data,
+    two_feature_loss as two_feature_loss,
 )
 from .experiments.depth_race import race_depths as race_depths
 from .experiments.rule_against_network import (

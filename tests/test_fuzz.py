@@ -166,7 +166,7 @@ NEEDS_NO_FUZZ = {
         theorem_2_by_criterion theorem_2_by_line_integral""",
     "a record of results, made by other functions": """Certificate DataUnavailableError
         LineIntegral Loss Potential Preconditioner Report StepReport Trajectory TunedLearningRate
-        Walk WarmUpCoefficients""",
+        Walk WarmUpCoefficients WarmUpRun""",
     "writes files": "build_pages save_gif save_html save_png",
     "asks the network": "load_gas_ethanol load_regression_data",
     "needs PyTorch": "ConvnetTraining load_digits run_convnets train_convnet",

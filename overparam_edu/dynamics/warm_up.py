@@ -1,4 +1,4 @@
-"""The warm-up on real data: gradient descent on a vector and one extra scalar."""
+"""The warm-up: gradient descent on a vector and one extra scalar, and its memory of gradients."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam_edu.checks import Array, finite_array, instance, number, positive
-from overparam_edu.dynamics.losses import LpRegression, SupportsGradient
+from overparam_edu.dynamics.losses import SupportsGradient
 from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.optimizers import GradientDescent
 from overparam_edu.dynamics.training import parameter_shape, train
-from overparam_edu.experiments.datasets import load_auto_mpg
 
 
 class WarmUpCoefficients(NamedTuple):
@@ -159,10 +158,6 @@ def rebuild_from_gradients(
     return result
 
 
-# Two features that pull apart: the path of w turns, and can be drawn.
-_FEATURES = ("weight", "acceleration")
-
-
 class WarmUpRun(NamedTuple):
     """A run of T updates of ``w = w_1 omega_2``, and what the warm-up's coefficients need.
 
@@ -248,33 +243,3 @@ def run_warm_up(
     gradients = np.asarray(loss.gradient(run.points))[:-1]
     slopes = (vectors[:-1, 0] * gradients).sum(axis=-1)
     return WarmUpRun(rate, run.points, gradients, scalars[:, 0, 0], slopes)
-
-
-def two_feature_loss(p: float) -> LpRegression:
-    r"""Return the :math:`\ell_p` regression of miles per gallon on a car's weight and acceleration.
-
-    Standardised features and target, mean loss, so that the path of ``w`` can be drawn.
-
-    Parameters
-    ----------
-    p : float
-        The power, at least 2.
-
-    Returns
-    -------
-    LpRegression
-        Of two parameters: weight first.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `p` is not a number of 2 or more.
-
-    Examples
-    --------
-    >>> two_feature_loss(2).shape
-    (2,)
-    """
-    cars = load_auto_mpg(standardized=True)
-    columns = [cars.feature_names.index(name) for name in _FEATURES]
-    return LpRegression(cars.X[:, columns], cars.y, p=p, reduction="mean")

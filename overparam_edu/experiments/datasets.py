@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overparam_edu.checks import Array, finite_array, number, one_of, whole_number
+from overparam_edu.dynamics.losses import LpRegression
 
 
 class Dataset(NamedTuple):
@@ -495,3 +496,34 @@ def load_digits(count: int = 5_000) -> Digits:
     order = np.random.default_rng(0).permutation(len(labels))[:count]
     images = (pixels[order].reshape(-1, 28, 28) - 127.5) / 255
     return Digits(images.astype(np.float32), labels[order].astype(np.int64))
+
+
+def two_feature_loss(p: float) -> LpRegression:
+    r"""Return the :math:`\ell_p` regression of miles per gallon on a car's weight and acceleration.
+
+    Standardised features and target, mean loss. The two features pull apart: the path of ``w``
+    turns, and can be drawn.
+
+    Parameters
+    ----------
+    p : float
+        The power, at least 2.
+
+    Returns
+    -------
+    LpRegression
+        Of two parameters: weight first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `p` is not a number of 2 or more.
+
+    Examples
+    --------
+    >>> two_feature_loss(2).shape
+    (2,)
+    """
+    cars = load_auto_mpg(standardized=True)
+    columns = [cars.feature_names.index(name) for name in ("weight", "acceleration")]
+    return LpRegression(cars.X[:, columns], cars.y, p=p, reduction="mean")

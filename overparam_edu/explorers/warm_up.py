@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from overparam_edu.checks import Array
-from overparam_edu.derivations import rebuild_from_gradients, warm_up_coefficients
 from overparam_edu.dynamics.losses import LpRegression
-from overparam_edu.dynamics.warm_up import WarmUpRun, run_warm_up, two_feature_loss
+from overparam_edu.dynamics.warm_up import (
+    WarmUpRun,
+    rebuild_from_gradients,
+    run_warm_up,
+    warm_up_coefficients,
+)
+from overparam_edu.experiments.datasets import two_feature_loss
 from overparam_edu.explorers.plots import log_axis, loss_contour, plane_ranges
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Reading, Scene, Track

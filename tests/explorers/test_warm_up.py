@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from overparam_edu.dynamics.warm_up import WarmUpRun, run_warm_up, two_feature_loss
+from overparam_edu.dynamics.warm_up import WarmUpRun, run_warm_up
+from overparam_edu.experiments.datasets import two_feature_loss
 from overparam_edu.explorers.warm_up import (
     error_order,
     explore_warm_up,

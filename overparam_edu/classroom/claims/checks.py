@@ -32,13 +32,12 @@ from overparam_edu.dynamics.warm_up import (
     WarmUpRun,
     rebuild_from_gradients,
     run_warm_up,
-    two_feature_loss,
     warm_up_coefficients,
 )
 from overparam_edu.experiments.compare import arrivals, overtakes, tuned
 from overparam_edu.experiments.convnet import convnet_parameter_count, recorded_convnet
 from overparam_edu.experiments.curves import learning_curves, least_loss
-from overparam_edu.experiments.datasets import load_auto_mpg
+from overparam_edu.experiments.datasets import load_auto_mpg, two_feature_loss
 from overparam_edu.experiments.deeper import first_move
 from overparam_edu.experiments.records import Record, load_record
 from overparam_edu.experiments.replication import Variant, one_change_at_a_time
