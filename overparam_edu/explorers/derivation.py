@@ -9,7 +9,7 @@ import numpy as np
 
 from overparam_edu.checks import brief
 from overparam_edu.derivations import Derivation, Step, StepReport
-from overparam_edu.player.frames import shown
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.mathml import height, prose, typeset, words
 from overparam_edu.player.player import Player
 from overparam_edu.player.scene import Axis, Board, Reading, Scene
@@ -160,7 +160,7 @@ def _badge(step: Step) -> str:
 
 def _checked(report: StepReport) -> str:
     """Return how a step was checked, in words."""
-    detail = re.sub(r"[\d.]+e-\d+", lambda found: shown(float(found[0])), report.detail)
+    detail = re.sub(r"[\d.]+e-\d+", lambda found: number_text(float(found[0])), report.detail)
     how = {"symbolic": "proved symbolically", "random points": "true at random points"}
     if not report.ok:
         return f"does not hold ({report.method}: {detail})"

@@ -18,7 +18,7 @@ from overparam_edu.experiments.deeper import Deeper, Starts, compare_starts, goi
 from overparam_edu.experiments.records import EXPERIMENTS, load_record
 from overparam_edu.explorers.plots import log_axis
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.frames import shown
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import BLACK, GREY, TEMPLATE, VERMILLION, key
 
@@ -194,7 +194,7 @@ def _reading(starts: Starts, stops: np.ndarray) -> Reading:
 def _fate(move: float, rate: float, starts: Starts) -> str:
     if not np.isfinite(rate):
         return "diverges at every rate tried"
-    at = f"(rate {shown(float(rate))})"
+    at = f"(rate {number_text(float(rate))})"
     if not np.isfinite(move):
         return f"does not move in {int(starts.steps[-1]):,} iterations {at}"
     return f"starts to move at iteration {int(move):,} {at}"

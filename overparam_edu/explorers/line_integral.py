@@ -25,7 +25,7 @@ from overparam_edu.explorers.plots import (
     curl_trace,
 )
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.frames import shown
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
 from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, TEMPLATE, VERMILLION, key
 
@@ -614,10 +614,10 @@ def _verdicts(
     rounding = np.maximum(10 * integral.error_estimate, 1e-13 * size)
     for N, total, limit in zip(DEPTHS, integral.total, rounding, strict=True):
         if abs(total) > limit:
-            lap = f"After one lap it is {shown(float(total))}"
+            lap = f"After one lap it is {number_text(float(total))}"
             if laps > 1:
-                lap = f"Each lap gains {shown(float(total))}; after {laps} it is "
-                lap += shown(laps * float(total))
+                lap = f"Each lap gains {number_text(float(total))}; after {laps} it is "
+                lap += number_text(laps * float(total))
             words.append(f"{lap}: no function has this gradient.")
             continue
         if control:
@@ -637,9 +637,7 @@ def _boards(integral: LineIntegral, name: str) -> list[str]:
     closed = integral.closed_form
     lines = []
     for n, (total, error) in enumerate(zip(integral.total, integral.error_estimate, strict=True)):
-        line = (
-            f"∮ {name}·dw = <b>{_digits(total)}</b> ± {shown(float(f'{error:.0e}'))} (quadrature)"
-        )
+        line = f"∮ {name}·dw = <b>{_digits(total)}</b> ± {number_text(float(f'{error:.0e}'))} (quadrature)"
         if closed is not None:
             line += f" = <b>{_digits(closed[n])}</b> (closed form)"
         lines.append(f'<p style="{_LINE}">{line}</p>')
@@ -680,7 +678,7 @@ def _bar_tracks(parts: Array) -> list[Track]:
     total = parts.sum(axis=0)
     above, under = (f(parts, 0).sum(axis=0) for f in (np.maximum, np.minimum))
     words = [
-        [shown(float(f"{value:.3g}")) if abs(value) > 1e-13 else "0" for value in row]
+        [number_text(float(f"{value:.3g}")) if abs(value) > 1e-13 else "0" for value in row]
         for row in total
     ]
     return [

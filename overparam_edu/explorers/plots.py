@@ -17,7 +17,7 @@ from overparam_edu.dynamics.training import Trajectory
 from overparam_edu.dynamics.tuning import TunedLearningRate
 from overparam_edu.experiments.compare import band, tuned
 from overparam_edu.experiments.curves import Curves
-from overparam_edu.player.frames import shown, shown as number_text
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.style import BLACK, GREY, TEMPLATE, key, line
 
 # Grid points along each side of a contour plot.
@@ -379,7 +379,7 @@ def plot_learning_curves(
         traces = band_traces(style["color"], style["dash"])
         for trace in traces[:2]:
             trace.showlegend = False
-        traces[2].name = f"{name}, rate {shown(best.rate)}"
+        traces[2].name = f"{name}, rate {number_text(best.rate)}"
         spread = band(best.losses[later] - minimum)
         for trace, values in zip(traces, (spread.low, spread.high, spread.middle), strict=True):
             # Nor has a loss that rounding has put on the minimum.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from overparam_edu.experiments.depth_race import DepthRace
-from overparam_edu.player.frames import shown
+from overparam_edu.player.frames import number_text
 
 
 def verdicts(race: DepthRace) -> list[str]:
@@ -26,13 +26,13 @@ def verdicts(race: DepthRace) -> list[str]:
 
 def _verdict(race: DepthRace, lane: int) -> str:
     name, last = f"depth {race.depths[lane]:g}", int(race.steps[-1])
-    rate = f" at rate {shown(float(race.learning_rates[lane]))}"
+    rate = f" at rate {number_text(float(race.learning_rates[lane]))}"
     if race.diverged_at[lane] >= 0:
         return f"{name} diverges at iteration {race.diverged_at[lane]}{rate}"
     if not np.isfinite(race.arrivals[lane]):
         moved = np.ptp(race.points[:, lane], axis=0).max() > 0
         fate = "has not arrived" if moved else "never moves"
-        return f"{name} {fate} in {shown(last)} iterations{rate}"
+        return f"{name} {fate} in {number_text(last)} iterations{rate}"
     arrived = f"{name} arrives in {iterations(race.arrivals[lane])}{rate}"
     if lane == 0:
         return arrived
@@ -55,7 +55,7 @@ def iterations(count: float) -> str:
     >>> iterations(1.0), iterations(20.0)
     ('1 iteration', '20 iterations')
     """
-    return f"{shown(count)} iteration{'' if count == 1 else 's'}"
+    return f"{number_text(count)} iteration{'' if count == 1 else 's'}"
 
 
 def compared(steps: float, other: float, name: str, last: int) -> str:
@@ -82,10 +82,8 @@ def compared(steps: float, other: float, name: str, last: int) -> str:
     ', 2.5 times faster than depth 1 (250)'
     """
     if not np.isfinite(other):
-        return f"; {name} does not in {shown(last)}"
-    factor = shown(round(max(other, steps) / max(1.0, min(other, steps)), 1))
+        return f"; {name} does not in {number_text(last)}"
+    factor = number_text(round(max(other, steps) / max(1.0, min(other, steps)), 1))
     if factor == "1":
-        return f", about as fast as {name} ({shown(other)})"
-    return (
-        f", {factor} times {'faster' if steps < other else 'slower'} than {name} ({shown(other)})"
-    )
+        return f", about as fast as {name} ({number_text(other)})"
+    return f", {factor} times {'faster' if steps < other else 'slower'} than {name} ({number_text(other)})"

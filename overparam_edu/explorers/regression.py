@@ -27,7 +27,7 @@ from overparam_edu.experiments.records import load_record
 from overparam_edu.explorers.plots import band_traces, log_axis, round_step
 from overparam_edu.explorers.race_words import compared
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.frames import shown
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
 from overparam_edu.player.style import BLACK, GREY, TEMPLATE, VERMILLION, key
 
@@ -222,11 +222,15 @@ def _told(side: Contest, at: tuple[int, int, int], *, with_more: bool) -> str:
     reference, name = _names(side)
     name = name.format(side.deep[lane - 1].depth)
     last, (steps, other) = int(side.linear.steps[-1]), side.arrivals[way, i, [lane, 0], 1]
-    rate = f" at rate {shown(side.rates[at])}" if with_more else ""
+    rate = f" at rate {number_text(side.rates[at])}" if with_more else ""
     ahead = side.ahead_from[at]
-    lead = f"; it is ahead from iteration {shown(ahead)} on" if with_more and ahead < last else ""
+    lead = (
+        f"; it is ahead from iteration {number_text(ahead)} on"
+        if with_more and ahead < last
+        else ""
+    )
     if np.isfinite(steps):
-        arrived = f"{name} arrives in {shown(steps)} iterations{rate}"
+        arrived = f"{name} arrives in {number_text(steps)} iterations{rate}"
         return (
             arrived
             if name == reference
@@ -234,12 +238,12 @@ def _told(side: Contest, at: tuple[int, int, int], *, with_more: bool) -> str:
         )
     if side.diverged_at[at] >= 0:
         return f"{name} diverges at iteration {side.diverged_at[at]}{rate}"
-    late = f"{name} has not arrived in {shown(last)} iterations{rate}"
+    late = f"{name} has not arrived in {number_text(last)} iterations{rate}"
     if np.isfinite(side.arrivals[way, i, lane, 0]):
-        late = f"{name} arrives in {shown(last)} iterations from some seeds only{rate}"
+        late = f"{name} arrives in {number_text(last)} iterations from some seeds only{rate}"
     if name == reference:
         return late
-    return late + (f"; {reference} does in {shown(other)}" if np.isfinite(other) else lead)
+    return late + (f"; {reference} does in {number_text(other)}" if np.isfinite(other) else lead)
 
 
 def _tables(sides: Mapping[float, Contest], share: bool) -> Array:
@@ -270,15 +274,15 @@ def _rows(side: Contest, at: tuple[int, int], name: str, *, in_full: bool) -> li
     counts, ranges, gains, reference = [], [], [], side.arrivals[at][0, 1]
     for low, middle, high in spread:
         here = bool(np.isfinite(middle))
-        counts.append(f"<b>{shown(middle)}</b>" if here else "–")
-        ranges.append(f"{shown(low)}–{shown(high)}" if here else "–")
+        counts.append(f"<b>{number_text(middle)}</b>" if here else "–")
+        ranges.append(f"{number_text(low)}–{number_text(high)}" if here else "–")
         gain = reference / middle if here and np.isfinite(reference) else 0.0
-        gains.append(f"{shown(float(f'{gain:.2g}'))} ×" if gain else "–")
+        gains.append(f"{number_text(float(f'{gain:.2g}'))} ×" if gain else "–")
     rows = [_row(f"{name}iterations", counts), _row("times fewer", gains)]
     if in_full:
         if len(side.linear.seeds) > 1:
             rows.insert(1, _row("over seeds", ranges))
-        rows.append(_row("at rate", [shown(rate) for rate in rates]))
+        rows.append(_row("at rate", [number_text(rate) for rate in rates]))
     return rows
 
 

@@ -23,7 +23,7 @@ from overparam_edu.experiments.rule_against_network import (
 )
 from overparam_edu.explorers.plots import log_axis
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.frames import shown
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import BLACK, BLUE, TEMPLATE, VERMILLION, key
 
@@ -143,11 +143,11 @@ def _half_way(run: RuleAgainstNetwork, which: int, least: float) -> list[str]:
     arrivals = lane.steps_to((lane.losses[0] + least) / 2)
     for arrival, diverged in zip(arrivals, lane.diverged_at, strict=True):
         if np.isfinite(arrival):
-            words.append(f"by iteration {shown(float(arrival))}")
+            words.append(f"by iteration {number_text(float(arrival))}")
         elif diverged >= 0:
             words.append(f"never (it diverges at {diverged})")
         else:
-            words.append(f"not in {shown(int(lane.steps[-1]))}")
+            words.append(f"not in {number_text(int(lane.steps[-1]))}")
     return words
 
 

@@ -18,7 +18,7 @@ from overparam_edu.checks import whole_number
 from overparam_edu.player.scene import Scene, Track
 
 
-def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[int | None, str], Any]:
+def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[str | int | None, str], Any]:
     """Return what a scene draws at a position, as plain Python values.
 
     Parameters
@@ -30,7 +30,7 @@ def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[int | None, s
     Returns
     -------
     dict
-        From (trace, attribute) to a number, text or (nested) list, in float32 precision. A number
+        From (trace's name, attribute) to a number, text or (nested) list, in float32 precision. A number
         that is not finite is None, ends a trail, or leaves ``x`` or ``y`` empty.
 
     Raises
@@ -42,9 +42,9 @@ def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[int | None, s
     --------
     >>> import plotly.graph_objects as go
     >>> from overparam_edu.player.scene import Axis, Scene, Track
-    >>> track = Track(0, "y", [[1.0, float("nan")], [3.0, 4.0]], ["depth"])
-    >>> frame(Scene(go.Figure(go.Scatter()), [Axis("depth", "depth N", [1, 2])], [track]), {})
-    {(0, 'y'): [1.0, None]}
+    >>> track = Track("loss", "y", [[1.0, float("nan")], [3.0, 4.0]], ["depth"])
+    >>> frame(Scene(go.Figure(go.Scatter(uid="loss")), [Axis("depth", "depth N", [1, 2])], [track]), {})
+    {('loss', 'y'): [1.0, None]}
     """
     at = stops_at(scene, position)
     return {(track.trace, track.attribute): _drawn(track, at) for track in scene.tracks}
@@ -61,10 +61,10 @@ def describe(scene: Scene, position: Mapping[str, int]) -> str:
     at = stops_at(scene, position)
     if scene.reading is None:
         return scene.alt
-    words = {axis.name: shown(axis.stops[at[axis.name]]) for axis in scene.axes}
+    words = {axis.name: number_text(axis.stops[at[axis.name]]) for axis in scene.axes}
     words["milliseconds"] = "0"  # nothing is drawn here
     for name, (values, axes) in scene.reading.fields.items():
-        words[name] = shown(np.asarray(values)[tuple(at[axis] for axis in axes)].item())
+        words[name] = number_text(np.asarray(values)[tuple(at[axis] for axis in axes)].item())
     return re.sub(r"\{(\w+)\}", lambda field: words[field[1]], scene.reading.template)
 
 
@@ -85,12 +85,12 @@ def stops_at(scene: Scene, position: Mapping[str, int]) -> dict[str, int]:
     return {axis.name: int(position.get(axis.name, axis.start)) for axis in scene.axes}
 
 
-def shown(value: float | str) -> str:
+def number_text(value: float | str) -> str:
     """Return a number as the player shows it: three digits, or all of a whole number.
 
     Examples
     --------
-    >>> shown(1234), shown(0.00123456), shown(1.5e-7), shown(float("inf"))
+    >>> number_text(1234), number_text(0.00123456), number_text(1.5e-7), number_text(float("inf"))
     ('1234', '0.00123', '1.5×10⁻⁷', 'not finite')
     """
     if isinstance(value, str):

@@ -24,7 +24,7 @@ import plotly.graph_objects as go
 
 from overparam_edu.checks import brief
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.frames import describe, shown
+from overparam_edu.player.frames import describe, number_text
 from overparam_edu.player.mathml import math_font
 from overparam_edu.player.player import Player, _plotly_js
 from overparam_edu.player.scene import Axis, Scene
@@ -187,15 +187,15 @@ def _choice(name: str, control: widgets.Widget) -> Choice:
             entry if isinstance(entry, tuple) else (_words(entry), entry) for entry in entries
         ]
     elif isinstance(value, tuple):  # both ends of a range
-        options = [(" to ".join(map(shown, value)), value)]
+        options = [(" to ".join(map(number_text, value)), value)]
     elif hasattr(control, "min") and not isinstance(control, widgets.FloatLogSlider):
-        options = [(shown(stop), stop) for stop in sorted({control.min, value, control.max})]
+        options = [(number_text(stop), stop) for stop in sorted({control.min, value, control.max})]
     now = [entry for _, entry in options].index(value)
     return Choice(name, control.description or name, options, now)
 
 
 def _words(value: Any) -> str:
-    return shown(value) if isinstance(value, (int, float)) else str(value)
+    return number_text(value) if isinstance(value, (int, float)) else str(value)
 
 
 def _combined(choices: Sequence[Choice]) -> bool:

@@ -151,15 +151,15 @@ def picture(scene: Scene, position: Mapping[str, int], *, width: int = 1280) -> 
     --------
     >>> from overparam_edu.player.scene import Axis, Track
     >>> depth = Axis("depth", "depth N", [1, 2])
-    >>> track = Track(0, "y", [[1, 2], [3, 4]], ["depth"])
-    >>> picture(Scene(go.Figure(go.Scatter()), [depth], [track]), {"depth": 1}).data[0].y
+    >>> track = Track("loss", "y", [[1, 2], [3, 4]], ["depth"])
+    >>> picture(Scene(go.Figure(go.Scatter(uid="loss")), [depth], [track]), {"depth": 1}).data[0].y
     (3.0, 4.0)
     """
     if scene.figure is None:
         raise TypeError("what must show a figure; this shows text only, which save_html saves")
     made = go.Figure(scene.figure)
     for (trace, attribute), value in frame(scene, position).items():
-        (made.layout if trace is None else made.data[trace])[attribute] = value
+        (made.layout if trace is None else made.data[scene.place(trace)])[attribute] = value
     height = made.layout.height or 480
     words = describe(scene, position) if scene.reading is not None else ""
     if words:

@@ -50,8 +50,8 @@ class Player(Saves, anywidget.AnyWidget):
     --------
     >>> import plotly.graph_objects as go
     >>> depth = Axis("depth", "depth N", [1, 2, 4])
-    >>> track = Track(0, "y", [[1.0, 0.9], [1.0, 0.8], [1.0, 0.6]], ["depth"])
-    >>> player = Player(Scene(go.Figure(go.Scatter()), [depth], [track]))
+    >>> track = Track("loss", "y", [[1.0, 0.9], [1.0, 0.8], [1.0, 0.6]], ["depth"])
+    >>> player = Player(Scene(go.Figure(go.Scatter(uid="loss")), [depth], [track]))
     >>> player.move(depth=2)
     >>> player.position
     {'depth': 2}

@@ -1,7 +1,7 @@
 """Scenes: a figure, named slider axes, and the arrays that the sliders slice.
 
 A scene holds every number that its sliders can show, so that moving them needs no computation:
-`overparam_edu.views.player.Player` plays it in a notebook, and the same script plays it in an
+`overparam_edu.player.player.Player` plays it in a notebook, and the same script plays it in an
 exported page.
 """
 
@@ -83,8 +83,8 @@ class Track:
 
     Parameters
     ----------
-    trace : int or None
-        Index of the trace in the figure, or None for an attribute of the layout.
+    trace : str or None
+        Name of the trace (its ``uid`` in the figure), or None for an attribute of the layout.
     attribute : str
         Plotly's name of the attribute, for example ``"x"``, ``"marker.color"``, ``"title.text"``.
     values : array_like of float, str or bool, shape (stops of axes[0], stops of axes[1], ..., ...)
@@ -110,18 +110,18 @@ class Track:
     Examples
     --------
     >>> losses = [[1.0, 2.0], [3.0, float("nan")]]  # depth by step; the second run diverges
-    >>> Track(0, "y", losses, ["depth", "step"], trail="step").values.shape
+    >>> Track("loss", "y", losses, ["depth", "step"], trail="step").values.shape
     (2, 2)
     """
 
-    trace: int | None
+    trace: str | int | None
     attribute: str
     values: ArrayLike
     axes: Sequence[str]
     trail: str | None = None
 
     def __post_init__(self) -> None:
-        if self.trace is not None:
+        if not isinstance(self.trace, str) and self.trace is not None:
             whole_number("trace", self.trace, lower=0)
         if not isinstance(self.attribute, str) or not self.attribute:
             raise ValueError(f"attribute must be a name; got {brief(self.attribute)}")
@@ -254,16 +254,16 @@ class Scene:
     >>> step = Axis("step", "step", [0, 1, 2], play=True)
     >>> loss = [4.0, 2.0, 1.0]
     >>> scene = Scene(
-    ...     go.Figure(go.Scatter()),
+    ...     go.Figure(go.Scatter(uid="loss")),
     ...     [step],
     ...     [
-    ...         Track(0, "x", step.stops, ["step"], trail="step"),
-    ...         Track(0, "y", loss, ["step"], trail="step"),
+    ...         Track("loss", "x", step.stops, ["step"], trail="step"),
+    ...         Track("loss", "y", loss, ["step"], trail="step"),
     ...     ],
     ...     Reading("step {step}: loss {loss}", {"loss": (loss, ["step"])}),
     ... )
     >>> frame(scene, {"step": 1})
-    {(0, 'x'): [0.0, 1.0], (0, 'y'): [4.0, 2.0]}
+    {('loss', 'x'): [0.0, 1.0], ('loss', 'y'): [4.0, 2.0]}
     >>> describe(scene, {"step": 1})
     'step 1: loss 2'
     """
@@ -301,19 +301,29 @@ class Scene:
                 object.__setattr__(self, "alt", self.figure.layout.title.text or "Figure")
         self._check_reading(names)
 
+    def place(self, trace: str | int | None) -> int | None:
+        """Return where in the figure the trace of this name stands; None for the layout."""
+        if not isinstance(trace, str):
+            return trace
+        names = [one.uid for one in self.figure.data] if self.figure is not None else []
+        if names.count(trace) != 1:
+            known = [name for name in names if name is not None]
+            raise ValueError(f"trace must be the name of one trace of {known}; got {trace!r}")
+        return names.index(trace)
+
     def _check_tracks(self, figure: go.Figure) -> None:
         seen = set()
         for number, track in enumerate(self.tracks):
-            where = f"tracks[{number}]"
-            if track.trace is not None and track.trace >= len(figure.data):
+            where, place = f"tracks[{number}]", self.place(track.trace)
+            if place is not None and place >= len(figure.data):
                 raise ValueError(
                     f"{where}.trace must be below {len(figure.data)}, the number of traces; "
-                    f"got {track.trace}"
+                    f"got {place}"
                 )
-            if (track.trace, track.attribute) in seen:
-                raise ValueError(f"{where} repeats ({track.trace}, {track.attribute!r})")
-            seen.add((track.trace, track.attribute))
-            holder = figure.layout if track.trace is None else figure.data[track.trace]
+            if (place, track.attribute) in seen:
+                raise ValueError(f"{where} repeats ({track.trace!r}, {track.attribute!r})")
+            seen.add((place, track.attribute))
+            holder = figure.layout if place is None else figure.data[place]
             _check_attribute(holder, track.attribute, f"{where}.attribute")
             self._check_axes(f"{where}.values", np.asarray(track.values), track.axes)
 

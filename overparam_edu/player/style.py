@@ -41,44 +41,67 @@ TEMPLATE = go.layout.Template(
 
 
 def line(series: int, *, width: float = 3) -> dict[str, Any]:
-    """Return the line style of the series with this number, from 0.
-
-    Parameters
-    ----------
-    series : int
-        0 is the reference (grey, dashed); styles repeat after 8.
-    width : float
-        In pixels.
-
-    Returns
-    -------
-    dict
-        For a Plotly ``line``.
-    """
+    """Return the line style of the series with this number: 0 is the grey, dashed reference."""
     turn = series % len(_COLOURS)
     return {"color": _COLOURS[turn], "dash": _DASHES[turn], "width": width}
 
 
+def curve(
+    name: str | None, colour: str, dash: str = "solid", width: float = 4, **more: Any
+) -> go.Scatter:
+    """Return a line under a name, by which a `Track` finds it; it gives no answer to the mouse."""
+    style = {"color": colour, "dash": dash, "width": width}
+    return go.Scatter(**{"uid": name, "mode": "lines", "line": style, "hoverinfo": "skip"} | more)
+
+
+def dot(
+    name: str | None, colour: str, symbol: str = "circle", size: float = 14, **more: Any
+) -> go.Scatter:
+    """Return a marker under a name."""
+    marker = {"color": colour, "size": size, "symbol": symbol, "line": {"width": 2}}
+    return go.Scatter(
+        **{"uid": name, "mode": "markers", "marker": marker, "hoverinfo": "skip"} | more
+    )
+
+
+def arrow(
+    name: str | None, colour: str, width: float = 5, head: float = 20, **more: Any
+) -> go.Scatter:
+    """Return an arrow under a name: a line of two points with its head at the second."""
+    marker = {"symbol": "arrow", "size": [0, head], "angleref": "previous", "color": colour}
+    style = {"color": colour, "width": width}
+    return go.Scatter(
+        **{"uid": name, "mode": "lines+markers", "marker": marker, "line": style}
+        | {"hoverinfo": "skip"}
+        | more
+    )
+
+
+def heading(figure: go.Figure, text: str, panel: int = 1, **more: Any) -> None:
+    """Write a heading, or a `key`, above the left end of a panel; panels count from 1."""
+    number = "" if panel == 1 else str(panel)
+    place = {"xref": f"x{number} domain", "yref": f"y{number} domain", "x": 0, "y": 1}
+    look = {"xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False}
+    figure.add_annotation(**place | look | {"text": text, "font": {"size": 16}} | more)
+
+
+def stacked(height: float, *panels: tuple[float, float], **more: Any) -> dict[str, Any]:
+    """Return what holds on a narrow screen: panels below each other, at these parts of the height.
+
+    It is a scene's ``narrow``; the first pair is the top panel's (bottom, top), from 0 to 1.
+    """
+    layout: dict[str, Any] = {"height": height, "font.size": 14}
+    for number, part in enumerate(panels, start=1):
+        panel = "" if number == 1 else str(number)
+        layout |= {f"xaxis{panel}.domain": [0, 1], f"yaxis{panel}.domain": list(part)}
+    return layout | more
+
+
 def key(*entries: tuple[str, str, str]) -> str:
-    """Return a legend as one line of coloured text, to stand in an annotation.
+    """Return a legend as one line of coloured text, from signs, names and colours.
 
     Plotly's own legend takes room from the plot and wraps as it likes; text beside the lines is
     read faster and prints the same everywhere.
-
-    Parameters
-    ----------
-    *entries : tuple of (str, str, str)
-        Sign, name and colour.
-
-    Returns
-    -------
-    str
-        HTML for a Plotly annotation.
-
-    Examples
-    --------
-    >>> key(("━", "depth 2", "#000000"))
-    '<span style="color:#000000"><b>━ depth 2</b></span>'
     """
     spans = (f'<span style="color:{c}"><b>{sign} {name}</b></span>' for sign, name, c in entries)
     return "   ".join(spans)

@@ -36,7 +36,7 @@ def message(scene: Scene) -> dict[str, Any]:
     numbers = _Numbers()
     tracks = [
         numbers.place(track.values, track.axes)
-        | {"trace": track.trace, "attribute": track.attribute}
+        | {"trace": scene.place(track.trace), "attribute": track.attribute}
         | {"trail": track.axes[-1] if track.trail else None}
         for track in scene.tracks
     ]

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from overparam_edu.player.frames import describe, frame, shown
+from overparam_edu.player.frames import describe, frame, number_text
 from overparam_edu.player.player import Axis, Board, Player, Reading, Scene, Track
 from overparam_edu.player.wire import message, packed, unpacked
 
@@ -83,7 +83,7 @@ def test_describe() -> None:
     ],
 )
 def test_shown(value: Any, text: str) -> None:
-    assert shown(value) == text
+    assert number_text(value) == text
 
 
 def test_message_holds_the_numbers_where_it_says() -> None:
