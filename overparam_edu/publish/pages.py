@@ -31,6 +31,7 @@ from overparam_edu.player.page import (
     plotly_script,
     styles,
 )
+from overparam_edu.publish import lesson_folder
 
 # What a terminal takes for colours.
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -179,10 +180,7 @@ def lesson_notebooks() -> list[Path]:
     >>> lesson_notebooks()[0].name
     '00_start_here.ipynb'
     """
-    package = Path(__file__).resolve().parents[1]
-    checkout = package.parent / "notebooks"
-    folder = checkout if checkout.is_dir() else package / "_notebooks"
-    return sorted(folder.glob("[0-9]*.ipynb"))
+    return sorted(lesson_folder().glob("[0-9]*.ipynb"))
 
 
 def build_pages(
