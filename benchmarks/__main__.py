@@ -1,6 +1,7 @@
 """All benchmarks, or those that are named: `make bench`, `make bench ARGS="trajectories"`.
 
-Prints a table each; a run of all writes RESULTS.md and the table in README.md as well.
+Prints a table each. A run of all also writes RESULTS.md, docs/speed.md, and what README.md says of
+speed.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from rows import Row, Section, quantity, table
+from rows import Row, Section, digits, quantity, table
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+README, SPEED = HERE.parent / "README.md", HERE.parent / "docs" / "speed.md"
 BENCHMARKS = (
     "slider_latency",
     "explorers",
@@ -78,18 +79,42 @@ def results(sections: list[Section], before: str, seconds: float) -> str:
 
 
 def chosen(sections: list[Section]) -> list[Row]:
-    """Return the rows that README.md shows: those with a goal beside another program."""
+    """Return the rows that docs/speed.md shows: those with a goal beside another program."""
     return [row for section in sections for row in section.rows if row.times is not None]
 
 
-def put_into_readme(sections: list[Section]) -> None:
-    """Replace what stands between the two marks in README.md."""
-    text, marks = README.read_text(encoding="utf-8"), ("<!-- bench -->", "<!-- /bench -->")
-    inside = f"{marks[0]}\n{table(chosen(sections))}\n{marks[1]}"
-    new, count = re.subn(f"{marks[0]}.*{marks[1]}", lambda _: inside, text, flags=re.S)
+def headlines(rows: list[Row]) -> str:
+    """Return what README.md says of speed."""
+    found = {(row.what, row.beside): row for row in rows}
+    key = found["key press to picture", "FigureWidget"]
+    plain = found["key press to picture", "`interact` + matplotlib"]
+    runs = found["256 runs by `descend`", "a NumPy loop a run"]
+    package = found["`import overparam_edu`", "`import numpy`"]
+    return (
+        f"- A slider redraws its picture {quantity(key.ours, key.unit)} after a key press, without "
+        "the kernel:\n"
+        f"  {digits(key.ratio)} times as fast as a FigureWidget, {digits(plain.ratio)} times as fast "
+        "as `interact` with matplotlib.\n"
+        f"- 256 runs of gradient descent take {quantity(runs.ours, runs.unit)},\n"
+        f"  {digits(runs.ratio)} times as fast as a NumPy loop for each.\n"
+        f"- `import overparam_edu` takes {digits(1 / package.ratio)} times as long as "
+        "`import numpy`.\n"
+        "  `make bench` measures it all: [docs/speed.md](docs/speed.md)."
+    )
+
+
+def put(path: Path, mark: str, inside: str) -> None:
+    """Replace what stands between two marks in a page."""
+    marks = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    new, count = re.subn(
+        f"{marks[0]}.*{marks[1]}",
+        lambda _: f"{marks[0]}{inside}\n{marks[1]}",
+        path.read_text(encoding="utf-8"),
+        flags=re.S,
+    )
     if count != 1:
-        raise RuntimeError(f"README.md must hold {marks[0]} and {marks[1]} once")
-    README.write_text(new, encoding="utf-8")
+        raise RuntimeError(f"{path.name} must hold {marks[0].strip()} and {marks[1]} once")
+    path.write_text(new, encoding="utf-8")
 
 
 def main() -> None:
@@ -107,7 +132,8 @@ def main() -> None:
     if not names:
         text = results(sections, before, time.perf_counter() - began)
         (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
-        put_into_readme(sections)
+        put(SPEED, "bench", table(chosen(sections)))
+        put(README, "speed", headlines(chosen(sections)))
 
 
 if __name__ == "__main__":

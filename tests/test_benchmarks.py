@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_the_report_names_what_was_missed_and_the_readme_what_is_beside_others(r
 
 
 def test_every_benchmark_is_run_and_says_how_it_measures(command):
-    others = {"__main__", "lab", "rows", "class_at_once"}  # the last takes minutes by itself
+    others = {"__main__", "lab", "lines", "rows", "class_at_once"}  # the last takes minutes
     assert set(command.BENCHMARKS) == {path.stem for path in FOLDER.glob("*.py")} - others
     for name in command.BENCHMARKS:
         tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
@@ -85,6 +86,40 @@ def test_every_benchmark_is_run_and_says_how_it_measures(command):
         assert "rows" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_the_readme_has_one_place_for_the_table():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text.count("<!-- bench -->") == text.count("<!-- /bench -->") == 1
+def _between(path, mark):
+    [inside] = re.findall(
+        f"<!-- {mark} -->\n(.*)\n<!-- /{mark} -->", path.read_text(encoding="utf-8"), re.S
+    )
+    return inside
+
+
+def test_the_pages_say_of_speed_what_was_measured():
+    results = (FOLDER / "RESULTS.md").read_text(encoding="utf-8").splitlines()
+    shown = _between(ROOT / "docs" / "speed.md", "bench").splitlines()
+    assert len(shown) > 10
+    assert set(shown) <= set(results)
+    cells = [row.strip("| ").split(" | ") for row in shown]
+    figures = {(c[0], c[2]): (c[1], c[4].removesuffix(" ×")) for c in cells}
+    words = _between(ROOT / "README.md", "speed")
+    for what, beside in [
+        ("key press to picture", "FigureWidget"),
+        ("key press to picture", "`interact` + matplotlib"),
+        ("256 runs by `descend`", "a NumPy loop a run"),
+    ]:
+        took, ratio = figures[what, beside]
+        assert took in words
+        assert f"{ratio} times as fast" in words
+
+
+def test_the_readme_has_lines_made_from_rows(rows, command):
+    row = rows.Row
+    given = [
+        row("key press to picture", 0.02, "s", "FigureWidget", 0.06, times=2),
+        row("key press to picture", 0.02, "s", "`interact` + matplotlib", 0.2, times=6),
+        row("256 runs by `descend`", 0.01, "s", "a NumPy loop a run", 0.4, times=50),
+        row("`import overparam_edu`", 0.2, "s", "`import numpy`", 0.1, times=0.7),
+    ]
+    words = command.headlines(given)
+    assert re.findall(r"[\d.]+ (?:ms|times)", words) == (
+        ["20 ms", "3 times", "10 times", "10 ms", "40 times", "2 times"]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,32 @@ def test_every_dependency_has_both_bounds():
     for name, item in (LOCKED_DIRECTLY | EXTRAS["convnet"]).items():
         operators = {part.operator for part in item.specifier}
         assert operators == {">=", "<"}, f"{name} needs a lower and an upper bound"
+
+
+def _imported():
+    """Return the distributions of all that the package imports, wherever in a file it does so."""
+    tops = set()
+    for path in (ROOT / "overparam_edu").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                tops |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                tops.add(node.module.split(".")[0])
+    owners = packages_distributions()
+    third = tops - set(sys.stdlib_module_names) - {"overparam_edu"}
+    return {canonicalize_name(owners.get(top, [top])[0]) for top in third}
+
+
+# Found through others: a browser of kaleido's or of Playwright's; a cluster that the user brings.
+NOT_NAMED = {"choreographer", "dask", "distributed", "playwright"}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    optional = {name for extra in ("demo", "export", "convnet") for name in EXTRAS[extra]}
+    used = _imported()
+    assert used - set(RUN) - optional - NOT_NAMED == set()
+    # ziamath brings a font, a file.
+    assert set(RUN) - used == {"ziamath"}
 
 
 # --- conda and Binder ---
