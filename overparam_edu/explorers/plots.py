@@ -1,4 +1,4 @@
-"""The rule's field in the plane as a picture: arrows, and its curl as colours behind them."""
+"""Static pictures of runs, and the pieces of a picture that several explorers share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
+from plotly.subplots import make_subplots
 
 from overparam_edu.checks import Array, brief, instance, number
 from overparam_edu.dynamics.curl import curl
@@ -15,13 +16,12 @@ from overparam_edu.dynamics.losses import Loss, SupportsGradient
 from overparam_edu.dynamics.rule import single_output_direction
 from overparam_edu.dynamics.training import Trajectory
 from overparam_edu.dynamics.tuning import TunedLearningRate
-from overparam_edu.experiments.compare import band, tuned
+from overparam_edu.experiments.compare import band, best_curve
 from overparam_edu.experiments.curves import Curves
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.style import BLACK, GREY, TEMPLATE, key, line
+from overparam_edu.player.scene import Track
+from overparam_edu.player.style import BLACK, GREY, TEMPLATE, arrow, curve, key, line
 
-# Grid points along each side of a contour plot.
-_GRID = 31
 _HEIGHT = 520
 
 
@@ -35,9 +35,9 @@ def plot_trajectories(
     loss : Loss
         Of two parameters.
     trajectory : Trajectory
-        One run or one axis of lanes.
+        One run or several lanes.
     labels : sequence of str, optional
-        One a lane; by default its depth.
+        One for each lane; by default its depth.
 
     Returns
     -------
@@ -63,12 +63,12 @@ def plot_trajectories(
     for name, shape in (("loss", loss.shape), ("trajectory", trajectory.points.shape[-1:])):
         if shape != (2,):
             raise ValueError(f"{name} must have two parameters; got shape {shape}")
-    points, names = _as_lanes(trajectory.points, 1), _labels(trajectory, labels)
-    span = plane_ranges(points, _as_lanes(trajectory.losses, 0))
+    names, records = _labels(trajectory, labels), len(trajectory.steps)
+    points = trajectory.points.reshape(records, len(names), 2)
+    span = plane_ranges(points, trajectory.losses.reshape(records, len(names)))
     figure = go.Figure(loss_contour(loss, *span))
     for lane, name in enumerate(names):
-        path = _finite_part(points[:, lane])
-        x, y = path[:, 0], path[:, 1]
+        x, y = points[np.isfinite(points[:, lane]).all(axis=1), lane].T
         figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line(lane))
         figure.add_scatter(
             x=x[:1], y=y[:1], mode="markers", marker={"size": 10, "color": BLACK}, showlegend=False
@@ -91,11 +91,11 @@ def plot_losses(
     Parameters
     ----------
     trajectory : Trajectory
-        One run or one axis of lanes.
+        One run or several lanes.
     minimum : float
-        The least loss there is, subtracted from all.
+        The least possible loss, subtracted from all.
     labels : sequence of str, optional
-        One a lane; by default its depth.
+        One for each lane; by default its depth.
     log_steps : bool
         Iterations on a logarithmic axis too, where a power law is a straight line.
 
@@ -117,22 +117,21 @@ def plot_losses(
     2
     """
     instance("trajectory", trajectory, Trajectory)
-    losses = _as_lanes(trajectory.losses, 0) - number("minimum", minimum)
-    names = _labels(trajectory, labels)
-    figure = go.Figure()
+    names, figure = _labels(trajectory, labels), go.Figure()
+    losses = trajectory.losses.reshape(-1, len(names)) - number("minimum", minimum)
     for lane, name in enumerate(names):
         values = losses[:, lane]
-        # A logarithm has no place for what has reached the minimum.
+        # A loss that has reached the minimum has no logarithm.
         shown = np.isfinite(values) & (values > 0) & ((trajectory.steps > 0) | (not log_steps))
         figure.add_scatter(
             x=trajectory.steps[shown], y=values[shown], mode="lines", name=name, line=line(lane)
         )
-    what = "loss − minimum" if minimum else "loss"
     figure.update_layout(template=TEMPLATE, height=_HEIGHT, title="Loss against iteration")
     figure.update_xaxes(title="iteration", type="log" if log_steps else "linear")
     if log_steps:
         figure.update_xaxes(dtick=1, exponentformat="power")
-    figure.update_yaxes(title=what, **log_axis(losses, below=1e-300, above=1e300))
+    figure.update_yaxes(title="loss − minimum" if minimum else "loss")
+    figure.update_yaxes(**log_axis(losses, below=1e-300, above=1e300))
     return figure
 
 
@@ -144,12 +143,12 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
     tuned : TunedLearningRate
         Of one axis of lanes.
     labels : sequence of str
-        One a lane.
+        One for each lane.
 
     Returns
     -------
     plotly.graph_objects.Figure
-        Rates that are not safe or do not arrive are left out; the chosen one is marked.
+        Rates that are unsafe or never reach the target are left out; the chosen one is marked.
 
     Raises
     ------
@@ -166,7 +165,7 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
     """
     instance("tuned", tuned, TunedLearningRate)
     lanes = tuned.rates.reshape(len(tuned.rates), -1).shape[1]
-    labels = _words(labels, lanes)
+    labels = _one_each(labels, lanes, "lane")
     rates, steps = tuned.rates.reshape(-1, lanes), tuned.steps_at.reshape(-1, lanes)
     figure = go.Figure()
     for lane, name in enumerate(labels):
@@ -190,23 +189,126 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
     return figure
 
 
-def loss_contour(loss: Loss, x_range: Array, y_range: Array) -> go.Contour:
-    """Return the contours of log10 of a loss in the plane, drawn quietly behind everything.
+def plot_learning_curves(
+    curves: Sequence[Curves],
+    *,
+    minimum: float = 0.0,
+    labels: Sequence[str] | None = None,
+    note: str = "",
+) -> go.Figure:
+    """Plot loss above a minimum against iteration, each network at its best rate.
 
-    Parameters
-    ----------
-    loss : Loss
-        Of two parameters.
-    x_range, y_range : array_like, shape (2,)
-        The part of the plane to cover.
-
-    Returns
-    -------
-    plotly.graph_objects.Contour
+    Lines are medians over seeds, and bands their range; the first network is the reference. A note
+    says on the picture what readers must know.
     """
-    x, y = (np.linspace(span[0], span[1], _GRID) for span in (x_range, y_range))
+    names = [f"depth {network.depth}, {network.optimizer}" for network in curves]
+    if labels is not None:
+        names = _one_each(labels, len(curves), "network")
+    figure, drawn = go.Figure(), []
+    for row, (network, name) in enumerate(zip(curves, names, strict=True)):
+        best, style = best_curve(network), line(row, width=4)
+        later = best.steps > 0  # iteration 0 has no logarithm
+        low, high, middle = band_traces(style["color"], style["dash"])
+        low.showlegend = high.showlegend = False
+        middle.name = f"{name}, rate {number_text(best.rate)}"
+        spread = band(best.losses[later] - minimum)
+        edges = (spread.low, spread.high, spread.middle)
+        for trace, values in zip((low, high, middle), edges, strict=True):
+            # Nor has a loss that rounding has put on the minimum.
+            positive = np.where(values > 0, values, np.nan)
+            figure.add_trace(trace.update(x=best.steps[later], y=positive))
+            drawn.append(positive)
+    figure.update_layout(template=TEMPLATE, height=480, title=note)
+    figure.update_layout(legend={"x": 0.01, "y": 0.02, "yanchor": "bottom"})
+    figure.update_xaxes(title="iteration", type="log", dtick=1, exponentformat="power")
+    figure.update_yaxes(title="loss − minimum" if minimum else "loss")
+    figure.update_yaxes(**log_axis(np.concatenate(drawn), below=1e-12, above=1e300))
+    return figure
+
+
+def _labels(trajectory: Trajectory, labels: Sequence[str] | None) -> list[str]:
+    depths = np.ravel(trajectory.depth)
+    if labels is None:
+        return [f"depth {N:g}" for N in depths]
+    return _one_each(labels, len(depths), "lane")
+
+
+def _one_each(labels: Sequence[str], count: int, of: str) -> list[str]:
+    names = list(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else []
+    if len(names) != count or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"labels must be {count}, one for each {of}; got {brief(labels)}")
+    return names
+
+
+# --- axes, and tracks of lines ---
+
+# Where a logarithmic axis puts iteration 0, which has no logarithm.
+STEP_0 = 0.5
+
+
+def step_axis(last: float) -> dict[str, Any]:
+    """Return a logarithmic Plotly axis for iterations from 0 to the last."""
+    return {"type": "log", "range": np.log10([STEP_0, 1.1 * last]).tolist(), "dtick": 1}
+
+
+def record_stops(records: int, stops: int = 72) -> np.ndarray:
+    """Return the records that get a stop: close together at first, where paths turn."""
+    return np.unique(np.round((records - 1) * np.linspace(0, 1, stops) ** 2).astype(int))
+
+
+def log_axis(values: ArrayLike, *, below: float, above: float) -> dict[str, Any]:
+    """Return a logarithmic Plotly axis that holds the positive values, cut to [below, above]."""
+    flat = np.ravel(np.asarray(values, float))
+    flat = np.clip(flat[np.isfinite(flat) & (flat > 0)], below, above)
+    if not flat.size:
+        flat = np.array([below, above])
+    lower, upper = float(np.log10(flat.min())), float(np.log10(flat.max()))
+    margin = 0.05 * max(upper - lower, 0.2)
+    ends = [lower - margin, upper + margin]
+    every = max(1, round((upper - lower) / 4))  # a tick at every decade, or every few
+    return {"type": "log", "range": ends, "dtick": every, "exponentformat": "power"}
+
+
+def round_step(size: float) -> float:
+    """Return a distance between ticks: 1, 2 or 5 times a power of ten, at most `size`."""
+    power = 10.0 ** np.floor(np.log10(size))
+    return float(max(factor for factor in (1, 2, 5) if factor * power <= size) * power)
+
+
+def line_tracks(name: str, x: ArrayLike, y: ArrayLike, axes: Sequence[str]) -> list[Track]:
+    """Return the tracks of a line that grows along the last of the axes.
+
+    If x or y has fewer dimensions than there are axes, it follows the last of them.
+    """
+    pairs = (("x", np.asarray(x)), ("y", np.asarray(y)))
+    return [Track(name, a, values, axes[-values.ndim :], trail="step") for a, values in pairs]
+
+
+def point_tracks(name: str, points: Array, axes: Sequence[str]) -> list[Track]:
+    """Return the tracks of points (..., 2), of which those at the current stops are drawn."""
+    return [Track(name, a, points[..., i], axes) for i, a in enumerate("xy")]
+
+
+# --- pieces ---
+
+
+def one_beside_two(left: float, spacing: float) -> go.Figure:
+    """Return a figure with a tall panel on the left, of this share, and two on the right."""
+    return make_subplots(
+        rows=2,
+        cols=2,
+        specs=[[{"rowspan": 2}, {}], [None, {}]],
+        column_widths=[left, 1 - left],
+        horizontal_spacing=spacing,
+        vertical_spacing=0.26,
+    )
+
+
+def loss_contour(loss: Loss, x_range: Array, y_range: Array) -> go.Contour:
+    """Return the contours of log10 of a loss in the plane, drawn quietly behind everything."""
+    x, y = (np.linspace(span[0], span[1], 31) for span in (x_range, y_range))
     values = loss.value(np.stack(np.meshgrid(x, y), axis=-1))
-    # The minimum itself has no logarithm; a value below all that is drawn keeps the colours even.
+    # The minimum has no logarithm; a floor below all that is drawn keeps the colours even.
     z = np.log10(np.maximum(values, 1e-4 * float(np.median(values))))
     return go.Contour(
         x=x.astype(np.float32),
@@ -221,227 +323,51 @@ def loss_contour(loss: Loss, x_range: Array, y_range: Array) -> go.Contour:
 
 
 def plane_ranges(points: Array, losses: Array) -> Array:
-    """Return axis ranges that hold a run in the plane, with a margin.
+    """Return axis ranges (2, 2) that hold runs in the plane, with a margin; starts come first.
 
-    Parameters
-    ----------
-    points : ndarray, shape (records, ..., 2)
-        Starts first.
-    losses : ndarray, shape (records, ...)
-        Points with more than ten times the largest loss of a start may fall outside: a run on
-        its way out of the finite range shall not squeeze the others.
-
-    Returns
-    -------
-    ndarray, shape (2, 2)
-        Lower and upper end, for each coordinate.
+    Points with more than ten times the largest loss of a start may fall outside: a run that
+    diverges must not squeeze the others.
     """
-    kept = points[near_start(losses)]
+    with np.errstate(invalid="ignore"):
+        kept = points[losses <= 10 * float(np.max(losses[0]))]
     lower, upper = kept.min(axis=0), kept.max(axis=0)
     margin = 0.08 * np.maximum(upper - lower, 1e-9)
     return np.stack([lower - margin, upper + margin], axis=1)
 
 
-def near_start(losses: Array) -> NDArray[np.bool_]:
-    """Return which records are finite and at most ten times as high as the highest start."""
-    with np.errstate(invalid="ignore"):
-        return losses <= 10 * float(np.max(losses[0]))
+def band_traces(
+    colour: str, dash: str, *, width: float = 4, name: str | None = None
+) -> list[go.Scatter]:
+    """Return a band and its line, empty: "`name` low", "`name` high" and "`name`".
 
-
-def _as_lanes(values: Array, parameters: int) -> Array:
-    """Return records with exactly one axis of lanes."""
-    lanes = values.shape[1 : values.ndim - parameters]
-    count = int(np.prod(lanes)) if lanes else 1
-    return values.reshape(len(values), count, *values.shape[values.ndim - parameters :])
-
-
-def _labels(trajectory: Trajectory, labels: Sequence[str] | None) -> list[str]:
-    depths = np.ravel(trajectory.depth)
-    return [f"depth {N:g}" for N in depths] if labels is None else _words(labels, len(depths))
-
-
-def _words(labels: Sequence[str], count: int) -> list[str]:
-    names = list(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else []
-    if len(names) != count or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"labels must be {count}, one a lane; got {brief(labels)}")
-    return names
-
-
-def _finite_part(path: Array) -> Array:
-    """Return a path up to where it diverged."""
-    return path[np.isfinite(path).all(axis=1)]
-
-
-def log_axis(values: Any, *, below: float, above: float) -> dict[str, Any]:
-    """Return a logarithmic Plotly axis that holds `values` cut to [below, above].
-
-    Parameters
-    ----------
-    values : array_like
-        What is to be drawn; what is not finite and positive is passed over.
-    below, above : float
-        Bounds the range does not exceed.
-
-    Returns
-    -------
-    dict
-        Attributes of an axis, with a tick at every decade or every few.
-
-    Examples
-    --------
-    >>> log_axis([1e-3, 1.0], below=1e-9, above=10.0)["dtick"]
-    1
-    """
-    flat = np.ravel(np.asarray(values, float))
-    flat = np.clip(flat[np.isfinite(flat) & (flat > 0)], below, above)
-    if not flat.size:
-        flat = np.array([below, above])
-    lower, upper = float(np.log10(flat.min())), float(np.log10(flat.max()))
-    margin = 0.05 * max(upper - lower, 0.2)
-    ends = [lower - margin, upper + margin]
-    every = max(1, round((upper - lower) / 4))
-    return {"type": "log", "range": ends, "dtick": every, "exponentformat": "power"}
-
-
-def band_traces(colour: str, dash: str, *, width: float = 4) -> list[go.Scatter]:
-    """Return the lower edge, the upper edge with the band between, and the line, all empty.
-
-    Parameters
-    ----------
-    colour : str
-        Six hexadecimal digits after ``#``.
-    dash : str
-        Of the line.
-    width : float
-        Of the line, in pixels.
-
-    Returns
-    -------
-    list of plotly.graph_objects.Scatter
+    The band is filled between its lower and its upper edge; the colour is six hexadecimal digits.
     """
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    quiet = {"mode": "lines", "hoverinfo": "skip"}
-    edge = quiet | {"line": {"width": 0, "color": colour}}
-    shade = f"rgba({red},{green},{blue},0.25)"
+    low, high = (name and f"{name} {edge}" for edge in ("low", "high"))
+    edge = {"mode": "lines", "hoverinfo": "skip", "line": {"width": 0, "color": colour}}
     return [
-        go.Scatter(**edge),
-        go.Scatter(**edge, fill="tonexty", fillcolor=shade),
-        go.Scatter(**quiet, line={"width": width, "color": colour, "dash": dash}),
+        go.Scatter(edge, uid=low),
+        go.Scatter(edge, uid=high, fill="tonexty", fillcolor=f"rgba({red},{green},{blue},0.25)"),
+        curve(name, colour, dash, width),
     ]
 
 
-def plot_learning_curves(
-    curves: Sequence[Curves],
-    *,
-    minimum: float = 0.0,
-    labels: Sequence[str] | None = None,
-    note: str = "",
-) -> go.Figure:
-    """Plot loss against iteration, each network at its best rate, on two logarithmic axes.
-
-    Parameters
-    ----------
-    curves : sequence of Curves
-        One a network; the first is drawn as the reference.
-    minimum : float
-        The least loss there is, subtracted from all.
-    labels : sequence of str, optional
-        One a network; by default its depth and optimizer.
-    note : str
-        What a reader must know, shown on the picture: which data, say.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Medians over seeds, with their range as a band.
-
-    Raises
-    ------
-    ValueError
-        If there is not one label a network.
-
-    Examples
-    --------
-    >>> from overparam_edu.experiments.records import load_record
-    >>> record = load_record("gas_l2")
-    >>> figure = plot_learning_curves(record.curves, minimum=record.least)
-    >>> [trace.name for trace in figure.data if trace.name][0]
-    'depth 1, gradient descent, rate 0.027'
-    """
-    if labels is not None and len(labels) != len(curves):
-        raise ValueError(f"labels must be {len(curves)}, one a network; got {list(labels)}")
-    figure, drawn = go.Figure(), []
-    for row, network in enumerate(curves):
-        best = tuned(network)
-        name = f"depth {network.depth}, {network.optimizer}" if labels is None else labels[row]
-        style = line(row, width=4)
-        later = best.steps > 0  # iteration 0 has no logarithm
-        traces = band_traces(style["color"], style["dash"])
-        for trace in traces[:2]:
-            trace.showlegend = False
-        traces[2].name = f"{name}, rate {number_text(best.rate)}"
-        spread = band(best.losses[later] - minimum)
-        for trace, values in zip(traces, (spread.low, spread.high, spread.middle), strict=True):
-            # Nor has a loss that rounding has put on the minimum.
-            positive = np.where(values > 0, values, np.nan)
-            figure.add_trace(trace.update(x=best.steps[later], y=positive))
-            drawn.append(positive)
-    figure.update_layout(template=TEMPLATE, height=480, title=note)
-    figure.update_layout(legend={"x": 0.01, "y": 0.02, "yanchor": "bottom"})
-    figure.update_xaxes(title="iteration", type="log", dtick=1, exponentformat="power")
-    figure.update_yaxes(title="loss − minimum" if minimum else "loss")
-    figure.update_yaxes(**log_axis(np.concatenate(drawn), below=1e-12, above=1e300))
-    return figure
-
-
-def round_step(size: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, at most `size`: a distance between ticks.
-
-    Parameters
-    ----------
-    size : float
-        Above 0.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round_step(0.7), round_step(300)
-    (0.5, 200.0)
-    """
-    power = 10.0 ** np.floor(np.log10(size))
-    return float(max(factor for factor in (1, 2, 5) if factor * power <= size) * power)
-
+# --- the rule's field in the plane: arrows, and its curl as colours behind them ---
 
 # Depths at which the fields have a stop: close together where most happens.
 DEPTHS = np.concatenate([np.arange(1, 4, 0.25), np.arange(4, 8.5, 0.5)])
-
-_ANTICLOCKWISE, _CLOCKWISE = "#E9A23B", "#7FA8D1"
 CURL_KEY = key(("■", "curl > 0", "#B26B00"), ("■", "curl < 0", "#3A6EA5"), ("→", "field", GREY))
-# Rounding of the curl is below this part of the largest slope the field can have.
-_NOTHING = 1e-8
 
 
 def curl_trace(x: Array, y: Array) -> go.Heatmap:
-    """Return the empty heat map that `curl_colours` fills.
-
-    Parameters
-    ----------
-    x, y : ndarray
-        Where the colours stand.
-
-    Returns
-    -------
-    plotly.graph_objects.Heatmap
-    """
+    """Return the empty heat map "curl", whose ``z`` are `curl_colours`."""
     return go.Heatmap(
+        uid="curl",
         x=x,
         y=y,
         zmin=-1,
         zmax=1,
-        colorscale=[[0, _CLOCKWISE], [0.5, "#FFFFFF"], [1, _ANTICLOCKWISE]],
+        colorscale=[[0, "#7FA8D1"], [0.5, "#FFFFFF"], [1, "#E9A23B"]],
         zsmooth="best",
         showscale=False,
         hoverinfo="skip",
@@ -449,30 +375,19 @@ def curl_trace(x: Array, y: Array) -> go.Heatmap:
 
 
 def curl_colours(loss: SupportsGradient, depths: Array, x: Array, y: Array) -> Array:
-    """Return the curl on a grid, as colours that can be compared between depths.
+    """Return the curl on a grid, (depths, len(y), len(x)), as colours comparable between depths.
 
-    Parameters
-    ----------
-    loss : Loss
-        Of two parameters.
-    depths : ndarray, shape (depths,)
-        Each at least 1.
-    x, y : ndarray
-        The grid.
-
-    Returns
-    -------
-    ndarray, shape (depths, len(y), len(x))
-        From -1 to 1: the square root of the size, with the sign, relative to nearly the largest of
-        all depths. NaN where the loss has no gradient.
+    From -1 to 1: the square root of its size, with its sign, relative to nearly the largest at any
+    depth. NaN where the loss has no gradient.
     """
-    points, N = _grid(x, y), depths[:, None, None]
+    points, N = np.stack(np.meshgrid(x, y), axis=-1), depths[:, None, None]
     with np.errstate(all="ignore"):
         values = curl(loss, N, points)
         gradient = np.asarray(loss.gradient(points), float)
         length = np.linalg.norm(points, axis=-1)
         slopes = N * length ** (1 - 2 / N) * np.linalg.norm(gradient, axis=-1)
-        top = max(_nearly_largest(values), _NOTHING * _nearly_largest(slopes), 1e-300)
+        # Rounding of the curl is below this part of the largest slope the field can have.
+        top = max(_nearly_largest(values), 1e-8 * _nearly_largest(slopes), 1e-300)
         colours: Array = np.sign(values) * np.sqrt(np.minimum(np.abs(values) / top, 1))
     return np.where(np.isfinite(values), colours, np.nan)
 
@@ -483,58 +398,26 @@ def _nearly_largest(values: Array) -> float:
 
 
 def arrow_trace(count: int) -> go.Scatter:
-    """Return the empty trace that takes the ends of `count` arrows, each with a gap behind it.
-
-    Parameters
-    ----------
-    count : int
-
-    Returns
-    -------
-    plotly.graph_objects.Scatter
-    """
-    marker: dict[str, Any] = {"symbol": "arrow", "size": [0, 9, 0] * count, "color": GREY}
-    marker |= {"angleref": "previous", "opacity": 1}
-    style = {"color": GREY, "width": 1.5}
-    return go.Scatter(mode="lines+markers", marker=marker, line=style, hoverinfo="skip")
+    """Return the empty trace "field", whose points are the `arrow_ends` of so many arrows."""
+    field = arrow("field", GREY, width=1.5)
+    return field.update(marker={"size": [0, 9, 0] * count, "opacity": 1})
 
 
 def arrow_ends(
     loss: SupportsGradient, depths: Array, x: Array, y: Array, *, control: bool = False
 ) -> Array:
-    """Return arrows of the field from the points of a grid.
+    """Return arrows of the rule's field on a grid, (depths, 3 len(x) len(y), 2).
 
-    Parameters
-    ----------
-    loss : Loss
-        Of two parameters, with a gradient at every point of the grid.
-    depths : ndarray, shape (depths,)
-        Each at least 1.
-    x, y : ndarray
-        The grid.
-    control : bool
-        Draw the loss's gradient in place of the rule's field.
-
-    Returns
-    -------
-    ndarray, shape (depths, 3 len(x) len(y), 2)
-        Tail, tip and a gap for each arrow. Lengths are square roots, so that weak ones can be
-        seen; the longest of each depth reaches as far as the grid's spacing.
+    A tail, a tip and a gap for each. Lengths are square roots, so that weak ones can be seen; the
+    longest at each depth spans the grid's spacing. The control is the loss's own gradient.
     """
-    tails = _grid(x, y).reshape(-1, 2)
-    gradient = loss.gradient(tails)
+    tails = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     N = np.ones_like(depths) if control else depths
-    field = single_output_direction(tails, gradient, N[:, None])
+    field = single_output_direction(tails, loss.gradient(tails), N[:, None])
     size = np.linalg.norm(field, axis=-1, keepdims=True)
     unit = field / np.where(size > 0, size, 1.0)
     longest = size.max(axis=1, keepdims=True)
     share = np.sqrt(size / np.where(longest > 0, longest, 1.0))
     tips = np.where(size > 0, tails + (x[1] - x[0]) * share * unit, np.nan)
-    start = np.broadcast_to(tails, tips.shape)
-    ends = np.stack([start, tips, np.full_like(tips, np.nan)], axis=2)
+    ends = np.stack([np.broadcast_to(tails, tips.shape), tips, np.full_like(tips, np.nan)], axis=2)
     return ends.reshape(len(depths), -1, 2)
-
-
-def _grid(x: Array, y: Array) -> Array:
-    grid: Array = np.stack(np.meshgrid(x, y), axis=-1)
-    return grid
