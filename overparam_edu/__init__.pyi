@@ -72,6 +72,7 @@ from .experiments.convnet import (
     convnet_parameter_count as convnet_parameter_count,
     recorded_convnet as recorded_convnet,
     run_convnets as run_convnets,
+    split_digits as split_digits,
     train_convnet as train_convnet,
 )
 from .experiments.datasets import (

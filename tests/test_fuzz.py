@@ -169,7 +169,7 @@ NEEDS_NO_FUZZ = {
         Walk WarmUpCoefficients WarmUpRun""",
     "writes files": "build_pages save_gif save_html save_png",
     "asks the network": "load_gas_ethanol load_regression_data",
-    "needs PyTorch": "ConvnetTraining load_digits run_convnets train_convnet",
+    "needs PyTorch": "ConvnetTraining load_digits run_convnets split_digits train_convnet",
     "takes code, not values": "Setting",
     "is abstract": "Optimizer",
 }

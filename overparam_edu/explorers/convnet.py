@@ -22,7 +22,7 @@ from overparam_edu.experiments.convnet import (
     WIDTHS,
     ConvnetRuns,
     ConvnetTraining,
-    blocks,
+    block_means,
     recorded_convnet,
     split_digits,
 )
@@ -196,7 +196,7 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
         records = [training.records for training in self._trainings]
         if not all(records):
             return
-        runs = blocks(records, networks=NETWORKS, seeds=(self.seed.value,), steps=steps)
+        runs = block_means(records, networks=NETWORKS, seeds=(self.seed.value,), steps=steps)
         scene = self._draw(runs, top=_highest(runs))
         if self.player is None:
             self.player = Player(scene)

@@ -1,4 +1,4 @@
-"""The convolutional network: sizes, both terms of the loss, one step, stop and resume."""
+"""The convolutional network: sizes, the loss, steps, stop and resume, and the recorded runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 
 from overparam_edu.experiments.convnet import (
+    BATCH,
     BLOCK,
+    EPOCH,
     NETWORKS,
     WIDTHS,
     ConvnetRecord,
     ConvnetTraining,
-    blocks,
+    block_means,
     convnet_parameter_count,
     read_runs,
+    recorded_convnet,
     run_convnets,
     split_digits,
     train_convnet,
@@ -41,6 +44,12 @@ def invented(count: int = 200) -> Digits:
 
 def training(network: str = "original", seed: int = 3, **options: Any) -> ConvnetTraining:
     return ConvnetTraining(invented(), network=network, seed=seed, widths=TINY, **options)
+
+
+def dense(net: ConvnetTraining, layer: str) -> tuple[list[Any], Any]:
+    """The matrices of a dense layer as formulas have them, W and perhaps V, and its bias."""
+    names = [name for name in (layer, f"{layer}_extra") if f"{name}.weight" in net.weights]
+    return [net.weights[f"{name}.weight"].T for name in names], net.weights[f"{names[-1]}.bias"]
 
 
 # --- digits ---
@@ -90,55 +99,41 @@ def test_the_networks_have_as_many_parameters_as_counted(torch: Any) -> None:
 # --- the loss ---
 
 
-def by_torch_nn(torch: Any, net: ConvnetTraining, images: Any) -> Any:
-    """The scores again, by PyTorch's modules; without dropout."""
-    c1, c2, hidden = net.widths
-    extra = net.network != "original"
-    layers = [
-        torch.nn.Conv2d(1, c1, 5, padding="same"),
-        torch.nn.ReLU(),
-        torch.nn.MaxPool2d(2),
-        torch.nn.Conv2d(c1, c2, 5, padding="same"),
-        torch.nn.ReLU(),
-        torch.nn.MaxPool2d(2),
-        torch.nn.Flatten(),
-        *([torch.nn.Linear(49 * c2, hidden, bias=False)] if extra else []),
-        torch.nn.Linear(hidden if extra else 49 * c2, hidden),
-        torch.nn.ReLU(),
-        *([torch.nn.Linear(hidden, 10, bias=False)] if extra else []),
-        torch.nn.Linear(10 if extra else hidden, 10),
-    ]
-    module, w = torch.nn.Sequential(*layers), net.weights
-    names = ["conv1", "conv1_bias", "conv2", "conv2_bias"]
-    for dense in ("dense1", "dense2"):
-        names += [dense, *([f"{dense}_extra"] if extra else []), f"{dense}_bias"]
-    with torch.no_grad():
-        for parameter, name in zip(module.parameters(), names, strict=True):
-            parameter.copy_(w[name].T if parameter.ndim == 2 else w[name])
-    return module(images[:, None])
+def by_hand(torch: Any, net: ConvnetTraining, images: Any, kept: Any = None) -> Any:
+    """The scores again, from the formulas; without dropout, or with twice the units that stay."""
+    functional, x, w = torch.nn.functional, images[:, None], net.weights
+    for layer in ("conv1", "conv2"):
+        x = functional.conv2d(x, w[f"{layer}.weight"], w[f"{layer}.bias"], padding="same")
+        x = functional.max_pool2d(x.relu(), 2)
+    x = x.flatten(1)
+    for layer in ("dense1", "dense2"):
+        matrices, bias = dense(net, layer)
+        for matrix in matrices:
+            x = x @ matrix
+        x = x + bias
+        if layer == "dense1":
+            x = x.relu() if kept is None else 2 * kept * x.relu()
+    return x
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_scores_are_those_of_pytorchs_modules(torch: Any, network: str) -> None:
+def test_scores_are_those_of_the_formulas(torch: Any, network: str) -> None:
     net = training(network)
     images = torch.from_numpy(invented(9).images)
-    ours = net._scores(images, net._dense(), dropout=False)
-    torch.testing.assert_close(ours, by_torch_nn(torch, net, images), rtol=1e-4, atol=1e-5)
+    ours = net._scores(images, dropout=False)
+    torch.testing.assert_close(ours, by_hand(torch, net, images), rtol=1e-4, atol=1e-5)
     wrong = (ours.argmax(1).numpy() != invented(9).labels).mean()
     assert net.error(invented(9)) == pytest.approx(wrong)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_weight_decay_is_half_the_squares_of_the_dense_layers(torch: Any, network: str) -> None:
-    net = training(network)
-    w = {name: weight.detach().numpy().astype(float) for name, weight in net.weights.items()}
-    penalised = [w["dense1_bias"], w["dense2_bias"]]
-    for name in ("dense1", "dense2"):
-        extra = w.get(f"{name}_extra")
-        if network == "product":
-            penalised.append(w[name] @ extra)
-        else:
-            penalised += [w[name], *([] if extra is None else [extra])]
+    net, penalised = training(network), []
+    for layer in ("dense1", "dense2"):
+        matrices, bias = dense(net, layer)
+        matrices = [matrix.detach().numpy().astype(float) for matrix in matrices]
+        penalised += [np.linalg.multi_dot(matrices)] if network == "product" else matrices
+        penalised.append(bias.detach().numpy().astype(float))
     expected = 5e-4 * sum(np.square(part).sum() for part in penalised) / 2
     assert net.advance().decay == pytest.approx(expected, rel=1e-5)
 
@@ -156,7 +151,7 @@ def test_the_first_weight_decay_is_what_the_variance_says(torch: Any) -> None:
     for network, value in expected.items():
         big = ConvnetTraining(invented(), network=network)
         with torch.no_grad():
-            measured = big._weight_decay(big._dense()).item()
+            measured = big._weight_decay().item()
         assert measured == pytest.approx(value + biases, rel=5e-3)
 
 
@@ -164,33 +159,43 @@ def test_first_weights_are_cut_normal_and_shared_by_the_networks(torch: Any) -> 
     nets = [ConvnetTraining(invented(), network=network, seed=5) for network in NETWORKS]
     for net in nets:
         for name in ("conv2", "dense1", "dense2"):
-            torch.testing.assert_close(net.weights[name], nets[0].weights[name], rtol=0, atol=0)
-    dense = nets[1].weights["dense1_extra"].detach()
-    assert dense.abs().max() <= 0.2
-    assert dense.std().item() == pytest.approx(0.1 * 0.7737**0.5, rel=0.01)
-    assert nets[0].weights["conv1_bias"].eq(0).all()
-    for name in ("conv2_bias", "dense1_bias", "dense2_bias"):
-        assert nets[0].weights[name].eq(np.float32(0.1)).all()
+            ours, first = (n.weights[f"{name}.weight"] for n in (net, nets[0]))
+            torch.testing.assert_close(ours, first, rtol=0, atol=0)
+    extra = nets[1].weights["dense1_extra.weight"].detach()
+    assert extra.abs().max() <= 0.2
+    assert extra.std().item() == pytest.approx(0.1 * 0.7737**0.5, rel=0.01)
+    assert nets[0].weights["conv1.bias"].eq(0).all()
+    for name in ("conv2", "dense1", "dense2"):
+        assert nets[0].weights[f"{name}.bias"].eq(np.float32(0.1)).all()
+
+
+def test_making_a_network_leaves_pytorchs_global_seed_alone(torch: Any) -> None:
+    before = torch.random.get_rng_state()
+    training("factors").advance()
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 # --- training ---
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_steps_are_those_of_torch_optim(torch: Any, network: str) -> None:
+def test_steps_are_those_of_momentum_by_hand(torch: Any, network: str) -> None:
     net, twin = training(network), training(network)
-    optimizer = torch.optim.SGD(twin.weights.values(), lr=0.01, momentum=0.9)
+    weights = list(twin.weights.values())
+    speeds = [torch.zeros_like(weight) for weight in weights]
     order = np.random.default_rng(3).permutation(200)
+    random = torch.Generator().manual_seed(3 + 2**32)
     for step in range(5):
         chosen = order[step * 64 % (200 - 64) :][:64]
-        data = torch.nn.functional.cross_entropy(
-            twin._scores(torch.from_numpy(invented().images[chosen]), twin._dense(), dropout=True),
-            torch.from_numpy(invented().labels[chosen]),
-        )
-        decay = twin._weight_decay(twin._dense())
-        optimizer.zero_grad()
-        (data + decay).backward()
-        optimizer.step()
+        kept = torch.rand((64, TINY[2]), generator=random) >= 0.5
+        scores = by_hand(torch, twin, torch.from_numpy(invented().images[chosen]), kept)
+        labels = torch.from_numpy(invented().labels[chosen])
+        data = torch.nn.functional.cross_entropy(scores, labels)
+        decay = twin._weight_decay()
+        gradients = torch.autograd.grad(data + decay, weights)
+        with torch.no_grad():
+            for weight, speed, gradient in zip(weights, speeds, gradients, strict=True):
+                weight -= 0.01 * speed.mul_(0.9).add_(gradient)
         assert net.advance() == pytest.approx((step, data.item(), decay.item()), rel=1e-5)
     for name, weight in net.weights.items():
         torch.testing.assert_close(weight, twin.weights[name], rtol=1e-4, atol=1e-6)
@@ -205,12 +210,12 @@ def test_the_rate_decays_after_each_epoch_of_the_talk(
     moved = {}
     for step in (0, 859, 860, 1719):
         net = training()
-        before = net.weights["dense2_bias"].detach().clone()
+        before = net.weights["dense2.bias"].detach().clone()
         net.records = [ConvnetRecord(i, 0.0, 0.0) for i in range(step)]
         # The same batch and the same units whatever the step.
         net._order = np.arange(65)
         net.advance()
-        moved[step] = (net.weights["dense2_bias"].detach() - before).norm().item()
+        moved[step] = (net.weights["dense2.bias"].detach() - before).norm().item()
     ratios = [moved[step] / moved[0] for step in (859, 860, 1719)]
     # 859 * 64 = 54,976 digits have been seen before step 859, 55,040 before step 860.
     assert ratios == pytest.approx([1, 0.95, 0.9025], rel=1e-3)
@@ -219,12 +224,11 @@ def test_the_rate_decays_after_each_epoch_of_the_talk(
 def test_dropout_drops_half_and_keeps_the_mean(torch: Any) -> None:
     net = ConvnetTraining(invented(), network="original", widths=(3, 4, 4000))
     with torch.no_grad():
-        for name in ("dense1", "dense1_bias", "dense2_bias"):
+        for name in ("dense1.weight", "dense2.bias"):
             net.weights[name].zero_()
-        net.weights["dense1_bias"].fill_(1.0)
-        net.weights["dense2"].fill_(1 / 4000)
-    images = torch.from_numpy(invented(50).images)
-    scores = net._scores(images, net._dense(), dropout=True)
+        net.weights["dense1.bias"].fill_(1.0)
+        net.weights["dense2.weight"].fill_(1 / 4000)
+    scores = net._scores(torch.from_numpy(invented(50).images), dropout=True)
     # Each score is twice the share of units that were kept, a binomial count of 4000.
     assert scores.mean().item() == pytest.approx(1, abs=5 / (4000 * 50) ** 0.5)
     assert scores[:, 0].std().item() == pytest.approx(1 / 4000**0.5, rel=0.4)
@@ -354,9 +358,69 @@ def test_runs_are_averaged_over_blocks_and_survive_a_file(torch: Any, tmp_path: 
 
 def test_unfinished_blocks_are_left_open() -> None:
     seen = [ConvnetRecord(step, 1.0, 2.0) for step in range(15)]
-    runs = blocks([seen], networks=["original"], seeds=[0], steps=40)
+    runs = block_means([seen], networks=["original"], seeds=[0], steps=40)
     np.testing.assert_array_equal(runs.data, [[[1, np.nan, np.nan, np.nan]]])
     assert runs.first.shape == (1, 1, BLOCK, 2)
+
+
+# --- the recorded runs ---
+
+
+def test_what_is_recorded_is_complete_and_says_where_it_is_from() -> None:
+    runs = recorded_convnet()
+    assert runs.networks == NETWORKS
+    assert len(runs.seeds) >= 3
+    assert runs.steps[-1] * BATCH >= EPOCH  # once through as many digits as the talk has
+    for values in (runs.data, runs.decay):
+        assert values.shape == (3, len(runs.seeds), len(runs.steps))
+        assert (np.isfinite(values) & (values >= 0)).all()
+    assert {"call", "versions", "train_sha256", "test_sha256"} <= set(runs.provenance)
+    assert (runs.test_error < 0.06).all()
+    # The same weights and digits in the first batch, and the same function but for V.
+    np.testing.assert_allclose(runs.first[1, :, 0, 0], runs.first[2, :, 0, 0], rtol=1e-4)
+
+
+def decay_alone(steps: int, matrices: int) -> np.ndarray:
+    """The penalty on ``W`` or ``W V``, relative to its start, if there were no digits.
+
+    With matrices an eighth as large, whose entries are larger, so that the singular values are
+    distributed as those of the network's.
+    """
+    rng, sd = np.random.default_rng(0), (0.7737 * 0.01 * 8) ** 0.5
+    W, V = rng.normal(0, sd, (392, 64)), np.eye(64)
+    if matrices == 2:
+        V = rng.normal(0, sd, (64, 64))
+    speeds, sizes = [0.0, 0.0], []
+    for step in range(steps):
+        product = W @ V
+        sizes.append(np.square(product).sum())
+        gradients = product @ V.T, W.T @ product * (matrices - 1)
+        speeds = [0.9 * v + 5e-4 * g for v, g in zip(speeds, gradients, strict=True)]
+        rate = 0.01 * 0.95 ** (step * 64 // 55_000)
+        W, V = W - rate * speeds[0], V - rate * speeds[1]
+    return np.array(sizes) / sizes[0]
+
+
+def test_recorded_weight_decay_shrinks_as_it_would_without_digits() -> None:
+    runs = recorded_convnet()
+    steps = int(runs.steps[-1]) // BLOCK * BLOCK
+    for network, matrices, tolerance in ((0, 1, 0.02), (1, 1, 0.02), (2, 2, 0.05)):
+        expected = decay_alone(steps, matrices).reshape(-1, BLOCK).mean(axis=1)
+        relative = runs.decay[network] / runs.first[network, :, :1, 1]
+        np.testing.assert_allclose(relative, np.tile(expected, (3, 1)), rtol=tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+def test_recorded_runs_begin_like_this(torch: Any, mnist: Digits, network: str) -> None:
+    runs = recorded_convnet()
+    train, _ = split_digits(mnist)
+    assert train.sha256 == runs.provenance["train_sha256"]
+    net = ConvnetTraining(train, network=network, seed=runs.seeds[-1])
+    for expected in runs.first[runs.networks.index(network), -1, :5]:
+        record = net.advance()
+        # Another processor rounds differently, and training enlarges that.
+        np.testing.assert_allclose((record.data, record.decay), expected, rtol=2e-3)
 
 
 # --- without PyTorch ---

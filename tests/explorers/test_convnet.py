@@ -14,7 +14,7 @@ from overparam_edu.experiments.convnet import (
     NETWORKS,
     ConvnetRecord,
     ConvnetRuns,
-    blocks,
+    block_means,
     recorded_convnet,
 )
 from overparam_edu.experiments.datasets import Digits
@@ -41,7 +41,7 @@ def invented(steps: int = 300, seeds: tuple[int, ...] = (4, 7), seen: int | None
         for n in range(3)
         for s in seeds
     ]
-    return blocks(records, networks=NETWORKS, seeds=seeds, steps=steps)
+    return block_means(records, networks=NETWORKS, seeds=seeds, steps=steps)
 
 
 def last(scene: Any) -> dict[str, int]:
@@ -165,7 +165,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> LiveTraining:
 
 def shown(live: LiveTraining) -> ConvnetRuns:
     records = [training.records for training in live._trainings]
-    return blocks(records, networks=NETWORKS, seeds=(live.seed.value,))
+    return block_means(records, networks=NETWORKS, seeds=(live.seed.value,))
 
 
 def test_it_trains_draws_and_says_what_came_out(live: LiveTraining) -> None:
