@@ -56,9 +56,38 @@ def _circle() -> Setting:
 KEPT = Setting("any functions", (Values({f: f for f in (HERE, PUSH, F_OF, L_OF)}),))
 
 
-def _split_steps() -> list[Step]:
+def _slopes(what: sp.Expr) -> sp.Expr:
+    return J_ * sp.Derivative(what, I_) - I_ * sp.Derivative(what, J_)
+
+
+def beyond_regularization() -> Derivation:
+    r"""Derive when the rule's field is a gradient.
+
+    For :math:`N > 1`: if and only if :math:`h = \langle w, g\rangle - \tfrac2N L` depends on
+    :math:`\lVert w\rVert` alone. This package's own criterion, behind the talk's "Beyond
+    regularization".
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Away from 0, where the field is smooth; a loss need only be twice differentiable there.
+
+    Examples
+    --------
+    >>> step = beyond_regularization().steps[0]
+    >>> step.title, sp.simplify(step.after.rhs - 2 * (N - 1) / N)
+    ('The exponent is a multiple of N - 1', 0)
+    """
     along = times(N - 1, Inner(w, g), Norm(w) ** (A - 2), w)
-    return [
+    length = sp.sqrt(I_**2 + J_**2 + C**2)
+    integral = Norm(w) ** K / K
+    push = times(Norm(w) ** (K - A), Norm(w) ** (A - 2), w)
+    homogeneous = RHO ** (2 / N) * Y
+    steps = [
         Step(
             "The exponent is a multiple of N - 1",
             EXPONENT,
@@ -96,16 +125,6 @@ def _split_steps() -> list[Step]:
             where=(PROJECTION, EXPONENT, SPLIT),
             setting=VECTORS,
         ),
-    ]
-
-
-def _slopes(what: sp.Expr) -> sp.Expr:
-    return J_ * sp.Derivative(what, I_) - I_ * sp.Derivative(what, J_)
-
-
-def _curl_steps() -> list[Step]:
-    length = sp.sqrt(I_**2 + J_**2 + C**2)
-    return [
         Step(
             "The curl of a push along w",
             sp.Derivative(PUSH * J_, I_) - sp.Derivative(PUSH * I_, J_),
@@ -138,13 +157,6 @@ def _curl_steps() -> list[Step]:
             "depends on the length of w alone.",
             setting=_circle(),
         ),
-    ]
-
-
-def _potential_steps() -> list[Step]:
-    integral = Norm(w) ** K / K
-    push = times(Norm(w) ** (K - A), Norm(w) ** (A - 2), w)
-    return [
         Step(
             "The push is then a gradient too",
             Grad(integral, w),
@@ -161,12 +173,6 @@ def _potential_steps() -> list[Step]:
             where=(VALUE, GRADIENT),
             setting=ANY_LOSS,
         ),
-    ]
-
-
-def _passing_steps() -> list[Step]:
-    homogeneous = RHO ** (2 / N) * Y
-    return [
         Step(
             "Losses that pass",
             RHO * sp.Derivative(homogeneous + F_OF, RHO) - 2 / N * (homogeneous + F_OF),
@@ -192,35 +198,11 @@ def _passing_steps() -> list[Step]:
             solves=N,
         ),
     ]
-
-
-def beyond_regularization() -> Derivation:
-    r"""Derive when the rule's field is a gradient.
-
-    For :math:`N > 1`: if and only if :math:`h = \langle w, g\rangle - \tfrac2N L` depends on
-    :math:`\lVert w\rVert` alone. This package's own criterion, behind the talk's "Beyond
-    regularization".
-
-    Returns
-    -------
-    Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Away from 0, where the field is smooth; a loss need only be twice differentiable there.
-
-    Examples
-    --------
-    >>> step = beyond_regularization().steps[0]
-    >>> step.title, sp.simplify(step.after.rhs - 2 * (N - 1) / N)
-    ('The exponent is a multiple of N - 1', 0)
-    """
     return Derivation(
         "beyond regularization",
         "For N > 1 the rule's field is the gradient of some function if and only if "
         r"$h(w) = \langle w, g(w)\rangle - \tfrac2N L(w)$ depends on the length of $w$ alone.",
-        (*_split_steps(), *_curl_steps(), *_potential_steps(), *_passing_steps()),
+        tuple(steps),
         'talk, "Beyond regularization"; criterion: this package',
     )
 
@@ -239,11 +221,35 @@ SECOND_ORDER = (
 )
 
 
-def _leading_steps() -> list[Step]:
+def theorem_2_by_criterion() -> Derivation:
+    r"""Derive Theorem 2, and its exception, from the criterion.
+
+    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`. Paper,
+    Theorem 2; this proof and the exceptions are this package's own.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Needs a loss that is twice differentiable at 0 and a gradient there that is not 0.
+
+    Examples
+    --------
+    >>> theorem_2_by_criterion().steps[3].after
+    Eq(N, 2)
+    """
     slope = (1 - 2 / N) * Inner(b, w)
     curved = (1 - 1 / N) * Inner(w, times(CURVED, w))
     unit = times(EPS / Norm(b), b)
-    return [
+    square = LAMBDA / 2 * Norm(w) ** 2
+    field = times(Norm(w), plus(g, times(PR, g)))
+    bowl = plus(times(LAMBDA, w), b)
+    k1, k2, w1, w2 = sp.symbols("lambda_1 lambda_2 w_1 w_2", real=True)
+    bent = (k1 * w1**2 + k2 * w2**2) / 2
+    steps = [
         Step(
             "h to second order",
             sp.Add(Inner(w, g), -2 / N * LOSS, evaluate=False),
@@ -283,14 +289,6 @@ def _leading_steps() -> list[Step]:
             "for any real N > 1 except 2: more than the paper's N > 2.",
             solves=N,
         ),
-    ]
-
-
-def _exception_steps() -> list[Step]:
-    square = LAMBDA / 2 * Norm(w) ** 2
-    field = times(Norm(w), plus(g, times(PR, g)))
-    bowl = plus(times(LAMBDA, w), b)
-    return [
         Step(
             "Depth 2: h for a quadratic loss",
             sp.Add(-2 / N * LEVEL, (1 - 2 / N) * Inner(b, w), evaluate=False)
@@ -317,16 +315,9 @@ def _exception_steps() -> list[Step]:
             where=(sp.Eq(g, bowl), PROJECTION),
             setting=ANY_LOSS,
         ),
-    ]
-
-
-def _no_exception_steps() -> list[Step]:
-    k1, k2, w1, w2 = sp.symbols("lambda_1 lambda_2 w_1 w_2", real=True)
-    curved = (k1 * w1**2 + k2 * w2**2) / 2
-    return [
         Step(
             "Another bowl has none",
-            w2 * sp.Derivative(curved, w1) - w1 * sp.Derivative(curved, w2),
+            w2 * sp.Derivative(bent, w1) - w1 * sp.Derivative(bent, w2),
             (k1 - k2) * w1 * w2,
             "With two different curvatures the curl is not 0 off the axes.",
         ),
@@ -338,32 +329,10 @@ def _no_exception_steps() -> list[Step]:
             "length alone would have to be a square's, which these are not.",
         ),
     ]
-
-
-def theorem_2_by_criterion() -> Derivation:
-    r"""Derive Theorem 2, and its exception, from the criterion.
-
-    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`. Paper,
-    Theorem 2; this proof and the exceptions are this package's own.
-
-    Returns
-    -------
-    Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Needs a loss that is twice differentiable at 0 and a gradient there that is not 0.
-
-    Examples
-    --------
-    >>> theorem_2_by_criterion().steps[3].after
-    Eq(N, 2)
-    """
     return Derivation(
         "Theorem 2 from the criterion",
         "If the gradient at 0 is not 0, no function has the rule's field as its gradient, for any "
         "N > 1 except N = 2, where linear losses and isotropic bowls have one.",
-        (*_leading_steps(), *_exception_steps(), *_no_exception_steps()),
+        tuple(steps),
         'talk, "Beyond regularization"; paper, Theorem 2; this proof: this package',
     )

@@ -1,12 +1,11 @@
 """Theorem 1: how the product of the layers moves when every layer does gradient descent.
 
-The board shows one depth at a time, with its layers written out. Lines about entries are proved
+One depth at a time, with its layers written out. Lines about entries are proved
 with 2 x 2 layers of symbols; lines with fractional powers at random balanced layers of many shapes.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -37,207 +36,7 @@ from overparam_edu.derivations.layers import (
     turned,
 )
 from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
-from overparam_edu.derivations.steps import Setting, Step
-
-_TWO = sp.Integer(2)
-
-
-def _hidden(ws: tuple[Any, ...]) -> list[Any]:
-    return [w.rows for w in ws[:-1]]
-
-
-def _layer_steps(ws: tuple[Any, ...], decay: bool) -> list[Step]:
-    depth = len(ws)
-    symbols = Setting(
-        "2 x 2 layers of symbols, L a general differentiable function",
-        (symbolic_layers(depth, general=True),),
-    )
-    gradients = [sp.Eq(Grad(Loss(W), w), layer_gradient(ws, j)) for j, w in enumerate(ws, 1)]
-    keep = [times(1 - ETA * LAMBDA, w) if decay else w for w in ws]
-    stepped = [plus(w, minus(ETA, *gradient_factors(ws, j))) for j, w in enumerate(keep, 1)]
-    new = sp.MatrixSymbol("W'", K, D)
-    return [
-        Step(
-            "A product instead of one matrix",
-            Loss(W),
-            Loss(product(ws)),
-            f"A linear network of depth {depth} computes the product of its layers, so its loss "
-            "is the linear model's loss at that product.",
-            "definition",
-            where=(sp.Eq(W, product(ws)),),
-            setting=symbols,
-        ),
-        Step(
-            "Gradient of each layer",
-            Loss(product(ws)),
-            sp.Tuple(*gradients),
-            "Chain rule: the gradient G at the product is multiplied by the transposed layers "
-            "above, from the left, and by the transposed layers below, from the right.",
-            where=(sp.Eq(W, product(ws)),),
-            setting=symbols,
-        ),
-        Step(
-            "Every layer takes a step",
-            sp.Eq(new, times(*reversed(stepped))),
-            sp.Eq(new, plus(W, *first_order_changes(ws, decay))),
-            "In the product of the new layers keep the terms with one eta; two steps at once "
-            "bring eta squared.",
-            "dropped order",
-            setting=Setting("random layers", sample=any_layers(depth)),
-            small=ETA,
-            order=2,
-        ),
-    ]
-
-
-def _flow_steps(ws: tuple[Any, ...], decay: bool) -> list[Step]:
-    depth = len(ws)
-    flow = Setting(
-        "2 x 2 layers of symbols, velocities by differentiation",
-        (symbolic_layers(depth, decay=decay),),
-    )
-    pull = [minus(ETA, LAMBDA, ws[0])] if decay else []
-    above = list(reversed(ws[1:]))
-    shared = (minus(ETA, *turned(above), G, ws[0].T), minus(ETA, ws[0], G.T, *above))
-    squares = (times(ws[1].T, ws[1]), times(ws[0], ws[0].T))
-    steps = [
-        Step(
-            "Let the learning rate go to zero",
-            Rate(ws[0]),
-            plus(minus(ETA, *gradient_factors(ws, 1)), *pull),
-            "Many small steps become a smooth motion, the gradient flow (here layer 1"
-            + ("; weight decay pulls it to zero)." if decay else ")."),
-            "definition",
-            setting=flow,
-        )
-    ]
-    for square, title, reason in zip(
-        squares,
-        ("How the upper neighbour's square moves", "How the lower neighbour's square moves"),
-        ("Product rule, with the flow put in.", "Product rule again: the same gradient terms."),
-        strict=True,
-    ):
-        shrink = [minus(2, ETA, LAMBDA, *square.args)] if decay else []
-        steps.append(Step(title, Rate(square), plus(*shared, *shrink), reason, setting=flow))
-    return [*steps, _conservation(ws, squares, flow, decay)]
-
-
-def _conservation(
-    ws: tuple[Any, ...], squares: tuple[Any, Any], flow: Setting, decay: bool
-) -> Step:
-    conserved = []
-    for lower, upper in pairwise(ws):
-        gap = plus(times(upper.T, upper), minus(lower, lower.T))
-        nothing = sp.ZeroMatrix(lower.rows, lower.rows)
-        conserved.append(sp.Eq(Rate(gap), minus(2, ETA, LAMBDA, gap) if decay else nothing))
-    end = "weight decay makes it fade." if decay else "gradient flow conserves it."
-    return Step(
-        "The imbalance of neighbours",
-        Rate(plus(squares[0], minus(*squares[1].args))),
-        sp.Tuple(*conserved),
-        f"What one square gains the other gains too, so their difference has no drive: {end}",
-        setting=replace(flow, exact=(flow.exact[0].having(dict.fromkeys(_hidden(ws), _TWO)),)),
-    )
-
-
-def _balance_steps(ws: tuple[Any, ...]) -> list[Step]:
-    depth, q = len(ws), bases(len(ws))
-    starts = [sp.MatrixSymbol(f"A_{j}", *w.shape) for j, w in enumerate(ws, 1)]
-    first, second = starts[0], starts[1]
-    balanced = Setting("balanced layers of random shapes", sample=balanced_layers(depth))
-    balance = [sp.Eq(times(u.T, u), times(w, w.T)) for w, u in pairwise(ws)]
-    aligned = [sp.Eq(w, times(q[j], S, q[j - 1].T)) for j, w in enumerate(ws, 1)]
-    return [
-        Step(
-            "A start near zero is nearly balanced",
-            plus(times(SCALE * second.T, SCALE * second), minus(SCALE * first, SCALE * first.T)),
-            sp.ZeroMatrix(ws[0].rows, ws[0].rows),
-            "Layers of size s have an imbalance of size s squared, and the flow keeps it there.",
-            "dropped order",
-            setting=Setting("random layers", sample=any_layers(depth)),
-            small=SCALE,
-            order=2,
-        ),
-        Step(
-            "Assume balanced layers",
-            None,
-            sp.Tuple(*balance),
-            "From here on we take the imbalance to be exactly zero.",
-            "assumption",
-            setting=balanced,
-        ),
-        Step(
-            "Neighbours share singular directions",
-            sp.Tuple(*balance),
-            sp.Tuple(*aligned),
-            "Equal squares have equal eigenvalues and eigenvectors, so all layers share their "
-            "singular values S, and each layer's output directions are the next one's input "
-            "directions.",
-            setting=balanced,
-        ),
-    ]
-
-
-def _direction_steps(ws: tuple[Any, ...]) -> list[Step]:
-    depth, q = len(ws), bases(len(ws))
-    balanced = Setting("balanced layers of random shapes", sample=balanced_layers(depth))
-    aligned = [sp.Eq(w, times(q[j], S, q[j - 1].T)) for j, w in enumerate(ws, 1)]
-    return [
-        Step(
-            "The directions are orthonormal",
-            sp.Tuple(*aligned),
-            sp.Tuple(*(sp.Eq(times(b.T, b), sp.Identity(M)) for b in q)),
-            "Singular vectors have length 1 and are perpendicular to each other.",
-            setting=balanced,
-        ),
-        Step(
-            "The product in these directions",
-            sp.Eq(W, product(ws)),
-            sp.Eq(W, times(q[-1], sp.MatPow(S, depth), q[0].T)),
-            f"All inner directions cancel, so singular values are multiplied {depth} times.",
-            setting=balanced,
-        ),
-    ]
-
-
-def _power_steps(ws: tuple[Any, ...], decay: bool) -> list[Step]:
-    depth, q = len(ws), bases(len(ws))
-    balanced = Setting("balanced layers of random shapes", sample=balanced_layers(depth))
-    upper, lower = [], []
-    for j in range(1, depth):
-        above, below = list(reversed(ws[j:])), list(reversed(ws[:j]))
-        top = sp.MatPow(W * W.T, sp.Rational(depth - j, depth))
-        bottom = sp.MatPow(W.T * W, sp.Rational(j, depth))
-        upper.append(sp.Eq(times(*above, *turned(above)), top))
-        lower.append(sp.Eq(times(*turned(below), *below), bottom))
-    new = sp.MatrixSymbol("W'", K, D)
-    pull = [minus(depth, ETA, LAMBDA, W)] if decay else []
-    rule = [minus(ETA, *rule_term(j, depth)) for j in range(1, depth + 1)]
-    return [
-        Step(
-            "Layers above as a fractional power",
-            sp.Eq(times(W, W.T), times(q[-1], sp.MatPow(S, 2 * depth), q[-1].T)),
-            sp.Tuple(*upper),
-            f"Each layer brings the singular values squared, W W^T brings them to the power "
-            f"{2 * depth}: so a part of the layers is a fractional power of the whole.",
-            setting=balanced,
-        ),
-        Step(
-            "Layers below as a fractional power",
-            sp.Eq(times(W.T, W), times(q[0], sp.MatPow(S, 2 * depth), q[0].T)),
-            sp.Tuple(*lower),
-            "The same from the other end, with W^T W.",
-            setting=balanced,
-        ),
-        Step(
-            "The end-to-end update rule",
-            sp.Eq(new, plus(W, *first_order_changes(ws, decay))),
-            sp.Eq(new, plus(W, *pull, *rule)),
-            "The layers are gone: the step needs the end-to-end matrix, its gradient and the "
-            "depth, but no hidden width.",
-            setting=balanced,
-        ),
-    ]
+from overparam_edu.derivations.steps import Setting, Step, in_setting
 
 
 def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation:
@@ -282,17 +81,177 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     depth = whole_number("depth", depth, lower=2)
     if depth > 5:
         raise ValueError(f"depth must be from 2 to 5; got {depth}")
-    ws = layers(depth)
+    ws, q = layers(depth), bases(depth)
+    changes = first_order_changes(ws, weight_decay)
+    # Settings.
+    symbols = Setting(
+        "2 x 2 layers of symbols, L a general differentiable function",
+        (symbolic_layers(depth, general=True),),
+    )
+    hidden = {w.rows: sp.Integer(2) for w in ws[:-1]}
+    flow = Setting(
+        "2 x 2 layers of symbols, velocities by differentiation",
+        (symbolic_layers(depth, decay=weight_decay).having(hidden),),
+    )
+    unbalanced = Setting("random layers", sample=any_layers(depth))
+    balanced = Setting("balanced layers of random shapes", sample=balanced_layers(depth))
+    # One step of every layer.
+    gradients = [sp.Eq(Grad(Loss(W), w), layer_gradient(ws, j)) for j, w in enumerate(ws, 1)]
+    keep = [times(1 - ETA * LAMBDA, w) if weight_decay else w for w in ws]
+    stepped = [plus(w, minus(ETA, *gradient_factors(ws, j))) for j, w in enumerate(keep, 1)]
+    new = sp.MatrixSymbol("W'", K, D)
+    # The flow.
+    lowest, above = ws[0], list(reversed(ws[1:]))
+    pull = [minus(ETA, LAMBDA, lowest)] if weight_decay else []
+    moves = (minus(ETA, *turned(above), G, lowest.T), minus(ETA, lowest, G.T, *above))
+    upper_square, lower_square = times(ws[1].T, ws[1]), times(lowest, lowest.T)
+
+    def shrink(square: Any) -> list[Any]:
+        return [minus(2, ETA, LAMBDA, *square.args)] if weight_decay else []
+
+    conserved = []
+    for w, u in pairwise(ws):
+        gap = plus(times(u.T, u), minus(w, w.T))
+        fades = minus(2, ETA, LAMBDA, gap) if weight_decay else sp.ZeroMatrix(w.rows, w.rows)
+        conserved.append(sp.Eq(Rate(gap), fades))
+    # Balanced layers, their singular directions, and products of them as fractional powers.
+    first, second = (sp.MatrixSymbol(f"A_{j}", *ws[j - 1].shape) for j in (1, 2))
+    balance = [sp.Eq(times(u.T, u), times(w, w.T)) for w, u in pairwise(ws)]
+    aligned = [sp.Eq(w, times(q[j], S, q[j - 1].T)) for j, w in enumerate(ws, 1)]
+    upper, lower = [], []
+    for j in range(1, depth):
+        over, under = list(reversed(ws[j:])), list(reversed(ws[:j]))
+        top = sp.MatPow(W * W.T, sp.Rational(depth - j, depth))
+        bottom = sp.MatPow(W.T * W, sp.Rational(j, depth))
+        upper.append(sp.Eq(times(*over, *turned(over)), top))
+        lower.append(sp.Eq(times(*turned(under), *under), bottom))
+    decay = [minus(depth, ETA, LAMBDA, W)] if weight_decay else []
+    rule = [minus(ETA, *rule_term(j, depth)) for j in range(1, depth + 1)]
+    steps = in_setting(
+        balanced,
+        Step(
+            "A product instead of one matrix",
+            Loss(W),
+            Loss(product(ws)),
+            f"A linear network of depth {depth} computes the product of its layers, so its loss "
+            "is the linear model's loss at that product.",
+            "definition",
+            where=(sp.Eq(W, product(ws)),),
+            setting=symbols,
+        ),
+        Step(
+            "Gradient of each layer",
+            Loss(product(ws)),
+            sp.Tuple(*gradients),
+            "Chain rule: the gradient G at the product is multiplied by the transposed layers "
+            "above, from the left, and by the transposed layers below, from the right.",
+            where=(sp.Eq(W, product(ws)),),
+            setting=symbols,
+        ),
+        Step(
+            "Every layer takes a step",
+            sp.Eq(new, times(*reversed(stepped))),
+            sp.Eq(new, plus(W, *changes)),
+            "In the product of the new layers keep the terms with one eta; two steps at once "
+            "bring eta squared.",
+            "dropped order",
+            setting=unbalanced,
+            small=ETA,
+            order=2,
+        ),
+        Step(
+            "Let the learning rate go to zero",
+            Rate(lowest),
+            plus(minus(ETA, *gradient_factors(ws, 1)), *pull),
+            "Many small steps become a smooth motion, the gradient flow (here layer 1"
+            + ("; weight decay pulls it to zero)." if weight_decay else ")."),
+            "definition",
+            setting=flow,
+        ),
+        Step(
+            "How the upper neighbour's square moves",
+            Rate(upper_square),
+            plus(*moves, *shrink(upper_square)),
+            "Product rule, with the flow put in.",
+            setting=flow,
+        ),
+        Step(
+            "How the lower neighbour's square moves",
+            Rate(lower_square),
+            plus(*moves, *shrink(lower_square)),
+            "Product rule again: the same gradient terms.",
+            setting=flow,
+        ),
+        Step(
+            "The imbalance of neighbours",
+            Rate(plus(upper_square, minus(*lower_square.args))),
+            sp.Tuple(*conserved),
+            "What one square gains the other gains too, so their difference has no drive: "
+            + ("weight decay makes it fade." if weight_decay else "gradient flow conserves it."),
+            setting=flow,
+        ),
+        Step(
+            "A start near zero is nearly balanced",
+            plus(times(SCALE * second.T, SCALE * second), minus(SCALE * first, SCALE * first.T)),
+            sp.ZeroMatrix(ws[0].rows, ws[0].rows),
+            "Layers of size s have an imbalance of size s squared, and the flow keeps it there.",
+            "dropped order",
+            setting=unbalanced,
+            small=SCALE,
+            order=2,
+        ),
+        Step(
+            "Assume balanced layers",
+            None,
+            sp.Tuple(*balance),
+            "From here on we take the imbalance to be exactly zero.",
+            "assumption",
+        ),
+        Step(
+            "Neighbours share singular directions",
+            sp.Tuple(*balance),
+            sp.Tuple(*aligned),
+            "Equal squares have equal eigenvalues and eigenvectors, so all layers share their "
+            "singular values S, and each layer's output directions are the next one's input "
+            "directions.",
+        ),
+        Step(
+            "The directions are orthonormal",
+            sp.Tuple(*aligned),
+            sp.Tuple(*(sp.Eq(times(b.T, b), sp.Identity(M)) for b in q)),
+            "Singular vectors have length 1 and are perpendicular to each other.",
+        ),
+        Step(
+            "The product in these directions",
+            sp.Eq(W, product(ws)),
+            sp.Eq(W, times(q[-1], sp.MatPow(S, depth), q[0].T)),
+            f"All inner directions cancel, so singular values are multiplied {depth} times.",
+        ),
+        Step(
+            "Layers above as a fractional power",
+            sp.Eq(times(W, W.T), times(q[-1], sp.MatPow(S, 2 * depth), q[-1].T)),
+            sp.Tuple(*upper),
+            f"Each layer brings the singular values squared, W W^T brings them to the power "
+            f"{2 * depth}: so a part of the layers is a fractional power of the whole.",
+        ),
+        Step(
+            "Layers below as a fractional power",
+            sp.Eq(times(W.T, W), times(q[0], sp.MatPow(S, 2 * depth), q[0].T)),
+            sp.Tuple(*lower),
+            "The same from the other end, with W^T W.",
+        ),
+        Step(
+            "The end-to-end update rule",
+            sp.Eq(new, plus(W, *changes)),
+            sp.Eq(new, plus(W, *decay, *rule)),
+            "The layers are gone: the step needs the end-to-end matrix, its gradient and the "
+            "depth, but no hidden width.",
+        ),
+    )
     return Derivation(
         f"end-to-end update rule, depth {depth}" + (", weight decay" if weight_decay else ""),
         "If every layer does gradient descent from a balanced start, the product of the layers "
         "follows a rule of its own that knows the depth and nothing else about the network.",
-        (
-            *_layer_steps(ws, weight_decay),
-            *_flow_steps(ws, weight_decay),
-            *_balance_steps(ws),
-            *_direction_steps(ws),
-            *_power_steps(ws, weight_decay),
-        ),
+        steps,
         'talk, "End-to-end update rule"; paper, Theorem 1',
     )

@@ -15,14 +15,46 @@ W2, G1, G2, DELTA = sp.symbols("w_2 g_1 g_2 Delta", real=True)
 W1_REAL = sp.Symbol("w_1", real=True)
 ETA_1, ETA_N, LARGEST = sp.symbols("eta_1 eta_N h", positive=True)
 NEW, BEST = sp.symbols("Deltaprime s_N")
-# Even p makes (w - y)^(p-2) positive on both sides of the target.
 
 
-def _stable_steps() -> list[Step]:
+def illustration() -> Derivation:
+    r"""Derive the crawl of the 2-D illustration and the gain by depth.
+
+    :math:`L = \tfrac1p (w_1-y_1)^p + \tfrac1p (w_2-y_2)^p` with :math:`y_1 \gg y_2`. Talk,
+    "Illustration of acceleration"; the tuned gain is this package's own.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    The gain is an estimate: it leaves out the time to leave the start, and it asks for stability
+    at every point of the first coordinate's way. See `tuned_gain` for its numbers.
+
+    Examples
+    --------
+    >>> illustration().steps[-1].after
+    1/N
+    """
+    # Even p makes (w - y)^(p-2) positive on both sides of the target.
     loss = ((W1_REAL - Y1) ** P + (W2 - Y2) ** P) / P
     shifted = sp.Add(DELTA, -ETA * DELTA ** (P - 1), evaluate=False)
     bound = over(2, DELTA ** (P - 2))
-    return [
+    path = (Y2 ** (-(P - 2)) + ETA * (P - 2) * T) ** (-1 / (P - 2))
+    asymptote = (ETA * (P - 2) * T) ** (-1 / (P - 2))
+    square = W1**2 + W2**2
+    work = W1 * G1 + W2 * G2
+    first = square ** (A / 2) * (G1 + (N - 1) * work * W1 / square)
+    second = square ** (A / 2) * (G2 + (N - 1) * work * W2 / square)
+    step = N * W1**A * (Y1 - W1) ** (P - 2)
+    climb = W1**A * (Y1 - W1) ** (P - 2)
+    slope = sp.Add(A * (Y1 - W1), sp.Mul(-1, P - 2, W1, evaluate=False), evaluate=False)
+    total = A + P - 2
+    top = A**A * (P - 2) ** (P - 2) * (Y1 / total) ** total
+    gain = over(total**total, N * A**A * (P - 2) ** (P - 2))
+    steps = [
         Step(
             "The coordinates don't talk to each other",
             sp.Derivative(loss, W2),
@@ -57,13 +89,6 @@ def _stable_steps() -> list[Step]:
             "Near-zero start: the first coordinate is at distance y_1, by far the largest.",
             where=(sp.Eq(DELTA, -Y1),),
         ),
-    ]
-
-
-def _crawl_steps() -> list[Step]:
-    path = (Y2 ** (-(P - 2)) + ETA * (P - 2) * T) ** (-1 / (P - 2))
-    asymptote = (ETA * (P - 2) * T) ** (-1 / (P - 2))
-    return [
         Step(
             "The near coordinate's path",
             sp.Derivative(path, T),
@@ -90,16 +115,6 @@ def _crawl_steps() -> list[Step]:
             where=(sp.Eq(ETA, over(2, Y1 ** (P - 2))),),
             solves=T,
         ),
-    ]
-
-
-def _depth_steps() -> list[Step]:
-    square = W1**2 + W2**2
-    work = W1 * G1 + W2 * G2
-    first = square ** (A / 2) * (G1 + (N - 1) * work * W1 / square)
-    second = square ** (A / 2) * (G2 + (N - 1) * work * W2 / square)
-    step = N * W1**A * (Y1 - W1) ** (P - 2)
-    return [
         Step(
             "With depth: the second coordinate speeds up",
             second,
@@ -126,15 +141,6 @@ def _depth_steps() -> list[Step]:
             "The same bound as before, with the multiplied step.",
             solves=ETA,
         ),
-    ]
-
-
-def _tightest_steps() -> list[Step]:
-    climb = W1**A * (Y1 - W1) ** (P - 2)
-    slope = sp.Add(A * (Y1 - W1), sp.Mul(-1, P - 2, W1, evaluate=False), evaluate=False)
-    total = A + P - 2
-    top = A**A * (P - 2) ** (P - 2) * (Y1 / total) ** total
-    return [
         Step(
             "Where the bound is tightest",
             sp.Derivative(climb, W1),
@@ -155,14 +161,6 @@ def _tightest_steps() -> list[Step]:
             "Put that place in; call the value h.",
             where=(sp.Eq(W1, A * Y1 / total),),
         ),
-    ]
-
-
-def _gain_steps() -> list[Step]:
-    total = A + P - 2
-    top = A**A * (P - 2) ** (P - 2) * (Y1 / total) ** total
-    gain = over(total**total, N * A**A * (P - 2) ** (P - 2))
-    return [
         Step(
             "The estimated gain at tuned learning rates",
             sp.Eq(BEST, Y1**A * over(ETA_N, ETA_1)),
@@ -183,34 +181,11 @@ def _gain_steps() -> list[Step]:
             where=(sp.Eq(P, 2),),
         ),
     ]
-
-
-def illustration() -> Derivation:
-    r"""Derive the crawl of the 2-D illustration and the gain by depth.
-
-    :math:`L = \tfrac1p (w_1-y_1)^p + \tfrac1p (w_2-y_2)^p` with :math:`y_1 \gg y_2`. Talk,
-    "Illustration of acceleration"; the tuned gain is this package's own.
-
-    Returns
-    -------
-    Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    The gain is an estimate: it leaves out the time to leave the start, and it asks for stability
-    at every point of the first coordinate's way. See `tuned_gain` for its numbers.
-
-    Examples
-    --------
-    >>> illustration().steps[-1].after
-    1/N
-    """
     return Derivation(
         "illustration of acceleration",
         "For p > 2 the learning rate that the far coordinate allows makes the near one crawl; "
         "depth multiplies the near one's step, at the price of a smaller learning rate.",
-        (*_stable_steps(), *_crawl_steps(), *_depth_steps(), *_tightest_steps(), *_gain_steps()),
+        tuple(steps),
         'talk, "Illustration of acceleration"; tuned gain: this package',
     )
 

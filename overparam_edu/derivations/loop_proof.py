@@ -20,7 +20,6 @@ THETA, TH1, TH2, TH3, TH4 = sp.symbols("theta theta_1:5", real=True)
 b, n, v, y = (sp.MatrixSymbol(name, D, 1) for name in "bnvy")
 FIELD = times(Norm(w) ** A, plus(g, times(N - 1, PR, g)))
 POWER = sp.Eq(Q, 3 - 2 / N)
-GAIN = (N - 1) * (N - 2) / (3 * N - 2)
 
 
 def _vectors(random: Random, turn: int) -> Values:
@@ -34,9 +33,45 @@ def _vectors(random: Random, turn: int) -> Values:
 VECTORS = Setting("random vectors", (), _vectors)
 
 
-def _curve_steps() -> list[Step]:
+def theorem_2_by_line_integral() -> Derivation:
+    r"""Derive Theorem 2 as the talk does: work round a closed curve, bounded from below.
+
+    On the curve of `overparam_edu.line_integral` near 0 the work is
+    :math:`2c(R^q - r^q)\frac{(N-1)(N-2)}{3N-2}` up to a part that is small against it, with
+    :math:`q = 3 - \tfrac2N` and :math:`c = \lVert g(0)\rVert`. Talk, "Beyond regularization";
+    paper, proof of Theorem 2.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Needs a gradient that is continuous at 0 and not 0 there, and N > 2. For 1 < N < 2 the same
+    lines with the signs turned give a negative integral; at N = 2 they say nothing.
+
+    Examples
+    --------
+    >>> theorem_2_by_line_integral().steps[7].where[-1]
+    Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))
+    """
     across = times(plus(sp.Identity(D), times(sp.Integer(-1), PR)), y)
-    return [
+    ring = R**Q - SMALL_R**Q
+    straight = sp.Eq(S, over(N, Q) * ring)
+    turns = S * (TH1 + TH3) + 2 * SMALL_R**Q * TH2 - 2 * R**Q * TH4
+    constant = sp.Eq(KAPPA, (N - 1) * (N - 2) / (3 * N - 2))
+    pieces = (
+        S * (C + EPS * TH1),
+        2 * SMALL_R**Q * (C + EPS * TH2),
+        S * (C + EPS * TH3),
+        -2 * R**Q * (C + EPS * TH4),
+    )
+    split = sp.Eq(I_, 2 * C * (S + SMALL_R**Q - R**Q) + EPS * turns)
+    bound = sp.Eq(B, 2 * C * KAPPA * ring - 2 * EPS * (S + SMALL_R**Q + R**Q))
+    bracket = C * KAPPA * (1 - X) - EPS * (over(N, Q) * (1 - X) + 1 + X)
+    signs = zip((TH1, TH2, TH3, TH4), (-1, -1, -1, 1), strict=True)
+    steps = [
         Step(
             "Work is the field times the velocity",
             Inner(FIELD, v),
@@ -63,11 +98,6 @@ def _curve_steps() -> list[Step]:
             where=(PROJECTION,),
             setting=VECTORS,
         ),
-    ]
-
-
-def _piece_steps() -> list[Step]:
-    return [
         Step(
             "Near 0 the slope is nearly c",
             over(Inner(g, b), Norm(b)),
@@ -98,24 +128,6 @@ def _piece_steps() -> list[Step]:
             "the other: the length 2 rho of the straight way times the mean slope.",
             where=(POWER,),
         ),
-    ]
-
-
-RING = R**Q - SMALL_R**Q
-STRAIGHT = sp.Eq(S, over(N, Q) * RING)
-TURNS = S * (TH1 + TH3) + 2 * SMALL_R**Q * TH2 - 2 * R**Q * TH4
-CONSTANT = sp.Eq(KAPPA, GAIN)
-
-
-def _round_steps() -> list[Step]:
-    pieces = (
-        S * (C + EPS * TH1),
-        2 * SMALL_R**Q * (C + EPS * TH2),
-        S * (C + EPS * TH3),
-        -2 * R**Q * (C + EPS * TH4),
-    )
-    split = sp.Eq(I_, 2 * C * (S + SMALL_R**Q - R**Q) + EPS * TURNS)
-    return [
         Step(
             "Once round",
             sp.Eq(I_, sp.Add(*pieces, evaluate=False)),
@@ -126,29 +138,21 @@ def _round_steps() -> list[Step]:
         Step(
             "The constant",
             S + SMALL_R**Q - R**Q,
-            KAPPA * RING,
+            KAPPA * ring,
             "The number kappa is positive for N > 2, negative between 1 and 2, and 0 at N = 1 and "
             "at N = 2.",
-            where=(POWER, STRAIGHT, CONSTANT),
+            where=(POWER, straight, constant),
         ),
         Step(
             "A linear loss",
             split,
-            sp.Eq(I_, 2 * C * KAPPA * RING),
+            sp.Eq(I_, 2 * C * KAPPA * ring),
             "Its slope is c everywhere, so epsilon is 0 and this is the whole integral.",
-            where=(POWER, STRAIGHT, CONSTANT, sp.Eq(EPS, 0)),
+            where=(POWER, straight, constant, sp.Eq(EPS, 0)),
         ),
-    ]
-
-
-def _bound_steps() -> list[Step]:
-    bound = sp.Eq(B, 2 * C * KAPPA * RING - 2 * EPS * (S + SMALL_R**Q + R**Q))
-    bracket = C * KAPPA * (1 - X) - EPS * (over(N, Q) * (1 - X) + 1 + X)
-    signs = zip((TH1, TH2, TH3, TH4), (-1, -1, -1, 1), strict=True)
-    return [
         Step(
             "The worst case",
-            sp.Eq(B, 2 * C * KAPPA * RING + EPS * TURNS),
+            sp.Eq(B, 2 * C * KAPPA * ring + EPS * turns),
             bound,
             "The integral grows with the first three theta and falls with the last: it is at least "
             "B.",
@@ -159,7 +163,7 @@ def _bound_steps() -> list[Step]:
             bound,
             sp.Eq(B, 2 * R**Q * bracket),
             "x is between 0 and 1: the inner radius against the outer one.",
-            where=(sp.Eq(SMALL_R, R * X ** (1 / Q)), STRAIGHT),
+            where=(sp.Eq(SMALL_R, R * X ** (1 / Q)), straight),
         ),
         Step(
             "Where the bound is 0",
@@ -170,35 +174,10 @@ def _bound_steps() -> list[Step]:
             solves=EPS,
         ),
     ]
-
-
-def theorem_2_by_line_integral() -> Derivation:
-    r"""Derive Theorem 2 as the talk does: work round a closed curve, bounded from below.
-
-    On the curve of `overparam_edu.line_integral` near 0 the work is
-    :math:`2c(R^q - r^q)\frac{(N-1)(N-2)}{3N-2}` up to a part that is small against it, with
-    :math:`q = 3 - \tfrac2N` and :math:`c = \lVert g(0)\rVert`. Talk, "Beyond regularization";
-    paper, proof of Theorem 2.
-
-    Returns
-    -------
-    Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Needs a gradient that is continuous at 0 and not 0 there, and N > 2. For 1 < N < 2 the same
-    lines with the signs turned give a negative integral; at N = 2 they say nothing.
-
-    Examples
-    --------
-    >>> theorem_2_by_line_integral().steps[7].where[-1]
-    Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))
-    """
     return Derivation(
         "Theorem 2 by a line integral",
         "If the gradient at 0 is not 0, then for N > 2 the rule's field does work round a closed "
         "curve near 0: no function has it as its gradient.",
-        (*_curve_steps(), *_piece_steps(), *_round_steps(), *_bound_steps()),
+        tuple(steps),
         'talk, "Beyond regularization"; paper, proof of Theorem 2',
     )

@@ -12,7 +12,7 @@ from overparam_edu.checks import whole_number
 from overparam_edu.derivations.checker import Derivation
 from overparam_edu.derivations.layers import ETA, D, G, K, W, random_matrix, rule_term
 from overparam_edu.derivations.signs import Inner, Norm, Vec, minus, plus, times
-from overparam_edu.derivations.steps import Setting, Step
+from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
 
 N = sp.Symbol("N", positive=True)
@@ -51,158 +51,6 @@ VECTORS = Setting(
 )
 
 
-def _square_steps() -> list[Step]:
-    row = sp.Eq(ROW, w.T)
-    return [
-        Step(
-            "One output: the small square",
-            times(ROW, ROW.T),
-            times(Norm(w) ** 2, sp.Identity(1)),
-            "With one output W is a row w^T, and W W^T is a single number, the squared length.",
-            "definition",
-            where=(row,),
-            setting=VECTORS,
-        ),
-        Step(
-            "One output: the large square",
-            times(ROW.T, ROW),
-            times(w, w.T),
-            "W^T W is a d by d matrix whose columns are all multiples of w.",
-            where=(row,),
-            setting=VECTORS,
-        ),
-        Step(
-            "Name the projection",
-            times(w, w.T),
-            times(Norm(w) ** 2, PR),
-            "Divided by the squared length, w w^T is the projection onto the line through w.",
-            "definition",
-            where=(PROJECTION,),
-            setting=VECTORS,
-        ),
-    ]
-
-
-def _projection_steps() -> list[Step]:
-    return [
-        Step(
-            "A projection keeps w",
-            times(PR, w),
-            w,
-            "w lies on the line already.",
-            where=(PROJECTION,),
-            setting=VECTORS,
-        ),
-        Step(
-            "Projecting twice is projecting once",
-            times(PR, PR),
-            PR,
-            "After the first time everything is on the line: so each whole power of Pr is Pr.",
-            where=(PROJECTION,),
-            setting=VECTORS,
-        ),
-        Step(
-            "Fractional powers",
-            sp.MatPow(w * w.T, POWER),
-            times(Norm(w) ** (2 * POWER), PR),
-            "The only eigenvalue that is not 0 is the squared length: a power s > 0 acts on it "
-            "and leaves the projection.",
-            where=(PROJECTION,),
-            setting=VECTORS,
-        ),
-    ]
-
-
-def _rule_steps() -> list[Step]:
-    low, high = 2 * (J - 1) / COUNT, 2 * (COUNT - J) / COUNT
-    rate = Norm(w) ** (2 - 2 / COUNT)
-    counted = Setting(
-        "N = 2, ..., 6",
-        tuple(
-            Values({COUNT: sp.Integer(n), Norm(w): sp.Symbol("x", positive=True)})
-            for n in range(2, 7)
-        ),
-        _vectors,
-    )
-    return [
-        Step(
-            "Terms with the projection",
-            times(Norm(w) ** low, sp.MatPow(w * w.T, (COUNT - J) / COUNT), g),
-            times(rate, PR, g),
-            "Term j of the rule, for j < N: the two exponents add up to 2 - 2/N for every j.",
-            where=(PROJECTION,),
-            setting=VECTORS,
-        ),
-        Step(
-            "The last term",
-            times(Norm(w) ** (2 * (COUNT - 1) / COUNT), sp.MatPow(w * w.T, 0), g),
-            times(rate, g),
-            "For j = N the power is 0, and a matrix to the power 0 is the identity, not the "
-            "projection.",
-            setting=VECTORS,
-        ),
-        Step(
-            "Count the terms",
-            sp.Sum(Norm(w) ** low * Norm(w) ** high, (J, 1, COUNT - 1)),
-            (COUNT - 1) * rate,
-            "N - 1 equal terms have the projection, one has not.",
-            setting=counted,
-        ),
-    ]
-
-
-def _sum_steps() -> list[Step]:
-    summed = (w, minus(ETA, RATE, g), minus(ETA, N - 1, RATE, times(PR, g)))
-    return [
-        Step(
-            "The rule for one output",
-            sp.Eq(NEW, plus(*summed)),
-            sp.Eq(NEW, plus(w, minus(ETA, RATE, plus(g, times(N - 1, PR, g))))),
-            "An adaptive learning rate, and extra weight along w; as a formula it makes sense for "
-            "any real N of at least 1.",
-            setting=VECTORS,
-        ),
-        Step(
-            "Against the matrix rule at depth 3",
-            plus(*(times(*rule_term(j, 3, ROW, ROW_G)) for j in (1, 2, 3))),
-            times(RATE, plus(g.T, times(N - 1, g.T, PR))),
-            "The formula is the sum of the three terms of the end-to-end rule, as a row.",
-            where=(sp.Eq(ROW, w.T), sp.Eq(ROW_G, g.T), sp.Eq(N, 3), PROJECTION),
-            setting=VECTORS,
-        ),
-    ]
-
-
-def _meaning_steps() -> list[Step]:
-    across = plus(sp.Identity(D), minus(PR))
-    return [
-        Step(
-            "Along w and across",
-            times(RATE, plus(g, times(N - 1, PR, g))),
-            plus(times(N, RATE, PR, g), times(RATE, across, g)),
-            "Split g into its part along w and the rest: the part along w is amplified N times "
-            "more.",
-            setting=VECTORS,
-        ),
-        Step(
-            "The two parts are perpendicular",
-            Inner(times(PR, g), times(across, g)),
-            sp.Integer(0),
-            "So the rule never turns one part into the other.",
-            where=(PROJECTION,),
-            setting=VECTORS,
-        ),
-        Step(
-            "Depth one is gradient descent",
-            times(RATE, plus(g, times(N - 1, PR, g))),
-            g,
-            "With a single layer the rate is 1 and the projection term is gone.",
-            where=(sp.Eq(N, 1),),
-            setting=VECTORS,
-        ),
-    ]
-
-
 def single_output() -> Derivation:
     r"""Derive the rule for one output from the matrix rule.
 
@@ -227,11 +75,126 @@ def single_output() -> Derivation:
         An adaptive learning rate, and extra weight along w; as a formula it makes sense for any
         real N of at least 1.
     """
+    row = sp.Eq(ROW, w.T)
+    low, high = 2 * (J - 1) / COUNT, 2 * (COUNT - J) / COUNT
+    rate = Norm(w) ** (2 - 2 / COUNT)
+    length = sp.Symbol("x", positive=True)
+    counted = Setting(
+        "N = 2, ..., 6",
+        tuple(Values({COUNT: sp.Integer(n), Norm(w): length}) for n in range(2, 7)),
+        _vectors,
+    )
+    summed = (w, minus(ETA, RATE, g), minus(ETA, N - 1, RATE, times(PR, g)))
+    across = plus(sp.Identity(D), minus(PR))
+    steps = in_setting(
+        VECTORS,
+        Step(
+            "One output: the small square",
+            times(ROW, ROW.T),
+            times(Norm(w) ** 2, sp.Identity(1)),
+            "With one output W is a row w^T, and W W^T is a single number, the squared length.",
+            "definition",
+            where=(row,),
+        ),
+        Step(
+            "One output: the large square",
+            times(ROW.T, ROW),
+            times(w, w.T),
+            "W^T W is a d by d matrix whose columns are all multiples of w.",
+            where=(row,),
+        ),
+        Step(
+            "Name the projection",
+            times(w, w.T),
+            times(Norm(w) ** 2, PR),
+            "Divided by the squared length, w w^T is the projection onto the line through w.",
+            "definition",
+            where=(PROJECTION,),
+        ),
+        Step(
+            "A projection keeps w",
+            times(PR, w),
+            w,
+            "w lies on the line already.",
+            where=(PROJECTION,),
+        ),
+        Step(
+            "Projecting twice is projecting once",
+            times(PR, PR),
+            PR,
+            "After the first time everything is on the line: so each whole power of Pr is Pr.",
+            where=(PROJECTION,),
+        ),
+        Step(
+            "Fractional powers",
+            sp.MatPow(w * w.T, POWER),
+            times(Norm(w) ** (2 * POWER), PR),
+            "The only eigenvalue that is not 0 is the squared length: a power s > 0 acts on it "
+            "and leaves the projection.",
+            where=(PROJECTION,),
+        ),
+        Step(
+            "Terms with the projection",
+            times(Norm(w) ** low, sp.MatPow(w * w.T, (COUNT - J) / COUNT), g),
+            times(rate, PR, g),
+            "Term j of the rule, for j < N: the two exponents add up to 2 - 2/N for every j.",
+            where=(PROJECTION,),
+        ),
+        Step(
+            "The last term",
+            times(Norm(w) ** (2 * (COUNT - 1) / COUNT), sp.MatPow(w * w.T, 0), g),
+            times(rate, g),
+            "For j = N the power is 0, and a matrix to the power 0 is the identity, not the "
+            "projection.",
+        ),
+        Step(
+            "Count the terms",
+            sp.Sum(Norm(w) ** low * Norm(w) ** high, (J, 1, COUNT - 1)),
+            (COUNT - 1) * rate,
+            "N - 1 equal terms have the projection, one has not.",
+            setting=counted,
+        ),
+        Step(
+            "The rule for one output",
+            sp.Eq(NEW, plus(*summed)),
+            sp.Eq(NEW, plus(w, minus(ETA, RATE, plus(g, times(N - 1, PR, g))))),
+            "An adaptive learning rate, and extra weight along w; as a formula it makes sense for "
+            "any real N of at least 1.",
+        ),
+        Step(
+            "Against the matrix rule at depth 3",
+            plus(*(times(*rule_term(j, 3, ROW, ROW_G)) for j in (1, 2, 3))),
+            times(RATE, plus(g.T, times(N - 1, g.T, PR))),
+            "The formula is the sum of the three terms of the end-to-end rule, as a row.",
+            where=(sp.Eq(ROW, w.T), sp.Eq(ROW_G, g.T), sp.Eq(N, 3), PROJECTION),
+        ),
+        Step(
+            "Along w and across",
+            times(RATE, plus(g, times(N - 1, PR, g))),
+            plus(times(N, RATE, PR, g), times(RATE, across, g)),
+            "Split g into its part along w and the rest: the part along w is amplified N times "
+            "more.",
+        ),
+        Step(
+            "The two parts are perpendicular",
+            Inner(times(PR, g), times(across, g)),
+            sp.Integer(0),
+            "So the rule never turns one part into the other.",
+            where=(PROJECTION,),
+        ),
+        Step(
+            "Depth one is gradient descent",
+            times(RATE, plus(g, times(N - 1, PR, g))),
+            g,
+            "With a single layer the rate is 1 and the projection term is gone.",
+            where=(sp.Eq(N, 1),),
+        ),
+    )
     return Derivation(
         "single output",
         "With one output the rule is gradient descent with a learning rate that grows with the "
         "length of w, and N times as much of it along w.",
-        (*_square_steps(), *_projection_steps(), *_rule_steps(), *_sum_steps(), *_meaning_steps()),
+        steps,
         'talk, "Single output"; paper, Claim 2',
     )
 
@@ -299,178 +262,8 @@ def _eigenvalue(depth: int) -> Any:
     return plus(*terms)
 
 
-def _kronecker_steps(depth: int) -> list[Step]:
-    terms = [rule_term(j, depth) for j in range(1, depth + 1)]
-    split = plus(Vec(W), *(minus(ETA, Vec(_joined(term))) for term in terms))
-    kron = KroneckerProduct
-    power = sp.MatPow(W.T * W, sp.Rational(1, depth))
-    return [
-        Step(
-            "Stack the columns",
-            Vec(plus(W, *(minus(ETA, *term) for term in terms))),
-            split,
-            "vec writes the columns of a matrix below each other; it keeps sums and factors.",
-            setting=MATRIX,
-        ),
-        Step(
-            "A product becomes a Kronecker product",
-            Vec(times(SIDE_A, G, SIDE_B)),
-            times(kron(SIDE_B.T, SIDE_A), Vec(G)),
-            "Multiplying G from both sides is one big matrix acting on its stacked columns.",
-            setting=SYMBOLS,
-        ),
-        Step(
-            "The right factor is symmetric",
-            sp.Transpose(power),
-            power,
-            "W^T W is its own transpose, and so is each power of it: the transpose can go.",
-            setting=MATRIX,
-        ),
-        Step(
-            "The rule is a preconditioned step",
-            split,
-            plus(Vec(W), minus(ETA, PRECONDITIONER, Vec(G))),
-            "Collect the big matrices: the gradient is multiplied by one matrix P_W that depends "
-            "on the current W.",
-            "definition",
-            where=(sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W)),),
-            setting=MATRIX,
-        ),
-    ]
-
-
 def _joined(factors: list[Any]) -> Any:
     return factors[0] if len(factors) == 1 else times(*factors)
-
-
-def _svd_steps(depth: int) -> list[Step]:
-    high = sp.Rational(depth - 1, depth)
-    svd = sp.Tuple(
-        sp.Eq(W, times(U, SIGMA, V.T)),
-        sp.Eq(times(U.T, U), sp.Identity(K)),
-        sp.Eq(times(V.T, V), sp.Identity(D)),
-    )
-    return [
-        Step(
-            "Singular value decomposition",
-            W,
-            svd,
-            "Every matrix is a rotation, a stretch along the axes and another rotation.",
-            "definition",
-            setting=MATRIX,
-        ),
-        Step(
-            "Powers change the stretch only",
-            svd,
-            sp.Tuple(
-                sp.Eq(
-                    sp.MatPow(W * W.T, high),
-                    times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T),
-                ),
-                sp.Eq(
-                    sp.MatPow(W.T * W, high),
-                    times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T),
-                ),
-            ),
-            "In W W^T the inner rotation cancels; a power then acts on the diagonal.",
-            setting=MATRIX,
-        ),
-    ]
-
-
-def _eigen_steps(depth: int) -> list[Step]:
-    kron = KroneckerProduct
-    spectrum = sp.Eq(SPECTRUM, _kronecker_sum(depth, SIGMA * SIGMA.T, SIGMA.T * SIGMA))
-    preconditioner = sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W))
-    turn = kron(V, U)
-    direction = Vec(times(LEFT, RIGHT.T))
-    return [
-        Step(
-            "Rotations leave the Kronecker product",
-            kron(times(V, SIDE_B, V.T), times(U, SIDE_A, U.T)),
-            times(turn, kron(SIDE_B, SIDE_A), kron(V.T, U.T)),
-            "The product of Kronecker products is the Kronecker product of the products.",
-            setting=SYMBOLS,
-        ),
-        Step(
-            "P_W is diagonal in these directions",
-            PRECONDITIONER,
-            times(turn, SPECTRUM, kron(V.T, U.T)),
-            "Each term has the same two rotations outside and a diagonal matrix inside.",
-            where=(preconditioner, spectrum),
-            setting=MATRIX,
-        ),
-        Step(
-            "Eigenvectors and eigenvalues",
-            times(PRECONDITIONER, direction),
-            times(RATE_RS, direction),
-            "Along u_r v_s^T the step is gradient descent with a learning rate multiplied by "
-            "lambda_rs; unused directions count with sigma = 0.",
-            where=(preconditioner, sp.Eq(RATE_RS, _eigenvalue(depth))),
-            setting=MATRIX,
-        ),
-    ]
-
-
-def _size_steps(depth: int) -> list[Step]:
-    terms = [rule_term(j, depth) for j in range(1, depth + 1)]
-    value = _eigenvalue(depth)
-    exponent = sp.Rational(2, depth)
-    halves = [Norm(_joined(_half(term))) ** 2 for term in terms]
-    return [
-        Step(
-            "P_W is positive semi-definite",
-            Inner(G, plus(*(_joined(term) for term in terms))),
-            plus(*halves),
-            "The step's product with the gradient is a sum of squares, so a small enough step "
-            "never goes uphill.",
-            setting=MATRIX,
-        ),
-        Step(
-            "A geometric sum",
-            value,
-            (SIGMA_R**2 - SIGMA_S**2) / (SIGMA_R**exponent - SIGMA_S**exponent),
-            "Neighbouring terms have a constant ratio, so for two different singular values the "
-            "sum has a closed form.",
-            setting=_POSITIVE,
-        ),
-    ]
-
-
-def _case_steps(depth: int) -> list[Step]:
-    value, exponent = _eigenvalue(depth), sp.Rational(2, depth)
-    grown = [
-        sp.Rational(2 * (depth - j), depth)
-        * SIGMA_R ** (sp.Rational(2 * (depth - j), depth) - 1)
-        * SIGMA_S ** sp.Rational(2 * (j - 1), depth)
-        for j in range(1, depth)
-    ]
-    return [
-        Step(
-            "The diagonal directions",
-            value,
-            depth * SIGMA_R ** (2 - exponent),
-            "For equal singular values all terms are equal: N of them.",
-            where=(sp.Eq(SIGMA_S, SIGMA_R),),
-            setting=_POSITIVE,
-        ),
-        Step(
-            "Directions half unused",
-            value,
-            SIGMA_R ** (2 - exponent),
-            "With one singular value zero a single term is left: N times less.",
-            where=(sp.Eq(SIGMA_S, 0),),
-            setting=_POSITIVE,
-        ),
-        Step(
-            "What is amplified",
-            sp.Derivative(value, SIGMA_R),
-            grown[0] if len(grown) == 1 else plus(*grown),
-            "No term is negative: the larger the singular values, the larger the step, so "
-            "directions already used get the most.",
-            setting=Setting("singular values as symbols", _POSITIVE.exact),
-        ),
-    ]
 
 
 def _half(factors: list[Any]) -> list[Any]:
@@ -535,16 +328,146 @@ def preconditioning(depth: int = 3) -> Derivation:
     depth = whole_number("depth", depth, lower=2)
     if depth > 5:
         raise ValueError(f"depth must be from 2 to 5; got {depth}")
+    kron = KroneckerProduct
+    terms = [rule_term(j, depth) for j in range(1, depth + 1)]
+    split = plus(Vec(W), *(minus(ETA, Vec(_joined(term))) for term in terms))
+    power = sp.MatPow(W.T * W, sp.Rational(1, depth))
+    high, exponent = sp.Rational(depth - 1, depth), sp.Rational(2, depth)
+    svd = sp.Tuple(
+        sp.Eq(W, times(U, SIGMA, V.T)),
+        sp.Eq(times(U.T, U), sp.Identity(K)),
+        sp.Eq(times(V.T, V), sp.Identity(D)),
+    )
+    spectrum = sp.Eq(SPECTRUM, _kronecker_sum(depth, SIGMA * SIGMA.T, SIGMA.T * SIGMA))
+    preconditioner = sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W))
+    turn = kron(V, U)
+    direction = Vec(times(LEFT, RIGHT.T))
+    halves = [Norm(_joined(_half(term))) ** 2 for term in terms]
+    value = _eigenvalue(depth)
+    grown = [
+        sp.Rational(2 * (depth - j), depth)
+        * SIGMA_R ** (sp.Rational(2 * (depth - j), depth) - 1)
+        * SIGMA_S ** sp.Rational(2 * (j - 1), depth)
+        for j in range(1, depth)
+    ]
+    steps = in_setting(
+        MATRIX,
+        Step(
+            "Stack the columns",
+            Vec(plus(W, *(minus(ETA, *term) for term in terms))),
+            split,
+            "vec writes the columns of a matrix below each other; it keeps sums and factors.",
+        ),
+        Step(
+            "A product becomes a Kronecker product",
+            Vec(times(SIDE_A, G, SIDE_B)),
+            times(kron(SIDE_B.T, SIDE_A), Vec(G)),
+            "Multiplying G from both sides is one big matrix acting on its stacked columns.",
+            setting=SYMBOLS,
+        ),
+        Step(
+            "The right factor is symmetric",
+            sp.Transpose(power),
+            power,
+            "W^T W is its own transpose, and so is each power of it: the transpose can go.",
+        ),
+        Step(
+            "The rule is a preconditioned step",
+            split,
+            plus(Vec(W), minus(ETA, PRECONDITIONER, Vec(G))),
+            "Collect the big matrices: the gradient is multiplied by one matrix P_W that depends "
+            "on the current W.",
+            "definition",
+            where=(sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W)),),
+        ),
+        Step(
+            "Singular value decomposition",
+            W,
+            svd,
+            "Every matrix is a rotation, a stretch along the axes and another rotation.",
+            "definition",
+        ),
+        Step(
+            "Powers change the stretch only",
+            svd,
+            sp.Tuple(
+                sp.Eq(
+                    sp.MatPow(W * W.T, high),
+                    times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T),
+                ),
+                sp.Eq(
+                    sp.MatPow(W.T * W, high),
+                    times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T),
+                ),
+            ),
+            "In W W^T the inner rotation cancels; a power then acts on the diagonal.",
+        ),
+        Step(
+            "Rotations leave the Kronecker product",
+            kron(times(V, SIDE_B, V.T), times(U, SIDE_A, U.T)),
+            times(turn, kron(SIDE_B, SIDE_A), kron(V.T, U.T)),
+            "The product of Kronecker products is the Kronecker product of the products.",
+            setting=SYMBOLS,
+        ),
+        Step(
+            "P_W is diagonal in these directions",
+            PRECONDITIONER,
+            times(turn, SPECTRUM, kron(V.T, U.T)),
+            "Each term has the same two rotations outside and a diagonal matrix inside.",
+            where=(preconditioner, spectrum),
+        ),
+        Step(
+            "Eigenvectors and eigenvalues",
+            times(PRECONDITIONER, direction),
+            times(RATE_RS, direction),
+            "Along u_r v_s^T the step is gradient descent with a learning rate multiplied by "
+            "lambda_rs; unused directions count with sigma = 0.",
+            where=(preconditioner, sp.Eq(RATE_RS, _eigenvalue(depth))),
+        ),
+        Step(
+            "P_W is positive semi-definite",
+            Inner(G, plus(*(_joined(term) for term in terms))),
+            plus(*halves),
+            "The step's product with the gradient is a sum of squares, so a small enough step "
+            "never goes uphill.",
+        ),
+        Step(
+            "A geometric sum",
+            value,
+            (SIGMA_R**2 - SIGMA_S**2) / (SIGMA_R**exponent - SIGMA_S**exponent),
+            "Neighbouring terms have a constant ratio, so for two different singular values the "
+            "sum has a closed form.",
+            setting=_POSITIVE,
+        ),
+        Step(
+            "The diagonal directions",
+            value,
+            depth * SIGMA_R ** (2 - exponent),
+            "For equal singular values all terms are equal: N of them.",
+            where=(sp.Eq(SIGMA_S, SIGMA_R),),
+            setting=_POSITIVE,
+        ),
+        Step(
+            "Directions half unused",
+            value,
+            SIGMA_R ** (2 - exponent),
+            "With one singular value zero a single term is left: N times less.",
+            where=(sp.Eq(SIGMA_S, 0),),
+            setting=_POSITIVE,
+        ),
+        Step(
+            "What is amplified",
+            sp.Derivative(value, SIGMA_R),
+            grown[0] if len(grown) == 1 else plus(*grown),
+            "No term is negative: the larger the singular values, the larger the step, so "
+            "directions already used get the most.",
+            setting=Setting("singular values as symbols", _POSITIVE.exact),
+        ),
+    )
     return Derivation(
         f"preconditioning, depth {depth}",
         "The end-to-end rule multiplies the gradient by a positive semi-definite matrix that "
         "favours the directions W already uses.",
-        (
-            *_kronecker_steps(depth),
-            *_svd_steps(depth),
-            *_eigen_steps(depth),
-            *_size_steps(depth),
-            *_case_steps(depth),
-        ),
+        steps,
         'talk, "Preconditioning"; paper, Claim 1',
     )

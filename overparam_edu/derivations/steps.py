@@ -6,7 +6,7 @@ A step renders itself, and says what it claims; `proof` checks that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +185,11 @@ class Step:
         lines += [f" {arrow} {_plain(line)}{tail}" for line in _lines(self.after)]
         lines += [f"    where {_plain(line)}" for line in self.where]
         return "\n".join([*lines, f"    {self.reason}"])
+
+
+def in_setting(setting: Setting, *steps: Step) -> tuple[Step, ...]:
+    """Return the steps, with `setting` where they name none of their own."""
+    return tuple(step if step.setting else replace(step, setting=setting) for step in steps)
 
 
 def _lines(expression: Any) -> tuple[Any, ...]:

@@ -57,205 +57,6 @@ PLAIN = Setting(
 )
 
 
-def _gradients() -> list[Step]:
-    product = OMEGA2 * W1
-    error = Inner(X, W) - Y
-    return [
-        Step(
-            "Overparameterize",
-            Loss(W),
-            Loss(product),
-            "Replace the vector w by a vector times one extra scalar: the model can still be any "
-            "w, so nothing is gained or lost in what it can say.",
-            "definition",
-            where=(sp.Eq(W, product),),
-            setting=GENERAL,
-        ),
-        Step(
-            "Gradient in the vector",
-            Grad(Loss(product), W1),
-            OMEGA2 * G,
-            "Chain rule: moving w_1 moves w omega_2 times as far; g is the gradient of L at w.",
-            setting=GENERAL,
-        ),
-        Step(
-            "Gradient in the scalar",
-            sp.Derivative(Loss(product), OMEGA2),
-            Inner(W1, G),
-            "Chain rule again: moving omega_2 moves w along w_1, so only the part of g along "
-            "w_1 counts.",
-            setting=GENERAL,
-        ),
-        Step(
-            "The talk's loss",
-            Grad(error**P / P, W),
-            error ** (P - 1) * X,
-            "For the l_p loss of one example, g is the error to the power p - 1 times the input.",
-            setting=Setting(
-                "entries as symbols, d = 2",
-                (Values({W: sp.Matrix(sp.symbols("w_1 w_2")), X: sp.Matrix(sp.symbols("x_1:3"))}),),
-            ),
-        ),
-    ]
-
-
-def _terms() -> tuple[Any, tuple[Any, ...], Any, tuple[Any, ...]]:
-    """Return the sign of the new w and the terms of its update, by their order in eta."""
-    new = sp.MatrixSymbol("w'", D, 1)
-    terms = (times(OMEGA2, W1), minus(ETA, OMEGA2**2, G), minus(ETA, Inner(W1, G), W1))
-    second = times(ETA**2, OMEGA2, Inner(W1, G), G)
-    in_w = (W, terms[1], minus(ETA, Inner(W1, G) / OMEGA2, W))
-    return new, terms, second, in_w
-
-
-def _one_update() -> list[Step]:
-    new, terms, second, _ = _terms()
-    new_scalar = plus(OMEGA2, -ETA * Inner(W1, G))
-    new_vector = plus(W1, minus(ETA, OMEGA2, G))
-    product = times(new_scalar, new_vector)
-    return [
-        Step(
-            "One step of gradient descent on both",
-            sp.Eq(new, sp.MatMul(sp.Symbol("omegaprime_2"), sp.MatrixSymbol("wprime_1", D, 1))),
-            sp.Eq(new, product),
-            "Each factor takes its own gradient step with the learning rate eta; the new w is "
-            "the product of the new factors.",
-            "definition",
-            where=(
-                sp.Eq(sp.Symbol("omegaprime_2"), new_scalar),
-                sp.Eq(sp.MatrixSymbol("wprime_1", D, 1), new_vector),
-            ),
-            setting=PLAIN,
-        ),
-        Step(
-            "Multiply out",
-            sp.Eq(new, product),
-            sp.Eq(new, plus(*terms, second)),
-            "Two brackets give four terms: one without eta, two with eta, one with eta squared.",
-            setting=PLAIN,
-        ),
-    ]
-
-
-def _collected() -> list[Step]:
-    new, terms, second, in_w = _terms()
-    named = plus(times(1 - GAMMA, W), minus(RHO, G))
-    return [
-        Step(
-            "Write w for the product",
-            sp.Eq(new, plus(*terms, second)),
-            sp.Eq(new, plus(*in_w, second)),
-            "w_1 is w / omega_2, so the third term is a multiple of w itself.",
-            where=(sp.Eq(W, OMEGA2 * W1),),
-            setting=PLAIN,
-        ),
-        Step(
-            "Drop the square of eta",
-            sp.Eq(new, plus(*in_w, second)),
-            sp.Eq(new, plus(*in_w)),
-            "Learning rates are small, and eta squared is much smaller than eta.",
-            "dropped order",
-            setting=PLAIN,
-            small=ETA,
-            order=2,
-        ),
-        Step(
-            "Name the two coefficients",
-            sp.Eq(new, plus(*in_w)),
-            sp.Eq(new, named),
-            "rho is a learning rate that adapts itself; gamma shrinks w, or stretches it if < 0.",
-            "definition",
-            where=(
-                sp.Eq(RHO, ETA * OMEGA2**2),
-                sp.Eq(GAMMA, ETA * Inner(W1, G) / OMEGA2),
-            ),
-            setting=PLAIN,
-        ),
-    ]
-
-
-def _memory(updates: int) -> list[Step]:
-    fade = sp.Product(1 - gamma_[s], (s, tau + 1, t - 1))
-    mu = sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * fade)
-    recurrence: Any = sp.Integer(0)
-    for n in range(updates):
-        recurrence = (1 - gamma_[n]) * recurrence - rho_[n] * g_[n]
-    unrolled = -sp.Sum(
-        rho_[tau] * sp.Product(1 - gamma_[s], (s, tau + 1, updates - 1)) * g_[tau],
-        (tau, 0, updates - 1),
-    )
-    line = plus(w_[t], -rho_[t] * g_[t], -sp.Sum(mu_[t, tau] * g_[tau], (tau, 0, t - 1)))
-    past = sp.Sum(
-        rho_[tau] * sp.Product(1 - gamma_[s], (s, tau + 1, t - 1)) * g_[tau], (tau, 0, t - 1)
-    )
-    many = Setting("entries as symbols, t = 1, ..., 6", tuple(_at(n) for n in range(1, 7)))
-    return [
-        Step(
-            f"Follow {updates} updates from w = 0",
-            sp.Eq(w_[updates], recurrence),
-            sp.Eq(w_[updates], unrolled),
-            "Each update adds one gradient and multiplies all earlier ones by 1 - gamma, so w is "
-            "a weighted sum of every gradient it has seen.",
-        ),
-        Step(
-            "The weight of an old gradient",
-            (1 - gamma_[t]) * (-rho_[tau] * fade),
-            -rho_[tau] * fade - mu_[t, tau],
-            "In the update at time t the old gradient g_tau already has the weight "
-            "-rho_tau times the product; what the update adds to it is -mu.",
-            "definition",
-            where=(mu,),
-        ),
-        Step(
-            "Momentum appears",
-            sp.Eq(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
-            sp.Eq(w_[t + 1], line),
-            "Put the weighted sum in for w in the term gamma w: every past gradient pushes again, "
-            "with its own mu.",
-            where=(sp.Eq(w_[t], -past), mu),
-            setting=many,
-        ),
-        *_sign(mu, many),
-    ]
-
-
-def _sign(mu: Any, many: Setting) -> list[Step]:
-    return [
-        Step(
-            "gamma is the relative change of the scalar",
-            plus(omega_[t], -ETA * slope_[t]),
-            (1 - gamma_[t]) * omega_[t],
-            "The scalar's own gradient step multiplies it by 1 - gamma: gamma is negative just "
-            "when the scalar grows, and then mu is positive, as for momentum.",
-            where=(sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),),
-        ),
-        Step(
-            "The memory does not fade",
-            sp.Product(1 - gamma_[s], (s, tau + 1, t - 1)),
-            omega_[t] / omega_[tau + 1],
-            "The factors are ratios of neighbours, so the product telescopes: an old gradient "
-            "keeps its weight as long as the scalar does not shrink, however old it is.",
-            where=(sp.Eq(gamma_[t], 1 - omega_[t + 1] / omega_[t]),),
-            setting=Setting(
-                "entries as symbols, all 0 <= tau < t <= 6",
-                tuple(_at(n, m) for n in range(1, 7) for m in range(n)),
-            ),
-        ),
-        Step(
-            "The memory in closed form",
-            mu_[t, tau],
-            -(ETA**2) * slope_[t] * omega_[tau] ** 2 / omega_[tau + 1],
-            "Insert rho, gamma and the telescoped product: mu needs the scalar and its "
-            "derivative alone.",
-            where=(
-                sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * (omega_[t] / omega_[tau + 1])),
-                sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),
-                sp.Eq(rho_[t], ETA * omega_[t] ** 2),
-            ),
-        ),
-    ]
-
-
 def _at(time: int, past: int | None = None) -> Values:
     return Values({t: sp.Integer(time)} | ({} if past is None else {tau: sp.Integer(past)}))
 
@@ -299,10 +100,170 @@ def warm_up(*, updates: int = 4) -> Derivation:
     updates = whole_number("updates", updates, lower=1)
     if updates > 6:
         raise ValueError(f"updates must be from 1 to 6; got {updates}")
+    # The gradients.
+    product, error = OMEGA2 * W1, Inner(X, W) - Y
+    # One update: the new w, and the terms of its update by their order in eta.
+    new = sp.MatrixSymbol("w'", D, 1)
+    new_omega2, new_w1 = sp.Symbol("omegaprime_2"), sp.MatrixSymbol("wprime_1", D, 1)
+    next_omega2 = plus(OMEGA2, -ETA * Inner(W1, G))
+    next_w1 = plus(W1, minus(ETA, OMEGA2, G))
+    stepped = times(next_omega2, next_w1)
+    terms = (times(OMEGA2, W1), minus(ETA, OMEGA2**2, G), minus(ETA, Inner(W1, G), W1))
+    second = times(ETA**2, OMEGA2, Inner(W1, G), G)
+    in_w = (W, terms[1], minus(ETA, Inner(W1, G) / OMEGA2, W))
+    named = plus(times(1 - GAMMA, W), minus(RHO, G))
+    # Many updates: what is left of a gradient, the memory, and w as a sum of past gradients.
+    fade = sp.Product(1 - gamma_[s], (s, tau + 1, t - 1))
+    mu = sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * fade)
+    recurrence: Any = sp.Integer(0)
+    for n in range(updates):
+        recurrence = (1 - gamma_[n]) * recurrence - rho_[n] * g_[n]
+    past = sp.Sum(rho_[tau] * fade * g_[tau], (tau, 0, t - 1))
+    line = plus(w_[t], -rho_[t] * g_[t], -sp.Sum(mu_[t, tau] * g_[tau], (tau, 0, t - 1)))
+    many = Setting("entries as symbols, t = 1, ..., 6", tuple(_at(n) for n in range(1, 7)))
+    pairs = tuple(_at(n, m) for n in range(1, 7) for m in range(n))
+    steps = [
+        Step(
+            "Overparameterize",
+            Loss(W),
+            Loss(product),
+            "Replace the vector w by a vector times one extra scalar: the model can still be any "
+            "w, so nothing is gained or lost in what it can say.",
+            "definition",
+            where=(sp.Eq(W, product),),
+            setting=GENERAL,
+        ),
+        Step(
+            "Gradient in the vector",
+            Grad(Loss(product), W1),
+            OMEGA2 * G,
+            "Chain rule: moving w_1 moves w omega_2 times as far; g is the gradient of L at w.",
+            setting=GENERAL,
+        ),
+        Step(
+            "Gradient in the scalar",
+            sp.Derivative(Loss(product), OMEGA2),
+            Inner(W1, G),
+            "Chain rule again: moving omega_2 moves w along w_1, so only the part of g along "
+            "w_1 counts.",
+            setting=GENERAL,
+        ),
+        Step(
+            "The talk's loss",
+            Grad(error**P / P, W),
+            error ** (P - 1) * X,
+            "For the l_p loss of one example, g is the error to the power p - 1 times the input.",
+            setting=Setting(
+                "entries as symbols, d = 2",
+                (Values({W: sp.Matrix(sp.symbols("w_1 w_2")), X: sp.Matrix(sp.symbols("x_1:3"))}),),
+            ),
+        ),
+        Step(
+            "One step of gradient descent on both",
+            sp.Eq(new, sp.MatMul(new_omega2, new_w1)),
+            sp.Eq(new, stepped),
+            "Each factor takes its own gradient step with the learning rate eta; the new w is "
+            "the product of the new factors.",
+            "definition",
+            where=(sp.Eq(new_omega2, next_omega2), sp.Eq(new_w1, next_w1)),
+            setting=PLAIN,
+        ),
+        Step(
+            "Multiply out",
+            sp.Eq(new, stepped),
+            sp.Eq(new, plus(*terms, second)),
+            "Two brackets give four terms: one without eta, two with eta, one with eta squared.",
+            setting=PLAIN,
+        ),
+        Step(
+            "Write w for the product",
+            sp.Eq(new, plus(*terms, second)),
+            sp.Eq(new, plus(*in_w, second)),
+            "w_1 is w / omega_2, so the third term is a multiple of w itself.",
+            where=(sp.Eq(W, OMEGA2 * W1),),
+            setting=PLAIN,
+        ),
+        Step(
+            "Drop the square of eta",
+            sp.Eq(new, plus(*in_w, second)),
+            sp.Eq(new, plus(*in_w)),
+            "Learning rates are small, and eta squared is much smaller than eta.",
+            "dropped order",
+            setting=PLAIN,
+            small=ETA,
+            order=2,
+        ),
+        Step(
+            "Name the two coefficients",
+            sp.Eq(new, plus(*in_w)),
+            sp.Eq(new, named),
+            "rho is a learning rate that adapts itself; gamma shrinks w, or stretches it if < 0.",
+            "definition",
+            where=(
+                sp.Eq(RHO, ETA * OMEGA2**2),
+                sp.Eq(GAMMA, ETA * Inner(W1, G) / OMEGA2),
+            ),
+            setting=PLAIN,
+        ),
+        Step(
+            f"Follow {updates} updates from w = 0",
+            sp.Eq(w_[updates], recurrence),
+            sp.Eq(w_[updates], -past.subs(t, updates)),
+            "Each update adds one gradient and multiplies all earlier ones by 1 - gamma, so w is "
+            "a weighted sum of every gradient it has seen.",
+        ),
+        Step(
+            "The weight of an old gradient",
+            (1 - gamma_[t]) * (-rho_[tau] * fade),
+            -rho_[tau] * fade - mu_[t, tau],
+            "In the update at time t the old gradient g_tau already has the weight "
+            "-rho_tau times the product; what the update adds to it is -mu.",
+            "definition",
+            where=(mu,),
+        ),
+        Step(
+            "Momentum appears",
+            sp.Eq(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
+            sp.Eq(w_[t + 1], line),
+            "Put the weighted sum in for w in the term gamma w: every past gradient pushes again, "
+            "with its own mu.",
+            where=(sp.Eq(w_[t], -past), mu),
+            setting=many,
+        ),
+        Step(
+            "gamma is the relative change of the scalar",
+            plus(omega_[t], -ETA * slope_[t]),
+            (1 - gamma_[t]) * omega_[t],
+            "The scalar's own gradient step multiplies it by 1 - gamma: gamma is negative just "
+            "when the scalar grows, and then mu is positive, as for momentum.",
+            where=(sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),),
+        ),
+        Step(
+            "The memory does not fade",
+            sp.Product(1 - gamma_[s], (s, tau + 1, t - 1)),
+            omega_[t] / omega_[tau + 1],
+            "The factors are ratios of neighbours, so the product telescopes: an old gradient "
+            "keeps its weight as long as the scalar does not shrink, however old it is.",
+            where=(sp.Eq(gamma_[t], 1 - omega_[t + 1] / omega_[t]),),
+            setting=Setting("entries as symbols, all 0 <= tau < t <= 6", pairs),
+        ),
+        Step(
+            "The memory in closed form",
+            mu_[t, tau],
+            -(ETA**2) * slope_[t] * omega_[tau] ** 2 / omega_[tau + 1],
+            "Insert rho, gamma and the telescoped product: mu needs the scalar and its "
+            "derivative alone.",
+            where=(
+                sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * (omega_[t] / omega_[tau + 1])),
+                sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),
+                sp.Eq(rho_[t], ETA * omega_[t] ** 2),
+            ),
+        ),
+    ]
     return Derivation(
         "warm-up",
         "One extra scalar makes gradient descent adapt its learning rate and remember every past "
         "gradient, as momentum does.",
-        (*_gradients(), *_one_update(), *_collected(), *_memory(updates)),
+        tuple(steps),
         'talk, "Warm-up"; paper, section 3',
     )
