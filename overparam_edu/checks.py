@@ -1,7 +1,7 @@
 """Checks of arguments, shared by every room.
 
-Each check returns the value as a NumPy array or plain number, or raises an error that names the
-argument, the value it got and what is allowed.
+Each check returns the value as a NumPy array or a plain number, or raises a TypeError or ValueError
+that names the argument, the value it got and what is allowed.
 """
 
 from __future__ import annotations
@@ -23,34 +23,12 @@ def brief(value: Any) -> str:
 
 
 def finite_array(name: str, value: ArrayLike) -> Array:
-    """Return `value` as a float64 array, or say that it is not finite numbers.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the error message.
-    value : array_like
-        Real numbers of any shape.
-
-    Returns
-    -------
-    ndarray of float64
-        A new array, or `value` itself where it already is one.
-
-    Raises
-    ------
-    TypeError
-        If `value` does not consist of real numbers.
-    ValueError
-        If it is ragged, empty, or holds NaN or infinity.
-    """
+    """Return `value` as a float64 array, uncopied if it is one: finite real numbers, not empty."""
     try:
         raw = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array; got {brief(value)}") from None
-    if raw.dtype == bool or not (
-        np.issubdtype(raw.dtype, np.floating) or np.issubdtype(raw.dtype, np.integer)
-    ):
+    if raw.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got {brief(value)}")
     array = raw.astype(np.float64, copy=False)
     if array.size == 0:
@@ -60,14 +38,27 @@ def finite_array(name: str, value: ArrayLike) -> Array:
     return array
 
 
-def at_least(name: str, value: ArrayLike, lower: float) -> Array:
-    """Return `value` as a finite float64 array whose entries are all `lower` or more.
+def shaped(name: str, value: ArrayLike, shape: tuple[int, ...], *, batched: bool = False) -> Array:
+    """Return `value` as a finite array of this shape; leading axes may precede it if `batched`."""
+    array = finite_array(name, value)
+    own = array.shape[max(0, array.ndim - len(shape)) :] if batched else array.shape
+    if own != shape:
+        allowed = f"(..., {str(shape)[1:-1].rstrip(',')})" if batched else shape
+        raise ValueError(f"{name} must have shape {allowed}; got {array.shape}")
+    return array
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `finite_array`, or if an entry is below `lower`.
-    """
+
+def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape to which the arguments' leading axes, given by name, broadcast."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"leading axes must broadcast with each other; got {got}") from None
+
+
+def at_least(name: str, value: ArrayLike, lower: float) -> Array:
+    """Return `value` as a finite float64 array whose entries are all `lower` or more."""
     array = finite_array(name, value)
     if np.any(array < lower):
         raise ValueError(f"{name} must be at least {lower:g}; got {brief(value)}")
@@ -75,13 +66,7 @@ def at_least(name: str, value: ArrayLike, lower: float) -> Array:
 
 
 def positive(name: str, value: ArrayLike) -> Array:
-    """Return `value` as a finite float64 array whose entries are all above 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `finite_array`, or if an entry is 0 or less.
-    """
+    """Return `value` as a finite float64 array whose entries are all above 0."""
     array = finite_array(name, value)
     if np.any(array <= 0):
         raise ValueError(f"{name} must be positive; got {brief(value)}")
@@ -89,15 +74,7 @@ def positive(name: str, value: ArrayLike) -> Array:
 
 
 def number(name: str, value: Any, *, lower: float = -math.inf, upper: float = math.inf) -> float:
-    """Return `value` as a finite float in [`lower`, `upper`].
-
-    Raises
-    ------
-    TypeError
-        If `value` is not a single real number.
-    ValueError
-        If it is not finite or out of range.
-    """
+    """Return `value` as a finite float in [`lower`, `upper`]."""
     array = finite_array(name, value)
     if array.ndim:
         raise TypeError(f"{name} must be a single number; got {brief(value)}")
@@ -107,18 +84,10 @@ def number(name: str, value: Any, *, lower: float = -math.inf, upper: float = ma
 
 
 def whole_number(name: str, value: Any, *, lower: int) -> int:
-    """Return `value` as an int of at least `lower`.
-
-    Raises
-    ------
-    TypeError
-        If `value` is not an integer.
-    ValueError
-        If it is below `lower`.
-    """
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a whole number; got {brief(value)}")
+    """Return `value`, an integer of at least `lower`, as an int."""
     try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
         result = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be a whole number; got {brief(value)}") from None
@@ -128,13 +97,7 @@ def whole_number(name: str, value: Any, *, lower: int) -> int:
 
 
 def generator(name: str, value: Any) -> np.random.Generator:
-    """Return `value` if it is a random generator, or the one that it is the seed of.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a generator nor a seed.
-    """
+    """Return `value` if it is a random generator, or the generator with `value` as its seed."""
     try:
         return np.random.default_rng(value)
     except (TypeError, ValueError):
@@ -144,13 +107,7 @@ def generator(name: str, value: Any) -> np.random.Generator:
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Return `value` if it is one of the `allowed` words.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
+    """Return `value` if it is one of the `allowed` words."""
     if not isinstance(value, str) or value not in allowed:
         words = ", ".join(repr(word) for word in allowed)
         raise ValueError(f"{name} must be one of {words}; got {brief(value)}")
@@ -158,12 +115,6 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def instance(name: str, value: Any, kind: type) -> None:
-    """Say so unless `value` is a `kind`.
-
-    Raises
-    ------
-    TypeError
-        If it is not.
-    """
+    """Raise a TypeError unless `value` is an instance of `kind`."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__}; got {brief(value)}")

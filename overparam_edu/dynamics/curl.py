@@ -8,17 +8,17 @@ comes from the slope of ``h`` across ``w`` (derived in ``derivations.beyond_regu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, at_least, finite_array
-from overparam_edu.dynamics.loops import vector_loss
+from overparam_edu.checks import Array, at_least, broadcast, shaped
+from overparam_edu.dynamics.loops import vector_dimension
 from overparam_edu.dynamics.losses import SupportsGradient, unchecked
 
-# Steps along w, as fractions of it, for Richardson's extrapolation: large, since each is exact for
-# polynomial gradients up to its order; the best of them is picked by its own error estimate.
+# Of the differences along w: the largest step as a fraction of w, and how often it is halved.
 _STEP, _LEVELS = 0.25, 7
 
 
@@ -30,15 +30,17 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
         - w_1 \frac{\partial h}{\partial w_2}\Bigr)
 
     By Green's theorem its integral over a region is the work round the region, counter-clockwise.
+    Only the gradient of the loss is asked for. Its derivative along ``w`` is taken by extrapolated
+    central differences, to about ten digits or better where it is smooth.
 
     Parameters
     ----------
     loss : Loss
         Of a vector with 2 entries.
     depth : array_like, shape (...)
-        ``N``, real, at least 1; broadcasts with the points.
+        ``N``, real, at least 1; broadcasts with `points`.
     points : array_like, shape (..., 2)
-        Where.
+        Where to take it.
 
     Returns
     -------
@@ -51,18 +53,13 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
     TypeError, ValueError
         If an argument is not finite, of the wrong shape, or `depth` is below 1.
 
-    Notes
-    -----
-    Only the gradient of the loss is asked for. Its derivative along ``w`` is taken by central
-    differences with Richardson's extrapolation, to about ten digits or better where it is smooth.
-
     Examples
     --------
     >>> from overparam_edu import LinearLoss
     >>> curl(LinearLoss([0.0, 1.0]), [1, 2, 3], [0.5, 0.5]).round(4) + 0.0
     array([ 0.  ,  0.  , -0.42])
     """
-    if vector_loss(loss) != 2:
+    if vector_dimension(loss) != 2:
         raise ValueError(
             f"loss must be of 2 variables for a curl; got shape {loss.shape}: use antisymmetry"
         )
@@ -81,9 +78,9 @@ def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) ->
     loss : Loss
         Of a vector (d,), d at least 2.
     depth : array_like, shape (...)
-        ``N``, real, at least 1; broadcasts with the points.
+        ``N``, real, at least 1; broadcasts with `points`.
     points : array_like, shape (..., d)
-        Where.
+        Where to take it.
 
     Returns
     -------
@@ -102,7 +99,7 @@ def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) ->
     >>> antisymmetry(LinearLoss([0.0, 0.0, 1.0]), [1, 2, 3], [0.0, 0.5, 0.5]).round(4)
     array([0.   , 0.   , 0.297])
     """
-    vector_loss(loss)
+    vector_dimension(loss)
     w, factor, slope = slope_of_h(loss, depth, points)
     length = np.linalg.norm(w, axis=-1)
     unit = w / np.where(length > 0, length, 1.0)[..., None]
@@ -114,18 +111,11 @@ def slope_of_h(
     loss: SupportsGradient, depth: ArrayLike, points: ArrayLike
 ) -> tuple[Array, Array, Array]:
     """Return the points, the depths and the slope of h at the points, (..., d)."""
-    N, w = at_least("depth", depth, 1), finite_array("points", points)
-    if w.shape[-1:] != loss.shape:
-        raise ValueError(f"points must have shape (..., {loss.shape[0]}); got {w.shape}")
-    try:
-        np.broadcast_shapes(N.shape, w.shape[:-1])
-    except ValueError:
-        raise ValueError(
-            f"depth must broadcast with points {w.shape}; got shape {N.shape}"
-        ) from None
+    N, w = at_least("depth", depth, 1), shaped("points", points, loss.shape, batched=True)
+    broadcast(depth=N.shape, points=w.shape[:-1])
     gradient = unchecked(loss)[1]
     with np.errstate(all="ignore"):
-        return w, N, _along(loss, w) + (1 - 2 / N)[..., None] * gradient(w)
+        return w, N, _along(gradient, w) + (1 - 2 / N)[..., None] * gradient(w)
 
 
 def _scaled(w: Array, N: Array, slope: Array, turning: Array) -> Array:
@@ -137,9 +127,12 @@ def _scaled(w: Array, N: Array, slope: Array, turning: Array) -> Array:
     return np.where(unbounded, np.nan, np.where(N == 1, 0.0, result))
 
 
-def _along(loss: SupportsGradient, w: Array) -> Array:
-    """Return the derivative of the loss's gradient along w, that is ``Hessian(w) w``."""
-    gradient = unchecked(loss)[1]
+def _along(gradient: Callable[[Array], Array], w: Array) -> Array:
+    """Return the derivative of the loss's gradient along w, that is ``Hessian(w) w``.
+
+    Central differences with Richardson's extrapolation, over large steps: each column is exact for
+    polynomials up to its order. The value taken differs least from the two it was made of.
+    """
     steps = _STEP / 2.0 ** np.arange(_LEVELS)
     row = [(gradient((1 + s) * w) - gradient((1 - s) * w)) / (2 * s) for s in steps]
     best: Array = row[-1].copy()

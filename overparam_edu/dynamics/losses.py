@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, finite_array, number, one_of
+from overparam_edu.checks import Array, brief, finite_array, number, one_of, shaped
 
 # Numbers at once: 350 KB of examples, or of their residuals, stay in the processor's cache.
 _CACHED = 45_056
@@ -33,9 +34,9 @@ class SupportsGradient(Protocol):
 class Loss(ABC):
     """A differentiable loss of a vector ``w`` (d,) or an end-to-end matrix ``W`` (k, d).
 
-    Subclasses set ``shape`` and write ``_value`` and ``_gradient``, which take a float64 array of
-    shape ``(..., *shape)`` as it is: `descend` calls them in its loop, where a run that diverges
-    must be let through to be reported. The public `value` and `gradient` check their argument.
+    Subclasses set ``shape`` and write ``_value`` and ``_gradient``, which take a float64 array
+    (..., *shape) unchecked: `descend` calls them in its loop, where a run that diverges must be let
+    through to be reported.
     """
 
     shape: tuple[int, ...]
@@ -57,14 +58,13 @@ class Loss(ABC):
         Returns
         -------
         ndarray, shape (...)
-            The loss of each.
 
         Raises
         ------
         TypeError, ValueError
             If `w` is not finite real numbers, or its last axes are not ``shape``.
         """
-        return self._value(self._checked(w))
+        return self._value(shaped("w", w, self.shape, batched=True))
 
     def gradient(self, w: ArrayLike) -> Array:
         """Return the gradient of the loss at `w`.
@@ -77,22 +77,24 @@ class Loss(ABC):
         Returns
         -------
         ndarray, shape (..., *shape)
-            The gradient at each.
 
         Raises
         ------
         TypeError, ValueError
             If `w` is not finite real numbers, or its last axes are not ``shape``.
         """
-        return self._gradient(self._checked(w))
+        return self._gradient(shaped("w", w, self.shape, batched=True))
 
-    def _checked(self, w: ArrayLike) -> Array:
-        array = finite_array("w", w)
-        if array.shape[array.ndim - len(self.shape) :] != self.shape or array.ndim < len(
-            self.shape
-        ):
-            raise ValueError(f"w must have shape (..., {_listed(self.shape)}); got {array.shape}")
-        return array
+
+def parameter_shape(loss: SupportsGradient) -> tuple[int, ...]:
+    """Return the shape of a loss's parameter, or say what a loss must have."""
+    shape = getattr(loss, "shape", None)
+    callables = all(callable(getattr(loss, name, None)) for name in ("value", "gradient"))
+    if not callables or not isinstance(shape, tuple) or len(shape) not in (1, 2):
+        raise TypeError(
+            f"loss must have .shape (d,) or (k, d), .value and .gradient; got {brief(loss)}"
+        )
+    return shape
 
 
 def unchecked(loss: SupportsGradient) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
@@ -119,12 +121,8 @@ def unchecked(loss: SupportsGradient) -> tuple[Callable[[Array], Array], Callabl
     )
 
 
-def _listed(shape: tuple[int, ...]) -> str:
-    return ", ".join(str(size) for size in shape)
-
-
 def _odd_power(r: Array, p: float) -> Array:
-    """Return ``sign(r) |r|^(p-1)``, the derivative of ``|r|^p / p``.
+    """Return ``sign(r) |r|^(p-1)``, the derivative of ``|r|^p / p``; times r it is ``|r|^p``.
 
     Small even powers are products: ``np.power`` takes ten times as long in the training loops.
     """
@@ -137,15 +135,6 @@ def _odd_power(r: Array, p: float) -> Array:
         return square * square * r
     power: Array = np.power(np.abs(r), p - 2) * r
     return power
-
-
-def _added(parts: list[Array]) -> Array:
-    return parts[0] if len(parts) == 1 else sum(parts[1:], start=parts[0])
-
-
-def _pth_power(r: Array, p: float) -> Array:
-    """Return ``|r|^p``."""
-    return _odd_power(r, p) * r
 
 
 class SeparableLp(Loss):
@@ -186,7 +175,8 @@ class SeparableLp(Loss):
         return f"SeparableLp(targets={tuple(self.targets.tolist())}, p={self.p:g})"
 
     def _value(self, w: Array) -> Array:
-        value: Array = _pth_power(w - self.targets, self.p).sum(axis=-1) / self.p
+        r = w - self.targets
+        value: Array = (_odd_power(r, self.p) * r).sum(axis=-1) / self.p
         return value
 
     def _gradient(self, w: Array) -> Array:
@@ -245,18 +235,20 @@ class LpRegression(Loss):
         return f"LpRegression(n={n}, d={d}, p={self.p:g}, reduction={self.reduction!r})"
 
     def _value(self, w: Array) -> Array:
-        powers = [_pth_power(residuals, self.p).sum(axis=0) for _, residuals in self._parts(w)]
+        powers = reduce(
+            np.add, ((_odd_power(r, self.p) * r).sum(axis=0) for _, r in self._residuals(w))
+        )
         lanes = w.shape[: w.ndim - len(self.shape)]
-        total: Array = _added(powers).reshape(*lanes, -1).sum(axis=-1)
+        total: Array = powers.reshape(*lanes, -1).sum(axis=-1)
         return total * (self._weight / self.p)
 
     def _gradient(self, w: Array) -> Array:
-        total = _added([X.T @ _odd_power(residuals, self.p) for X, residuals in self._parts(w)])
+        total: Array = reduce(np.add, (X.T @ _odd_power(r, self.p) for X, r in self._residuals(w)))
         if self._weight != 1.0:
             total *= self._weight
         return total.T.reshape(w.shape)
 
-    def _parts(self, w: Array) -> Iterator[tuple[Array, Array]]:
+    def _residuals(self, w: Array) -> Iterator[tuple[Array, Array]]:
         """Yield examples and their residuals (examples, lanes * outputs).
 
         Some examples at a time, where all of them would outgrow the cache. The residuals are one
@@ -339,9 +331,7 @@ class QuadraticLoss(Loss):
             raise ValueError(f"hessian must be a symmetric (d, d) matrix; got {H.tolist()}")
         self.shape = H.shape[:1]
         centre = np.zeros(self.shape) if minimizer is None else minimizer
-        self.minimizer = finite_array("minimizer", centre)
-        if self.minimizer.shape != self.shape:
-            raise ValueError(f"minimizer must have shape {self.shape}; got {self.minimizer.shape}")
+        self.minimizer = shaped("minimizer", centre, self.shape)
 
     def __repr__(self) -> str:
         return f"QuadraticLoss(hessian={self.hessian.tolist()})"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, brief, finite_array, generator, number, whole_number
+from overparam_edu.checks import Array, brief, finite_array, generator, number, shaped, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class LinearNetwork:
     @property
     def end_to_end_matrix(self) -> Array:
         r"""The product :math:`W_N \cdots W_1`, shape (..., k, d)."""
-        return _product(self.weights)
+        return product(self.weights)
 
     def layer_gradients(self, gradient: ArrayLike) -> tuple[Array, ...]:
         r"""Return the gradient of the loss in each layer, by the chain rule.
@@ -97,34 +97,31 @@ class LinearNetwork:
         TypeError, ValueError
             If `gradient` is not finite or does not have the shape of the end-to-end matrix.
         """
-        G = finite_array("gradient", gradient)
-        expected = (*self.weights[0].shape[:-2], self.widths[-1], self.widths[0])
-        if G.shape != expected:
-            raise ValueError(f"gradient must have shape {expected}; got {G.shape}")
-        return _layer_gradients(self.weights, G)
+        end_to_end = (*self.weights[0].shape[:-2], self.widths[-1], self.widths[0])
+        return tuple(layer_gradients(self.weights, shaped("gradient", gradient, end_to_end)))
 
     def imbalance(self) -> Array:
         r"""Return how far the layers are from balanced, 0 where the rule is exact.
 
         .. math:: \max_j \| W_{j+1}^\top W_{j+1} - W_j W_j^\top \|_F
 
+        Gradient flow conserves each of the matrices.
+
         Returns
         -------
         ndarray, shape (...)
-            One for each lane; 0 for a single layer. Gradient flow conserves each of the matrices.
+            One for each lane; 0 for a single layer.
         """
-        return _imbalance(self.weights)
+        return imbalance(self.weights)
 
 
-def _transpose(W: Array) -> Array:
-    return np.swapaxes(W, -1, -2)
+def product(weights: Sequence[Array]) -> Array:
+    """Return the end-to-end matrix of layers, or of stacks of them."""
+    return reduce(lambda below, W: W @ below, weights)
 
 
-def _product(weights: Sequence[Array]) -> Array:
-    return reduce(lambda product, W: W @ product, weights)
-
-
-def _imbalance(weights: Sequence[Array]) -> Array:
+def imbalance(weights: Sequence[Array]) -> Array:
+    """Return `LinearNetwork.imbalance` of layers, or of stacks of them."""
     gaps = [
         np.linalg.norm(_transpose(upper) @ upper - lower @ _transpose(lower), axis=(-2, -1))
         for lower, upper in pairwise(weights)
@@ -132,7 +129,7 @@ def _imbalance(weights: Sequence[Array]) -> Array:
     return np.max(gaps, axis=0) if gaps else np.zeros(weights[0].shape[:-2])
 
 
-def _layer_gradients(weights: Sequence[Array], gradient: Array) -> tuple[Array, ...]:
+def layer_gradients(weights: Sequence[Array], gradient: Array) -> list[Array]:
     """Return the layers' gradients with 3N products: one sweep up, one sweep down."""
     below = [weights[0]]
     for W in weights[1:-1]:
@@ -141,37 +138,26 @@ def _layer_gradients(weights: Sequence[Array], gradient: Array) -> tuple[Array, 
     for j in range(len(weights) - 1, 0, -1):
         gradients.append(from_above @ _transpose(below[j - 1]))
         from_above = _transpose(weights[j]) @ from_above
-    return tuple(reversed([*gradients, from_above]))
+    return [from_above, *reversed(gradients)]
 
 
-def _is_sized(value: Any) -> bool:
-    """Return whether it has a length: an array of one number has none."""
-    return hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0
+def padded(layer: Array, rows: int, columns: int) -> Array:
+    """Return `layer` with rows and columns of zeros added up to the given size."""
+    more = [(0, 0)] * (layer.ndim - 2)
+    return np.pad(layer, [*more, (0, rows - layer.shape[-2]), (0, columns - layer.shape[-1])])
 
 
-def _checked_widths(widths: Any) -> tuple[int, ...]:
-    if isinstance(widths, str) or not _is_sized(widths):
-        raise TypeError(f"widths must be a sequence (d, n_1, ..., k); got {brief(widths)}")
-    sizes = tuple(whole_number(f"widths[{j}]", width, lower=1) for j, width in enumerate(widths))
-    if len(sizes) < 2:
-        raise ValueError(f"widths must hold at least input and output size; got {brief(widths)}")
-    return sizes
-
-
-def _noise(widths: tuple[int, ...], scale: float, rng: np.random.Generator | int) -> list[Array]:
-    drawn = generator("rng", rng)
-    shapes = list(zip(widths[1:], widths[:-1], strict=True))
-    return [scale * drawn.standard_normal(shape) for shape in shapes]
+def _transpose(W: Array) -> Array:
+    return np.swapaxes(W, -1, -2)
 
 
 def near_zero_network(
     widths: Sequence[int], scale: float, *, rng: np.random.Generator | int = 0
 ) -> LinearNetwork:
-    r"""Return a network with small independent Gaussian weights.
+    """Return a network with small independent Gaussian weights, as usual in the talk and paper.
 
-    The usual initialisation in the talk and paper. The end-to-end matrix starts at about
-    ``scale ** depth``, so deep networks start very near the saddle at 0, and layers are balanced
-    only up to ``scale ** 2``.
+    The end-to-end matrix starts at about ``scale ** depth``, so deep networks start very near the
+    saddle at 0, and layers are balanced only up to ``scale ** 2``.
 
     Parameters
     ----------
@@ -180,7 +166,7 @@ def near_zero_network(
     scale : float
         Standard deviation of each weight, 0 or more.
     rng : numpy.random.Generator or int
-        Generator or seed; the same seed gives the same network.
+        A seed gives the same network every time.
 
     Returns
     -------
@@ -196,14 +182,13 @@ def near_zero_network(
     >>> near_zero_network((5, 3, 1), 1e-2).depth
     2
     """
-    sizes, scale = _checked_widths(widths), number("scale", scale, lower=0)
-    return LinearNetwork(tuple(_noise(sizes, scale, rng)))
+    return LinearNetwork(_noise(widths, scale, rng))
 
 
 def identity_network(
     widths: Sequence[int], scale: float = 0.0, *, rng: np.random.Generator | int = 0
 ) -> LinearNetwork:
-    r"""Return a network whose layers are the identity plus small Gaussian noise.
+    """Return a network whose layers are the identity plus small Gaussian noise.
 
     A linear residual network: the end-to-end matrix starts near the identity however deep it
     is, so depth does not stall it (talk, "going deeper").
@@ -215,7 +200,7 @@ def identity_network(
     scale : float
         Standard deviation of the noise, 0 or more.
     rng : numpy.random.Generator or int
-        Generator or seed; the same seed gives the same network.
+        A seed gives the same network every time.
 
     Returns
     -------
@@ -231,9 +216,23 @@ def identity_network(
     >>> identity_network((3, 1, 1)).end_to_end_matrix
     array([[1., 0., 0.]])
     """
-    sizes, scale = _checked_widths(widths), number("scale", scale, lower=0)
-    noise = _noise(sizes, scale, rng)
-    return LinearNetwork(tuple(np.eye(*layer.shape) + layer for layer in noise))
+    return LinearNetwork(tuple(np.eye(*W.shape) + W for W in _noise(widths, scale, rng)))
+
+
+def _noise(widths: Any, scale: float, rng: np.random.Generator | int) -> tuple[Array, ...]:
+    """Return layers of independent Gaussian weights."""
+    if isinstance(widths, str) or not _is_sized(widths):
+        raise TypeError(f"widths must be a sequence (d, n_1, ..., k); got {brief(widths)}")
+    sizes = [whole_number(f"widths[{j}]", width, lower=1) for j, width in enumerate(widths)]
+    if len(sizes) < 2:
+        raise ValueError(f"widths must hold at least input and output size; got {brief(widths)}")
+    scale, drawn = number("scale", scale, lower=0), generator("rng", rng)
+    return tuple(scale * drawn.standard_normal((n, m)) for m, n in pairwise(sizes))
+
+
+def _is_sized(value: Any) -> bool:
+    """Return whether it has a length: an array of one number has none."""
+    return hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0
 
 
 def balanced_network(
@@ -292,14 +291,5 @@ def balanced_network(
     layers = [first, *[middle] * (depth - 2), last]
     sizes = [W.shape[-1], *between, W.shape[-2]]
     return LinearNetwork(
-        tuple(
-            _padded(layer, rows, columns)
-            for layer, rows, columns in zip(layers, sizes[1:], sizes[:-1], strict=True)
-        )
+        tuple(padded(W, n, m) for W, (m, n) in zip(layers, pairwise(sizes), strict=True))
     )
-
-
-def _padded(layer: Array, rows: int, columns: int) -> Array:
-    """Return `layer` with rows and columns of zeros added up to the given size."""
-    more = [(0, 0)] * (layer.ndim - 2)
-    return np.pad(layer, [*more, (0, rows - layer.shape[-2]), (0, columns - layer.shape[-1])])

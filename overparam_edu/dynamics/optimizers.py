@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, at_least, finite_array, number
+from overparam_edu.checks import Array, at_least, number
 
 Memory = tuple[Any, ...]
 
@@ -31,17 +30,20 @@ class Optimizer(ABC):
     Raises
     ------
     TypeError, ValueError
-        If a rate is negative or not a finite number.
+        If a rate is negative or not a finite number, or another hyperparameter is out of range.
     """
 
     learning_rate: Any
+    _remembered: ClassVar[int] = 0  # arrays in the memory, each 0 before the first step
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "learning_rate", at_least("learning_rate", self.learning_rate, 0.0)
-        )
+        rate = at_least("learning_rate", self.learning_rate, 0.0)
+        object.__setattr__(self, "learning_rate", rate)
+        # Hyperparameters have the same names and ranges in every optimizer that has them.
+        for name in ("momentum", "decay"):
+            _fraction(name, getattr(self, name, 0.0))
+        number("eps", getattr(self, "eps", 0.0), lower=0)
 
-    @abstractmethod
     def start(self, parameters: Array) -> Memory:
         """Return the memory before the first step.
 
@@ -53,8 +55,8 @@ class Optimizer(ABC):
         Returns
         -------
         tuple
-            What `step` remembers from step to step.
         """
+        return tuple(np.zeros_like(parameters) for _ in range(self._remembered))
 
     @abstractmethod
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
@@ -77,12 +79,17 @@ class Optimizer(ABC):
         """
 
 
-def _fraction(name: str, value: float) -> float:
-    """Return `value` if it is in [0, 1), as decay rates are."""
+def _fraction(name: str, value: float) -> None:
     number(name, value, lower=0, upper=1)
     if value == 1:
         raise ValueError(f"{name} must be below 1; got {value!r}")
-    return float(value)
+
+
+def _quotient(numerator: Array, denominator: Array) -> Array:
+    """Return the quotient, 0 where nothing has moved yet (0 / 0 with ``eps = 0``)."""
+    safe = np.where((denominator == 0) & (numerator == 0), 1.0, denominator)
+    result: Array = numerator / safe
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +108,8 @@ class GradientDescent(Optimizer):
     array([0.2])
     """
 
-    def start(self, parameters: Array) -> Memory:
-        """Return an empty memory."""
-        return ()
-
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return ``learning_rate * gradient``."""
+        """Return ``learning_rate * gradient``, and no memory."""
         return self.learning_rate * gradient, memory
 
 
@@ -129,14 +132,7 @@ class Momentum(Optimizer):
 
     momentum: float = field(default=0.9, kw_only=True)
     nesterov: bool = field(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _fraction("momentum", self.momentum)
-
-    def start(self, parameters: Array) -> Memory:
-        """Return a velocity of 0."""
-        return (np.zeros_like(parameters),)
+    _remembered: ClassVar[int] = 1
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
         """Return the move, and the new velocity."""
@@ -159,14 +155,7 @@ class AdaGrad(Optimizer):
 
     learning_rate: Any = 1e-2
     eps: float = field(default=1e-10, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("eps", self.eps, lower=0)
-
-    def start(self, parameters: Array) -> Memory:
-        """Return a sum of squares of 0."""
-        return (np.zeros_like(parameters),)
+    _remembered: ClassVar[int] = 1
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
         """Return the move, and the new sum of squares."""
@@ -191,15 +180,7 @@ class RMSProp(Optimizer):
     learning_rate: Any = 1e-2
     decay: float = field(default=0.99, kw_only=True)
     eps: float = field(default=1e-8, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _fraction("decay", self.decay)
-        number("eps", self.eps, lower=0)
-
-    def start(self, parameters: Array) -> Memory:
-        """Return a mean of squares of 0."""
-        return (np.zeros_like(parameters),)
+    _remembered: ClassVar[int] = 1
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
         """Return the move, and the new mean of squares."""
@@ -224,19 +205,15 @@ class AdaDelta(Optimizer):
     learning_rate: Any = 1.0
     decay: float = field(default=0.9, kw_only=True)
     eps: float = field(default=1e-6, kw_only=True)
+    _remembered: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _fraction("decay", self.decay)
-        if number("eps", self.eps, lower=0) == 0:
+        if self.eps == 0:
             raise ValueError(f"eps must be positive; got {self.eps!r}")
 
-    def start(self, parameters: Array) -> Memory:
-        """Return means of squared gradients and of squared changes of 0."""
-        return np.zeros_like(parameters), np.zeros_like(parameters)
-
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return the move, and both new means of squares."""
+        """Return the move, and the new means of squared gradients and of squared changes."""
         squares, changes = memory
         squares = self.decay * squares + (1 - self.decay) * gradient * gradient
         change = np.sqrt(changes + self.eps) / np.sqrt(squares + self.eps) * gradient
@@ -268,7 +245,6 @@ class Adam(Optimizer):
             raise ValueError(f"betas must be two numbers in [0, 1); got {self.betas!r}")
         for j, beta in enumerate(self.betas):
             _fraction(f"betas[{j}]", beta)
-        number("eps", self.eps, lower=0)
 
     def start(self, parameters: Array) -> Memory:
         """Return both means at 0, after no step."""
@@ -283,16 +259,3 @@ class Adam(Optimizer):
         squares = second * squares + (1 - second) * gradient * gradient
         root = np.sqrt(squares) / np.sqrt(1 - second**t) + self.eps
         return self.learning_rate / (1 - first**t) * _quotient(mean, root), (mean, squares, t)
-
-
-def _quotient(numerator: Array, denominator: Array) -> Array:
-    """Return the quotient, 0 where nothing has moved yet (0 / 0 with ``eps = 0``)."""
-    safe = np.where((denominator == 0) & (numerator == 0), 1.0, denominator)
-    result: Array = numerator / safe
-    return result
-
-
-def per_lane(rate: ArrayLike, dimensions: int) -> Array:
-    """Return `rate` with `dimensions` unit axes added, to multiply parameters of that many."""
-    array = finite_array("learning_rate", rate)
-    return array.reshape(array.shape + (1,) * dimensions)

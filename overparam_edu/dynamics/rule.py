@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, at_least, brief, finite_array
+from overparam_edu.checks import Array, at_least, brief, broadcast, finite_array
 
 # The smallest normal float: stands in for 0 as a divisor where the dividend is 0 too.
-_TINY = np.finfo(np.float64).tiny
+TINY = np.finfo(np.float64).tiny
 # For a matrix the rule is a sum of as many terms as there are layers.
 _DEEPEST = 1_000
 
@@ -27,14 +27,12 @@ def single_output_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike)
 
     where :math:`\mathrm{Pr}_w` projects on the line through ``w`` (Claim 2 of the paper; talk,
     "single output"). Gradient descent on ``depth`` linear layers moves the end-to-end vector by
-    ``-learning_rate * F_N``.
+    ``-learning_rate * F_N``, if the layers are balanced and the learning rate is small.
 
     Parameters
     ----------
-    w : array_like, shape (..., d)
-        End-to-end vector.
-    gradient : array_like, shape (..., d)
-        Gradient ``g`` of the loss at `w`.
+    w, gradient : array_like, shape (..., d)
+        End-to-end vector, and the gradient ``g`` of the loss there.
     depth : array_like, shape (...)
         ``N``, real, at least 1; the formula makes sense between whole depths too.
 
@@ -48,30 +46,12 @@ def single_output_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike)
     TypeError, ValueError
         If an argument is not finite real numbers, `depth` is below 1, or shapes do not fit.
 
-    Notes
-    -----
-    Assumes balanced layers and a small learning rate, as Theorem 1 does.
-
     Examples
     --------
     >>> single_output_direction([2.0, 0.0], [1.0, 1.0], depth=2)
     array([4., 2.])
     """
-    w, gradient = finite_array("w", w), finite_array("gradient", gradient)
-    depth = at_least("depth", depth, 1)
-    if w.ndim < 1 or gradient.ndim < 1 or w.shape[-1] != gradient.shape[-1]:
-        raise ValueError(
-            f"gradient must have the last axis of w, {w.shape}; got shape {gradient.shape}"
-        )
-    try:
-        lanes = np.broadcast_shapes(w.shape[:-1], gradient.shape[:-1], depth.shape)
-    except ValueError:
-        raise ValueError(
-            f"depth must broadcast with w {w.shape} and gradient {gradient.shape}; "
-            f"got shape {depth.shape}"
-        ) from None
-    # The gradient itself at depth 1: give the caller a copy, with all the lanes.
-    return np.broadcast_to(_single_output(depth)(w, gradient), lanes + w.shape[-1:]).copy()
+    return _direction("w", w, gradient, depth, axes=1)
 
 
 def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tuple[Array, Array]:
@@ -110,7 +90,72 @@ def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tupl
     return adaptive, whole - adaptive
 
 
-def _single_output(depth: Array) -> Callable[[Array, Array], Array]:
+def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
+    r"""Return the step direction that depth makes of a gradient, for any number of outputs.
+
+    .. math:: F_N(W) = \sum_{j=1}^N [W W^\top]^{(j-1)/N}\; G\; [W^\top W]^{(N-j)/N}
+
+    (Theorem 1 of the paper; talk, "end-to-end update rule".) It assumes balanced layers,
+    :math:`W_{j+1}^\top W_{j+1} = W_j W_j^\top`, and a small learning rate. The hidden widths do not
+    appear: any of at least ``min(k, d)`` give the same step. Singular values below rounding,
+    ``max(k, d) * eps`` of the largest, count as 0: a fractional power would blow them up.
+
+    Parameters
+    ----------
+    W, gradient : array_like, shape (..., k, d)
+        End-to-end matrix, and the gradient ``G`` of the loss there.
+    depth : array_like of int, shape (...)
+        ``N``, whole, from 1 to 1000.
+
+    Returns
+    -------
+    ndarray, shape (..., k, d)
+        ``G`` itself at depth 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite real numbers, `depth` is out of range or not whole, or shapes
+        do not fit.
+
+    Examples
+    --------
+    >>> end_to_end_direction([[2.0, 0.0]], [[1.0, 1.0]], depth=2)
+    array([[4., 2.]])
+    """
+    return _direction("W", W, gradient, depth, axes=2)
+
+
+def _direction(
+    name: str, w: ArrayLike, gradient: ArrayLike, depth: ArrayLike, *, axes: int
+) -> Array:
+    w, gradient = finite_array(name, w), finite_array("gradient", gradient)
+    N = checked_depth(depth, axes)
+    if min(w.ndim, gradient.ndim) < axes or w.shape[-axes:] != gradient.shape[-axes:]:
+        raise ValueError(
+            f"gradient must have the last {'axis' if axes == 1 else 'two axes'} of {name}, "
+            f"{w.shape}; got shape {gradient.shape}"
+        )
+    lanes = broadcast(
+        **{name: w.shape[:-axes], "gradient": gradient.shape[:-axes], "depth": N.shape}
+    )
+    # At depth 1 it is the gradient itself: give the caller a copy, with all the lanes.
+    return np.broadcast_to(update_rule(N, axes)(w, gradient), lanes + w.shape[-axes:]).copy()
+
+
+def checked_depth(depth: ArrayLike, axes: int) -> Array:
+    """Return depths for a parameter of one axis, or of two, for which they must be whole."""
+    N = at_least("depth", depth, 1)
+    if axes == 2 and np.any(np.floor(N) != N):
+        raise ValueError(f"depth must be whole for an end-to-end matrix; got {brief(depth)}")
+    if axes == 2 and np.any(N > _DEEPEST):
+        raise ValueError(
+            f"depth must be at most {_DEEPEST} for an end-to-end matrix; got {brief(depth)}"
+        )
+    return N
+
+
+def update_rule(depth: Array, axes: int) -> Callable[[Array, Array], Array]:
     """Return ``(w, gradient) -> F_N(w)`` without checks, for the training loop.
 
     Depth 1 is the gradient even where ``||w||^2`` overflows, so that it diverges when gradient
@@ -118,13 +163,17 @@ def _single_output(depth: Array) -> Callable[[Array, Array], Array]:
     """
     if np.all(depth == 1):
         return lambda w, gradient: gradient
+    return _of_a_vector(depth) if axes == 1 else _of_a_matrix(depth)
+
+
+def _of_a_vector(depth: Array) -> Callable[[Array, Array], Array]:
     exponent, extra = 1 - 1 / depth, depth - 1
     shallow = (depth == 1)[..., None]
 
     def direction(w: Array, gradient: Array) -> Array:
         square = _dot(w, w)
         rate = square**exponent
-        along = extra * _dot(w, gradient) / np.maximum(square, _TINY)
+        along = extra * _dot(w, gradient) / np.maximum(square, TINY)
         F: Array = rate[..., None] * (gradient + along[..., None] * w)
         np.copyto(F, gradient, where=shallow)
         return F
@@ -141,80 +190,9 @@ def _dot(a: Array, b: Array) -> Array:
     return total
 
 
-def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
-    r"""Return the step direction that depth makes of a gradient, for any number of outputs.
-
-    .. math:: F_N(W) = \sum_{j=1}^N [W W^\top]^{(j-1)/N}\; G\; [W^\top W]^{(N-j)/N}
-
-    (Theorem 1 of the paper; talk, "end-to-end update rule".) The hidden widths do not appear: any
-    of at least ``min(k, d)`` give the same step.
-
-    Parameters
-    ----------
-    W : array_like, shape (..., k, d)
-        End-to-end matrix.
-    gradient : array_like, shape (..., k, d)
-        Gradient ``G`` of the loss at `W`.
-    depth : array_like of int, shape (...)
-        ``N``, whole, from 1 to 1000.
-
-    Returns
-    -------
-    ndarray, shape (..., k, d)
-        ``G`` itself at depth 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not finite real numbers, `depth` is out of range or not whole, or shapes
-        do not fit.
-
-    Notes
-    -----
-    Assumes balanced layers, :math:`W_{j+1}^\top W_{j+1} = W_j W_j^\top`, and a small learning
-    rate. Singular values below rounding, ``max(k, d) * eps`` of the largest, count as 0:
-    a fractional power would blow them up.
-
-    Examples
-    --------
-    >>> end_to_end_direction([[2.0, 0.0]], [[1.0, 1.0]], depth=2)
-    array([[4., 2.]])
-    """
-    W, gradient = finite_array("W", W), finite_array("gradient", gradient)
-    depth = _whole_depth(depth)
-    if W.ndim < 2 or gradient.ndim < 2 or W.shape[-2:] != gradient.shape[-2:]:
-        raise ValueError(
-            f"gradient must have the last two axes of W, {W.shape}; got shape {gradient.shape}"
-        )
-    try:
-        lanes = np.broadcast_shapes(W.shape[:-2], gradient.shape[:-2], depth.shape)
-    except ValueError:
-        raise ValueError(
-            f"depth must broadcast with W {W.shape} and gradient {gradient.shape}; "
-            f"got shape {depth.shape}"
-        ) from None
-    return np.broadcast_to(_end_to_end(depth)(W, gradient), lanes + W.shape[-2:]).copy()
-
-
-def _whole_depth(depth: ArrayLike) -> Array:
-    array = at_least("depth", depth, 1)
-    if np.any(array != np.floor(array)):
-        raise ValueError(f"depth must be whole for an end-to-end matrix; got {brief(depth)}")
-    if np.any(array > _DEEPEST):
-        raise ValueError(
-            f"depth must be at most {_DEEPEST} for an end-to-end matrix; got {brief(depth)}"
-        )
-    return array
-
-
-def _end_to_end(depth: Array) -> Callable[[Array, Array], Array]:
-    """Return ``(W, gradient) -> F_N(W)`` without checks, for the training loop.
-
-    The first and the last term are taken out of the sum, because their power 0 is the identity
-    on the whole space, while the others live where ``W`` does.
-    """
-    if np.all(depth == 1):
-        return lambda W, gradient: gradient
+def _of_a_matrix(depth: Array) -> Callable[[Array, Array], Array]:
+    # The first and the last term are taken out of the sum, because their power 0 is the identity
+    # on the whole space, while the others live where W does.
     exponent, shallow = (2 - 2 / depth)[..., None], (depth == 1)[..., None, None]
 
     def direction(W: Array, gradient: Array) -> Array:
@@ -284,7 +262,8 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
         \lambda_{rs} = \sum_{j=1}^N \sigma_r^{2(N-j)/N} \sigma_s^{2(j-1)/N}
 
     with eigenvectors :math:`\mathrm{vec}(u_r v_s^\top)`; singular values are padded with zeros,
-    and :math:`0^0 = 1` (Claim 1 of the paper; talk, "preconditioning").
+    and :math:`0^0 = 1` (Claim 1 of the paper; talk, "preconditioning"). Equal singular values leave
+    their vectors undetermined up to rotation; eigenvalues and matrix do not depend on the choice.
 
     Parameters
     ----------
@@ -303,18 +282,13 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     TypeError, ValueError
         If `W` is not a finite matrix, or `depth` is out of range or not whole.
 
-    Notes
-    -----
-    Equal singular values leave their vectors undetermined up to rotation; eigenvalues and
-    ``matrix`` do not depend on the choice.
-
     Examples
     --------
     >>> preconditioner([[3.0, 0.0]], depth=2).eigenvalues
     array([6., 3.])
     """
     W = finite_array("W", W)
-    N = _whole_depth(depth)
+    N = checked_depth(depth, 2)
     if W.ndim < 2:
         raise ValueError(f"W must have shape (..., k, d); got {W.shape}")
     if N.ndim:

@@ -1,4 +1,8 @@
-"""How it moves in the limit: gradient flow, integrated by SciPy."""
+"""How it moves: by the end-to-end rule, by training the layers, and in the limit of gradient flow.
+
+`descend` and `train` run all lanes in one loop; `gradient_flow` leaves the integration to SciPy.
+Each returns a `Trajectory`.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,28 @@ from overparam_edu.checks import (
     Array,
     at_least,
     brief,
+    broadcast,
     finite_array,
     instance,
     number,
+    shaped,
     whole_number,
 )
-from overparam_edu.dynamics.losses import SupportsGradient, unchecked
-from overparam_edu.dynamics.networks import LinearNetwork, _imbalance, _layer_gradients, _product
-from overparam_edu.dynamics.optimizers import Optimizer, per_lane
-from overparam_edu.dynamics.rule import _end_to_end, _single_output, _whole_depth
+from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape, unchecked
+from overparam_edu.dynamics.networks import LinearNetwork, imbalance, layer_gradients, product
+from overparam_edu.dynamics.optimizers import Optimizer
+from overparam_edu.dynamics.rule import checked_depth, update_rule
+
+Steps = NDArray[np.int64]
+State = list[Array]
+
+# Steps between looks at whether a lane has left the finite range.
+_STRIDE = 64
+# Residuals computed at once while losses are computed from recorded points: few enough for the
+# processor's cache, which is three times as fast as memory.
+_BLOCK = 16_384
+# A progress bar appears when a run has taken this long, in seconds.
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,22 +69,21 @@ class Trajectory:
 
     points: Array
     losses: Array
-    steps: NDArray[np.int64]
+    steps: Steps
     times: Array
-    diverged_at: NDArray[np.int64]
+    diverged_at: Steps
     depth: Array
     weights: tuple[Array, ...] | None = None
 
     def __repr__(self) -> str:
         lanes = self.losses.shape[1:]
         head = f"Trajectory({self.steps[-1]} steps, lanes {lanes}, {len(self.steps)} records"
-        diverged = int(np.count_nonzero(self.diverged_at >= 0))
-        if not diverged:
+        diverged = self.diverged_at[self.diverged_at >= 0]
+        if not diverged.size:
             return head + ")"
-        first = int(self.diverged_at[self.diverged_at >= 0].min())
-        return f"{head}; {diverged} diverged, the first at step {first})"
+        return f"{head}; {diverged.size} diverged, the first at step {diverged.min()})"
 
-    def steps_to(self, loss: Any) -> Array:
+    def steps_to(self, loss: ArrayLike) -> Array:
         """Return the first recorded step at which the loss is at most `loss`.
 
         Parameters
@@ -116,7 +132,7 @@ class Trajectory:
             If the run was of the end-to-end rule, which has no layers.
         """
         with np.errstate(over="ignore"):
-            return _imbalance(self._layers())
+            return imbalance(self._layers())
 
     def network(self, record: int = -1) -> LinearNetwork:
         """Return the network at a record.
@@ -147,159 +163,6 @@ class Trajectory:
         return self.weights
 
 
-Steps = NDArray[np.int64]
-State = list[Array]
-
-# Steps between looks at whether a lane has left the finite range.
-_STRIDE = 64
-# Residuals computed at once while losses are computed from recorded points: few enough for the
-# processor's cache, which is three times as fast as memory.
-_BLOCK = 16_384
-# A progress bar appears when a run has taken this long, in seconds.
-_PATIENCE = 2.0
-
-
-def kept_steps(record: int | Sequence[int], steps: int) -> Steps:
-    """Return the steps to record, increasing, from 0 to `steps`."""
-    steps = whole_number("steps", steps, lower=0)
-    if isinstance(record, (int, np.integer)):
-        every = whole_number("record", record, lower=1)
-        return np.unique(np.append(np.arange(0, steps + 1, every), steps))
-    kept = finite_array("record", record)
-    if kept.ndim != 1 or np.any(kept != np.floor(kept)) or np.any((kept < 0) | (kept > steps)):
-        raise ValueError(f"record must be steps from 0 to {steps}; got {brief(record)}")
-    return np.unique(kept.astype(np.int64))
-
-
-def run(
-    step: Callable[[State, Any], tuple[State, Any]],
-    state: State,
-    memory: Any,
-    *,
-    kept: Steps,
-    lanes: tuple[int, ...],
-    progress: bool | None,
-) -> tuple[State, Steps]:
-    """Iterate `step` and return the states at the `kept` steps, and where lanes diverged.
-
-    What has left the finite range never comes back, so a look at the newest state every so often
-    is enough; the step at which it happened is then found in the states since the last look.
-    """
-    records = [_room_for(len(kept), part) for part in state]
-    diverged_at = np.full(lanes, -1, dtype=np.int64)
-    moments = kept.tolist()
-    bar, began, t, written, last = None, time.perf_counter(), 0, 0, moments[-1]
-    block = [state]
-    with np.errstate(all="ignore"):
-        while True:
-            alive = _finite(block[-1], len(lanes))
-            if not alive.all():
-                _note_divergence(diverged_at, block, t - len(block) + 1, len(lanes))
-            until = int(np.searchsorted(kept, t, side="right"))
-            for i in range(written, until):
-                for record, part in zip(records, block[moments[i] - t - 1], strict=True):
-                    record[i] = part
-            written = until
-            if t == last or not alive.any():
-                break
-            state, block = block[-1], []
-            for _ in range(min(_STRIDE, last - t)):
-                state, memory = step(state, memory)
-                block.append(state)
-            t += len(block)
-            bar = _shown_progress(bar, progress, began, t, last)
-    if bar is not None:
-        bar.close()
-    _blank(records, kept, diverged_at)
-    return records, diverged_at
-
-
-def _room_for(count: int, part: Array) -> Array:
-    """Return an empty array of `count` records of `part`, in its order of axes in memory."""
-    order = np.argsort([-stride for stride in part.strides], kind="stable")
-    room = np.empty((count, *np.take(part.shape, order).astype(int)))
-    return np.moveaxis(room, range(1, 1 + part.ndim), 1 + order)
-
-
-def _finite(state: State, lane_dimensions: int) -> NDArray[np.bool_]:
-    """Return for each lane whether every number of its state is finite."""
-    finite = [
-        np.isfinite(part).all(axis=tuple(range(lane_dimensions, part.ndim))) for part in state
-    ]
-    alive: NDArray[np.bool_] = np.logical_and.reduce(finite)
-    return alive
-
-
-def _note_divergence(
-    diverged_at: Steps, block: list[State], first: int, lane_dimensions: int
-) -> None:
-    for t, state in enumerate(block, start=first):
-        new = ~_finite(state, lane_dimensions) & (diverged_at < 0)
-        diverged_at[new] = t
-
-
-def _shown_progress(bar: Any, progress: bool | None, began: float, t: int, last: int) -> Any:
-    """Return the progress bar, made on first need and moved to step `t`."""
-    late = time.perf_counter() - began > _PATIENCE
-    if bar is None and progress is not False and (progress or (late and t < last)):
-        from tqdm.auto import tqdm
-
-        bar = tqdm(total=last, unit="step", leave=False)
-    if bar is not None:
-        bar.update(t - bar.n)
-    return bar
-
-
-def _blank(records: State, kept: Steps, diverged_at: Steps) -> None:
-    """Set records to NaN from the step at which their lane diverged."""
-    if np.all(diverged_at < 0):
-        return
-    steps = kept.reshape(-1, *[1] * diverged_at.ndim)
-    gone = (diverged_at >= 0) & (steps >= diverged_at)
-    for record in records:
-        record[gone] = np.nan
-
-
-def as_trajectory(
-    loss: SupportsGradient,
-    points: Array,
-    kept: Steps,
-    diverged_at: Steps,
-    *,
-    times: Array,
-    depth: ArrayLike,
-    weights: tuple[Array, ...] | None = None,
-) -> Trajectory:
-    """Return the records as a `Trajectory`, with the loss at each.
-
-    A loss can overflow before its parameter does: then that is where the lane diverged.
-    """
-    lanes = diverged_at.shape
-    losses = _losses(loss, points, len(lanes))
-    lost = ~np.isfinite(losses)
-    if lost.any():
-        lost &= (diverged_at < 0) | (_first(kept, losses) < diverged_at)
-        diverged_at = np.where(lost.any(axis=0), kept[np.argmax(lost, axis=0)], diverged_at)
-    _blank([points, losses, *(weights or ())], kept, diverged_at)
-    full_depth = np.broadcast_to(np.asarray(depth, float), lanes)
-    return Trajectory(points, losses, kept, times, diverged_at, full_depth, weights)
-
-
-def _first(kept: Steps, losses: Array) -> Steps:
-    return kept.reshape(-1, *[1] * (losses.ndim - 1))
-
-
-def _losses(loss: SupportsGradient, points: Array, lane_dimensions: int) -> Array:
-    """Return the loss of every recorded point, some records at a time to spare memory."""
-    value, _ = unchecked(loss)
-    examples = len(getattr(loss, "X", ())) or 1
-    lane_size = int(np.prod(points.shape[1 : 1 + lane_dimensions], dtype=int)) * examples
-    stride = max(1, _BLOCK // max(1, lane_size))
-    with np.errstate(all="ignore"):
-        pieces = [value(points[i : i + stride]) for i in range(0, len(points), stride)]
-    return np.concatenate(pieces).astype(float, copy=False)
-
-
 def descend(
     loss: SupportsGradient,
     start: ArrayLike,
@@ -316,8 +179,9 @@ def descend(
     .. math:: w_{t+1} = w_t - \eta\, F_N(w_t)
 
     with :math:`F_N` of `single_output_direction` or, for a matrix, `end_to_end_direction`
-    (Theorem 1 and Claim 2 of the paper). Weight decay :math:`\lambda` adds
-    :math:`\lambda N w` to :math:`F_N`, as in the paper's Theorem 1.
+    (Theorem 1 and Claim 2 of the paper). Weight decay :math:`\lambda` adds :math:`\lambda N w` to
+    :math:`F_N`, as in Theorem 1. A lane that leaves the finite range stops alone, keeps what it
+    had, and says at which step.
 
     Parameters
     ----------
@@ -349,10 +213,6 @@ def descend(
     TypeError, ValueError
         If an argument is not finite, has the wrong shape or is out of range.
 
-    Notes
-    -----
-    A lane that leaves the finite range stops alone, keeps what it had, and says at which step.
-
     Examples
     --------
     >>> from overparam_edu import GradientDescent, SeparableLp
@@ -362,38 +222,29 @@ def descend(
     ((101, 3, 2), (101, 3))
     """
     shape = parameter_shape(loss)
-    start = _checked_start(start, shape)
-    depth = checked_depth(depth, len(shape))
-    optimizer, rate = _checked_optimizer(optimizer)
-    kept = kept_steps(record, steps)
-    lanes = _lanes(start=start.shape[: start.ndim - len(shape)], depth=depth.shape, rate=rate.shape)
+    axes = len(shape)
+    start, depth = shaped("start", start, shape, batched=True), checked_depth(depth, axes)
+    instance("optimizer", optimizer, Optimizer)
+    rate, kept = np.asarray(optimizer.learning_rate), _kept_steps(record, steps)
+    lanes = broadcast(start=start.shape[:-axes], depth=depth.shape, learning_rate=rate.shape)
     # One flat axis of lanes makes NumPy's inner loops long.
     count = (int(np.prod(lanes)),) if lanes else ()
     flat_depth, flat_rate = (np.broadcast_to(x, lanes).reshape(count) for x in (depth, rate))
-    field = end_to_end_field(loss, flat_depth, weight_decay=weight_decay)
+    field = _rule_field(loss, flat_depth, weight_decay)
     w = np.broadcast_to(start, (*lanes, *shape)).reshape(*count, *shape)
-    w = _lanes_innermost(w, len(shape))
-    full_rate = _lanes_innermost(
-        np.broadcast_to(per_lane(flat_rate, len(shape)), w.shape), len(shape)
-    )
+    w = _lanes_innermost(w, axes)
+    full_rate = _lanes_innermost(np.broadcast_to(_per_lane(flat_rate, axes), w.shape), axes)
     optimizer = replace(optimizer, learning_rate=full_rate)
 
-    def step(state: list[Array], memory: Any) -> tuple[list[Array], Any]:
+    def step(state: State, memory: Any) -> tuple[State, Any]:
         (w,) = state
         move, memory = optimizer.step(field(w), memory)
         return [w - move], memory
 
-    (points,), diverged_at = run(
-        step, [w], optimizer.start(w), kept=kept, lanes=count, progress=progress
-    )
-    return as_trajectory(
-        loss,
-        points.reshape(len(kept), *lanes, *shape),
-        kept,
-        diverged_at.reshape(lanes),
-        times=_times(kept, rate, lanes),
-        depth=depth,
-    )
+    (points,), diverged_at = _iterate(step, [w], optimizer.start(w), kept, count, progress)
+    points, diverged_at = points.reshape(len(kept), *lanes, *shape), diverged_at.reshape(lanes)
+    times = np.multiply.outer(kept, np.broadcast_to(rate, lanes))
+    return _trajectory(loss, points, kept, diverged_at, times=times, depth=depth)
 
 
 def train(
@@ -418,14 +269,10 @@ def train(
         Of the end-to-end matrix (k, d), or of a vector (d,) where the network has one output.
     optimizer : Optimizer
         Acts on each layer. Its learning rate may be an array (*lanes,).
-    steps : int
-        Number of steps, 0 or more.
-    record : int or sequence of int
-        Keep every so many steps (and the last), or just these steps.
+    steps, record, progress
+        As for `descend`.
     weight_decay : float
         :math:`\lambda` on every layer, 0 or more.
-    progress : bool, optional
-        Show a progress bar; by default when a run takes more than two seconds.
 
     Returns
     -------
@@ -445,124 +292,26 @@ def train(
     >>> run.points.shape, bool(run.imbalance().max() < 1e-2)
     ((101, 2), True)
     """
-    weights, field = layer_field(network, loss, weight_decay=weight_decay)
-    optimizer, rate = _checked_optimizer(optimizer)
-    optimizer = replace(optimizer, learning_rate=per_lane(rate, 2))
-    kept = kept_steps(record, steps)
-    lanes = _lanes(network=weights[0].shape[:-2], rate=rate.shape)
+    field = _layer_field(network, loss, weight_decay)
+    instance("optimizer", optimizer, Optimizer)
+    rate, kept = np.asarray(optimizer.learning_rate), _kept_steps(record, steps)
+    lanes = broadcast(network=network.weights[0].shape[:-2], learning_rate=rate.shape)
+    optimizer = replace(optimizer, learning_rate=_per_lane(rate, 2))
 
-    def step(layers: list[Array], memories: list[Any]) -> tuple[list[Array], list[Any]]:
+    def step(layers: State, memories: list[Any]) -> tuple[State, list[Any]]:
         moves = [optimizer.step(*pair) for pair in zip(field(layers), memories, strict=True)]
         moved = [W - move for W, (move, _) in zip(layers, moves, strict=True)]
         return moved, [memory for _, memory in moves]
 
-    layers = [np.broadcast_to(W, (*lanes, *W.shape[-2:])).copy() for W in weights]
+    layers = [np.broadcast_to(W, (*lanes, *W.shape[-2:])).copy() for W in network.weights]
     memories = [optimizer.start(W) for W in layers]
-    recorded, diverged_at = run(step, layers, memories, kept=kept, lanes=lanes, progress=progress)
+    recorded, diverged_at = _iterate(step, layers, memories, kept, lanes, progress)
     with np.errstate(all="ignore"):
-        points = _product(recorded).reshape(len(kept), *lanes, *loss.shape)
-    return as_trajectory(
-        loss,
-        points,
-        kept,
-        diverged_at,
-        times=_times(kept, rate, lanes),
-        depth=network.depth,
-        weights=tuple(recorded),
+        points = product(recorded).reshape(len(kept), *lanes, *loss.shape)
+    times = np.multiply.outer(kept, np.broadcast_to(rate, lanes))
+    return _trajectory(
+        loss, points, kept, diverged_at, times=times, depth=network.depth, weights=recorded
     )
-
-
-def parameter_shape(loss: SupportsGradient) -> tuple[int, ...]:
-    """Return the shape of a loss's parameter, or say what a loss must have."""
-    shape = getattr(loss, "shape", None)
-    callables = all(callable(getattr(loss, name, None)) for name in ("value", "gradient"))
-    if not callables or not isinstance(shape, tuple) or len(shape) not in (1, 2):
-        raise TypeError(
-            f"loss must have .shape (d,) or (k, d), .value and .gradient; got {brief(loss)}"
-        )
-    return shape
-
-
-def end_to_end_field(
-    loss: SupportsGradient, depth: ArrayLike, *, weight_decay: float = 0.0
-) -> Callable[[Array], Array]:
-    """Return the function ``w -> F_N(w) + weight_decay N w`` that the rule descends along."""
-    dimensions = len(parameter_shape(loss))
-    decay = number("weight_decay", weight_decay, lower=0)
-    N = checked_depth(depth, dimensions)
-    direction = _single_output(N) if dimensions == 1 else _end_to_end(N)
-    (_, gradient), pull = unchecked(loss), decay * per_lane(N, dimensions)
-    if not decay:
-        return lambda w: direction(w, gradient(w))
-    return lambda w: direction(w, gradient(w)) + pull * w
-
-
-def layer_field(
-    network: LinearNetwork, loss: SupportsGradient, *, weight_decay: float = 0.0
-) -> tuple[tuple[Array, ...], Callable[[Sequence[Array]], list[Array]]]:
-    """Return a network's layers, and the function from layers to the loss's gradient in each."""
-    shape = parameter_shape(loss)
-    decay = number("weight_decay", weight_decay, lower=0)
-    instance("network", network, LinearNetwork)
-    matrix = (1, *shape) if len(shape) == 1 else shape
-    if (network.widths[-1], network.widths[0]) != matrix:
-        raise ValueError(
-            f"network must have {matrix[1]} inputs and {matrix[0]} outputs, as the loss has "
-            f"shape {shape}; got widths {network.widths}"
-        )
-    _, gradient = unchecked(loss)
-
-    def field(layers: Sequence[Array]) -> list[Array]:
-        W = _product(layers)
-        G = gradient(W.reshape(W.shape[:-2] + shape)).reshape(W.shape)
-        gradients = _layer_gradients(layers, G)
-        if not decay:
-            return list(gradients)
-        return [G + decay * W for G, W in zip(gradients, layers, strict=True)]
-
-    return network.weights, field
-
-
-def checked_depth(depth: ArrayLike, dimensions: int) -> Array:
-    """Return the depths of a loss whose parameter has 1 or 2 axes, or say what is allowed."""
-    return at_least("depth", depth, 1) if dimensions == 1 else _whole_depth(depth)
-
-
-def _checked_start(start: ArrayLike, shape: tuple[int, ...]) -> Array:
-    array = finite_array("start", start)
-    if array.shape[max(0, array.ndim - len(shape)) :] != shape:
-        raise ValueError(f"start must have shape (*lanes, *{shape}); got {array.shape}")
-    return array
-
-
-def _checked_optimizer(optimizer: Optimizer) -> tuple[Optimizer, Array]:
-    instance("optimizer", optimizer, Optimizer)
-    return optimizer, np.asarray(optimizer.learning_rate, float)
-
-
-def _lanes(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    try:
-        return np.broadcast_shapes(*shapes.values())
-    except ValueError:
-        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"lanes must broadcast with each other; got {listed}") from None
-
-
-def _lanes_innermost(w: Array, dimensions: int) -> Array:
-    """Return a copy of `w` with the same axes but lanes contiguous in memory.
-
-    NumPy keeps the order through every operation, and its inner loops then run along the many
-    lanes instead of the few coordinates: three times as fast for 256 lanes in the plane.
-    """
-    axes = tuple(range(-dimensions, 0))
-    first = np.moveaxis(w, axes, range(dimensions)).copy()
-    return np.moveaxis(first, range(dimensions), axes)
-
-
-def _times(kept: np.ndarray, rate: Array, lanes: tuple[int, ...]) -> Array:
-    times: Array = kept.reshape(-1, *[1] * rate.ndim) * rate
-    full = times.reshape(len(kept), *[1] * (len(lanes) - rate.ndim), *rate.shape)
-    return np.broadcast_to(full, (len(kept), *lanes))
 
 
 def gradient_flow(
@@ -618,46 +367,213 @@ def gradient_flow(
             f"times must be increasing, of shape (records,); got {brief(times.tolist())}"
         )
     rtol = number("rtol", rtol, lower=1e-13, upper=1e-2)
+    weights: State | None = None
     if isinstance(start, LinearNetwork):
         if depth is not None:
             raise ValueError(f"depth must be left out with a network; got {brief(depth)}")
-        layers, field = layer_field(start, loss, weight_decay=weight_decay)
-        if layers[0].ndim != 2:
-            raise ValueError(f"start must be one network; got lanes {layers[0].shape[:-2]}")
-        weights = _integrate(field, layers, times, rtol)
-        points, N = _product(weights).reshape(len(times), *shape), float(start.depth)
-        recorded: tuple[Array, ...] | None = tuple(weights)
+        if start.weights[0].ndim != 2:
+            raise ValueError(f"start must be one network; got lanes {start.weights[0].shape[:-2]}")
+        N: ArrayLike = start.depth
+        weights = _integrate(_layer_field(start, loss, weight_decay), start.weights, times, rtol)
+        points = product(weights).reshape(len(times), *shape)
     else:
-        N = 1.0 if depth is None else number("depth", depth, lower=1)
-        w = finite_array("start", start)
-        if w.shape != shape:
-            raise ValueError(f"start must have shape {shape}; got {w.shape}")
-        along = end_to_end_field(loss, N, weight_decay=weight_decay)
-        (points,) = _integrate(lambda state: [along(state[0])], [w], times, rtol)
-        recorded = None
-    return as_trajectory(
-        loss,
-        points,
-        np.arange(len(times)),
-        np.array(-1),
-        times=times,
-        depth=N,
-        weights=recorded,
+        N = checked_depth(1.0 if depth is None else number("depth", depth), len(shape))
+        field = _rule_field(loss, N, weight_decay)
+        w = shaped("start", start, shape)
+        (points,) = _integrate(lambda state: [field(state[0])], [w], times, rtol)
+    return _trajectory(
+        loss, points, np.arange(len(times)), np.array(-1), times=times, depth=N, weights=weights
     )
 
 
-def _integrate(
-    field: Callable[[Sequence[Array]], Sequence[Array]],
-    start: Sequence[Array],
+def _rule_field(
+    loss: SupportsGradient, depth: Array, weight_decay: float
+) -> Callable[[Array], Array]:
+    """Return the function ``w -> F_N(w) + weight_decay N w`` that the rule descends along."""
+    decay, axes = number("weight_decay", weight_decay, lower=0), len(loss.shape)
+    direction, gradient = update_rule(depth, axes), unchecked(loss)[1]
+    if not decay:
+        return lambda w: direction(w, gradient(w))
+    pull = decay * _per_lane(depth, axes)
+    return lambda w: direction(w, gradient(w)) + pull * w
+
+
+def _layer_field(
+    network: LinearNetwork, loss: SupportsGradient, weight_decay: float
+) -> Callable[[Sequence[Array]], State]:
+    """Return the function from layers to the direction that each descends along."""
+    shape = parameter_shape(loss)
+    decay = number("weight_decay", weight_decay, lower=0)
+    instance("network", network, LinearNetwork)
+    matrix = (1, *shape) if len(shape) == 1 else shape
+    if (network.widths[-1], network.widths[0]) != matrix:
+        raise ValueError(
+            f"network must have {matrix[1]} inputs and {matrix[0]} outputs, as the loss has "
+            f"shape {shape}; got widths {network.widths}"
+        )
+    gradient = unchecked(loss)[1]
+
+    def field(layers: Sequence[Array]) -> State:
+        W = product(layers)
+        G = gradient(W.reshape(W.shape[:-2] + shape)).reshape(W.shape)
+        gradients = layer_gradients(layers, G)
+        if not decay:
+            return gradients
+        return [slope + decay * layer for slope, layer in zip(gradients, layers, strict=True)]
+
+    return field
+
+
+def _kept_steps(record: int | Sequence[int], steps: int) -> Steps:
+    """Return the steps to record, increasing, from 0 to `steps`."""
+    steps = whole_number("steps", steps, lower=0)
+    if isinstance(record, (int, np.integer)):
+        every = whole_number("record", record, lower=1)
+        return np.unique(np.append(np.arange(0, steps + 1, every), steps))
+    kept = finite_array("record", record)
+    if kept.ndim != 1 or np.any(kept != np.floor(kept)) or np.any((kept < 0) | (kept > steps)):
+        raise ValueError(f"record must be steps from 0 to {steps}; got {brief(record)}")
+    return np.unique(kept.astype(np.int64))
+
+
+def _per_lane(value: Array, axes: int) -> Array:
+    """Return `value` with unit axes added, to multiply parameters of that many axes."""
+    return value.reshape(value.shape + (1,) * axes)
+
+
+def _lanes_innermost(w: Array, axes: int) -> Array:
+    """Return a copy of `w` with the same axes but lanes contiguous in memory.
+
+    NumPy keeps the order through every operation, and its inner loops then run along the many
+    lanes instead of the few coordinates: three times as fast for 256 lanes in the plane.
+    """
+    own = tuple(range(-axes, 0))
+    first = np.moveaxis(w, own, range(axes)).copy()
+    return np.moveaxis(first, range(axes), own)
+
+
+def _iterate(
+    step: Callable[[State, Any], tuple[State, Any]],
+    state: State,
+    memory: Any,
+    kept: Steps,
+    lanes: tuple[int, ...],
+    progress: bool | None,
+) -> tuple[State, Steps]:
+    """Iterate `step` and return the states at the `kept` steps, and where lanes diverged.
+
+    What has left the finite range never comes back, so a look at the newest state every so often
+    is enough; the step at which it happened is then found in the states since the last look.
+    """
+    records = [_room_for(len(kept), part) for part in state]
+    diverged_at = np.full(lanes, -1, dtype=np.int64)
+    moments = kept.tolist()
+    bar, began, t, written, last = None, time.perf_counter(), 0, 0, moments[-1]
+    block = [state]
+    with np.errstate(all="ignore"):
+        while True:
+            alive = _finite(block[-1], len(lanes))
+            if not alive.all():
+                for at, past in enumerate(block, start=t - len(block) + 1):
+                    diverged_at[~_finite(past, len(lanes)) & (diverged_at < 0)] = at
+            until = int(np.searchsorted(kept, t, side="right"))
+            for i in range(written, until):
+                for record, part in zip(records, block[moments[i] - t - 1], strict=True):
+                    record[i] = part
+            written = until
+            if t == last or not alive.any():
+                break
+            state, block = block[-1], []
+            for _ in range(min(_STRIDE, last - t)):
+                state, memory = step(state, memory)
+                block.append(state)
+            t += len(block)
+            late = t < last and time.perf_counter() - began > _PATIENCE
+            if bar is None and (late if progress is None else progress):
+                from tqdm.auto import tqdm
+
+                bar = tqdm(total=last, unit="step", leave=False)
+            if bar is not None:
+                bar.update(t - bar.n)
+    if bar is not None:
+        bar.close()
+    _blank(records, kept, diverged_at)
+    return records, diverged_at
+
+
+def _room_for(count: int, part: Array) -> Array:
+    """Return an empty array of `count` records of `part`, in its order of axes in memory."""
+    order = np.argsort([-stride for stride in part.strides], kind="stable")
+    room = np.empty((count, *np.take(part.shape, order).astype(int)))
+    return np.moveaxis(room, range(1, 1 + part.ndim), 1 + order)
+
+
+def _finite(state: State, lane_axes: int) -> NDArray[np.bool_]:
+    """Return for each lane whether every number of its state is finite."""
+    finite = [np.isfinite(part).all(axis=tuple(range(lane_axes, part.ndim))) for part in state]
+    alive: NDArray[np.bool_] = np.logical_and.reduce(finite)
+    return alive
+
+
+def _gone(kept: Steps, diverged_at: Steps) -> NDArray[np.bool_]:
+    """Return whether a lane had diverged at a record, (records, *lanes)."""
+    moments = kept.reshape(-1, *[1] * diverged_at.ndim)
+    gone: NDArray[np.bool_] = (diverged_at >= 0) & (moments >= diverged_at)
+    return gone
+
+
+def _blank(records: Sequence[Array], kept: Steps, diverged_at: Steps) -> None:
+    """Set records to NaN from the step at which their lane diverged."""
+    if np.any(diverged_at >= 0):
+        gone = _gone(kept, diverged_at)
+        for record in records:
+            record[gone] = np.nan
+
+
+def _trajectory(
+    loss: SupportsGradient,
+    points: Array,
+    kept: Steps,
+    diverged_at: Steps,
+    *,
     times: Array,
-    rtol: float,
-) -> list[Array]:
+    depth: ArrayLike,
+    weights: State | None = None,
+) -> Trajectory:
+    """Return the records as a `Trajectory`, with the loss at each.
+
+    A loss can overflow before its parameter does: then that is where the lane diverged.
+    """
+    lanes = diverged_at.shape
+    # The loss of some records at a time, to spare memory.
+    examples = len(getattr(loss, "X", ())) or 1
+    records_at_once = max(1, _BLOCK // max(1, int(np.prod(lanes)) * examples))
+    value, _ = unchecked(loss)
+    with np.errstate(all="ignore"):
+        losses = np.concatenate(
+            [
+                np.asarray(value(points[i : i + records_at_once]), float)
+                for i in range(0, len(points), records_at_once)
+            ]
+        )
+    lost = ~np.isfinite(losses) & ~_gone(kept, diverged_at)
+    if lost.any():
+        diverged_at = np.where(lost.any(axis=0), kept[np.argmax(lost, axis=0)], diverged_at)
+    _blank([points, losses, *(weights or ())], kept, diverged_at)
+    full_depth = np.broadcast_to(np.asarray(depth, float), lanes)
+    layers = None if weights is None else tuple(weights)
+    return Trajectory(points, losses, kept, times, diverged_at, full_depth, layers)
+
+
+def _integrate(
+    field: Callable[[Sequence[Array]], State], start: Sequence[Array], times: Array, rtol: float
+) -> State:
     """Integrate ``-field`` with SciPy; records past the end of a flow that blows up are NaN."""
     from scipy.integrate import solve_ivp
 
     ends = np.cumsum([part.size for part in start])[:-1]
 
-    def unpacked(flat: Array) -> list[Array]:
+    def unpacked(flat: Array) -> State:
         pieces = np.split(flat, ends, axis=-1)
         return [
             piece.reshape(flat.shape[:-1] + part.shape)

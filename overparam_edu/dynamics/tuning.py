@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, finite_array, number, positive, whole_number
-from overparam_edu.dynamics.losses import SupportsGradient
+from overparam_edu.checks import Array, number, positive, shaped, whole_number
+from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape
 from overparam_edu.dynamics.optimizers import GradientDescent
-from overparam_edu.dynamics.training import checked_depth, descend, parameter_shape
+from overparam_edu.dynamics.rule import checked_depth
+from overparam_edu.dynamics.training import descend
 
 # A rise of the loss below this fraction is rounding.
 _ROUNDING = 1e-12
@@ -107,9 +108,7 @@ def tuned_learning_rate(
     (0.5, 11.0, 1.5)
     """
     shape = parameter_shape(loss)
-    start = finite_array("start", start)
-    if start.shape != shape:
-        raise ValueError(f"start must have shape {shape}; got {start.shape}")
+    start = shaped("start", start, shape)
     depth = checked_depth(depth, len(shape))
     target, spread = number("target", target), number("spread", spread, lower=0, upper=0.99)
     steps = whole_number("steps", steps, lower=1)

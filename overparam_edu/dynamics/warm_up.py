@@ -1,167 +1,24 @@
-"""The warm-up: gradient descent on a vector and one extra scalar, and its memory of gradients."""
+"""The warm-up: gradient descent on a vector and one extra scalar, and its memory of gradients.
+
+Source: the talk's "Warm-up" and section 3 of Arora, Cohen and Hazan, ICML 2018.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, finite_array, instance, number, positive
-from overparam_edu.dynamics.losses import SupportsGradient
+from overparam_edu.checks import Array, finite_array, instance, number, positive, shaped
+from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape
 from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.optimizers import GradientDescent
-from overparam_edu.dynamics.training import parameter_shape, train
-
-
-class WarmUpCoefficients(NamedTuple):
-    """Learning rate and momentum of a run of T updates.
-
-    Parameters
-    ----------
-    rho : ndarray, shape (T,)
-        Learning rate on the gradient of the moment.
-    gamma : ndarray, shape (T,)
-        Relative shrinking of w; negative while the scalar grows.
-    mu : ndarray, shape (T, T)
-        ``mu[t, tau]`` is the push of the gradient of time tau in update t; 0 unless tau < t.
-    """
-
-    rho: Array
-    gamma: Array
-    mu: Array
-
-
-def warm_up_coefficients(
-    omega2: ArrayLike, d_omega2: ArrayLike, eta: ArrayLike
-) -> WarmUpCoefficients:
-    r"""Return the learning rate and momentum that one extra scalar gave to a real run.
-
-    :math:`\rho_t = \eta \omega_2^2`, :math:`\gamma_t = \eta\, (\partial L/\partial \omega_2) /
-    \omega_2`, :math:`\mu_{t,\tau} = -\gamma_t \rho_\tau \prod_{s=\tau+1}^{t-1} (1 - \gamma_s)`.
-    Talk, "Warm-up"; Arora, Cohen, Hazan (2018), section 3.
-
-    Parameters
-    ----------
-    omega2 : array_like, shape (T,)
-        The scalar before each of the T updates; never 0.
-    d_omega2 : array_like, shape (T,)
-        Derivative of the loss by the scalar, ``<w_1, gradient>``, before each update.
-    eta : array_like, scalar or shape (T,)
-        Learning rate.
-
-    Returns
-    -------
-    WarmUpCoefficients
-        rho (T,), gamma (T,) and the lower triangle mu (T, T).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not finite real numbers of these shapes, eta is not positive, or omega2
-        holds 0.
-
-    Notes
-    -----
-    mu takes T * T numbers: 1,000 updates are 8 MB. Thin out a long run before.
-
-    Examples
-    --------
-    >>> rho, gamma, mu = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
-    >>> rho, gamma
-    (array([0.025, 0.1  ]), array([-0.2, -0.2]))
-    >>> mu
-    array([[0.   , 0.   ],
-           [0.005, 0.   ]])
-    """
-    scalar, slope = finite_array("omega2", omega2), finite_array("d_omega2", d_omega2)
-    rate = positive("eta", eta)
-    if scalar.ndim != 1:
-        raise ValueError(f"omega2 must have shape (T,); got shape {scalar.shape}")
-    if slope.shape != scalar.shape:
-        raise ValueError(
-            f"d_omega2 must have the shape of omega2, {scalar.shape}; got shape {slope.shape}"
-        )
-    if rate.shape not in ((), scalar.shape):
-        raise ValueError(
-            f"eta must be one number or have the shape of omega2, {scalar.shape}; "
-            f"got shape {rate.shape}"
-        )
-    if np.any(scalar == 0):
-        raise ValueError(f"omega2 must not be 0; got 0 at update {int(np.argmin(scalar != 0))}")
-    rho = rate * scalar**2
-    gamma = rate * slope / scalar
-    time = np.arange(len(scalar))
-    # Row s, column tau: the factor 1 - gamma_s if s comes after tau. The running product over s
-    # needs no division, so a factor 0 does no harm (a quotient of products would).
-    after = time[:, None] > time
-    fade = np.cumprod(np.where(after, 1 - gamma[:, None], 1.0), axis=0)
-    until_before = np.vstack([np.ones_like(rho), fade[:-1]])
-    mu = np.where(after, -gamma[:, None] * rho * until_before, 0.0)
-    return WarmUpCoefficients(rho, gamma, mu)
-
-
-def rebuild_from_gradients(
-    coefficients: WarmUpCoefficients, gradients: ArrayLike, *, start: ArrayLike | None = None
-) -> Array:
-    r"""Rebuild a run from its past gradients alone, by the warm-up's rule.
-
-    :math:`w(t+1) = w(t) - \rho_t \nabla_t - \sum_{\tau<t} \mu_{t,\tau} \nabla_\tau`. Talk,
-    "Warm-up"; paper, section 3.
-
-    Parameters
-    ----------
-    coefficients : WarmUpCoefficients
-        Of T updates.
-    gradients : array_like, shape (T, d)
-        Gradient of the loss at ``w(0), ..., w(T-1)``.
-    start : array_like, shape (d,), optional
-        ``w(0)``; the rule takes it to be 0. If given, its own stretching by ``1 - gamma_t`` is
-        included.
-
-    Returns
-    -------
-    ndarray, shape (T + 1, d)
-        The rebuilt ``w(0), ..., w(T)``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `coefficients` are something else, or `gradients` or `start` are not finite real numbers
-        of these shapes.
-
-    Notes
-    -----
-    The rule drops a term of size eta squared in each update. Over a fixed time ``eta * T`` the
-    error is therefore of first order in eta.
-
-    Examples
-    --------
-    >>> run = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
-    >>> rebuild_from_gradients(run, [[-2.0], [-1.0]]).round(3)
-    array([[0.  ],
-           [0.05],
-           [0.16]])
-    """
-    instance("coefficients", coefficients, WarmUpCoefficients)
-    slopes = finite_array("gradients", gradients)
-    if slopes.ndim != 2 or len(slopes) != len(coefficients.rho):
-        raise ValueError(
-            f"gradients must have shape (T, d) with T = {len(coefficients.rho)}; "
-            f"got shape {slopes.shape}"
-        )
-    first = np.zeros(slopes.shape[1]) if start is None else finite_array("start", start)
-    if first.shape != slopes.shape[1:]:
-        raise ValueError(f"start must have shape {slopes.shape[1:]}; got shape {first.shape}")
-    steps = -coefficients.rho[:, None] * slopes - coefficients.mu @ slopes
-    stretch = np.concatenate([[1.0], np.cumprod(1 - coefficients.gamma)])
-    moved = np.vstack([np.zeros_like(first), np.cumsum(steps, axis=0)])
-    result: Array = stretch[:, None] * first + moved
-    return result
+from overparam_edu.dynamics.training import train
 
 
 class WarmUpRun(NamedTuple):
     """A run of T updates of ``w = w_1 omega_2``, and what the warm-up's coefficients need.
 
-    Parameters
+    Attributes
     ----------
     learning_rate : float
         ``eta``, the same for both factors.
@@ -182,6 +39,24 @@ class WarmUpRun(NamedTuple):
     d_omega2: Array
 
 
+class WarmUpCoefficients(NamedTuple):
+    """Learning rate and momentum of a run of T updates.
+
+    Attributes
+    ----------
+    rho : ndarray, shape (T,)
+        Learning rate on the current gradient.
+    gamma : ndarray, shape (T,)
+        Relative shrinking of w; negative while the scalar grows.
+    mu : ndarray, shape (T, T)
+        ``mu[t, tau]`` is the push of the gradient of time tau in update t; 0 unless tau < t.
+    """
+
+    rho: Array
+    gamma: Array
+    mu: Array
+
+
 def run_warm_up(
     loss: SupportsGradient,
     w1: ArrayLike,
@@ -192,8 +67,7 @@ def run_warm_up(
 ) -> WarmUpRun:
     r"""Minimise :math:`L(w_1 \omega_2)` by gradient descent on the vector and the scalar.
 
-    It is `train` of a network of depth 2 whose hidden layer has width 1. Talk, "Warm-up"; paper,
-    section 3.
+    It is `train` of a network of depth 2 whose hidden layer has width 1.
 
     Parameters
     ----------
@@ -227,9 +101,9 @@ def run_warm_up(
            [0.0499]])
     """
     shape = parameter_shape(loss)
-    first = finite_array("w1", w1)
-    if len(shape) != 1 or first.shape != shape:
-        raise ValueError(f"w1 must have the shape (d,) of the loss, {shape}; got {first.shape}")
+    if len(shape) != 1:
+        raise ValueError(f"loss must be of a vector (d,); got shape {shape}")
+    first = shaped("w1", w1, shape)
     network = LinearNetwork((first[None], np.array([[number("omega2", omega2)]])))
     rate = number("learning_rate", positive("learning_rate", learning_rate))
     run = train(network, loss, optimizer=GradientDescent(rate), steps=steps)
@@ -243,3 +117,115 @@ def run_warm_up(
     gradients = np.asarray(loss.gradient(run.points))[:-1]
     slopes = (vectors[:-1, 0] * gradients).sum(axis=-1)
     return WarmUpRun(rate, run.points, gradients, scalars[:, 0, 0], slopes)
+
+
+def warm_up_coefficients(
+    omega2: ArrayLike, d_omega2: ArrayLike, eta: ArrayLike
+) -> WarmUpCoefficients:
+    r"""Return the learning rate and momentum that one extra scalar gave to a run.
+
+    :math:`\rho_t = \eta \omega_2^2`, :math:`\gamma_t = \eta\, (\partial L/\partial \omega_2) /
+    \omega_2`, :math:`\mu_{t,\tau} = -\gamma_t \rho_\tau \prod_{s=\tau+1}^{t-1} (1 - \gamma_s)`.
+    As mu holds T * T numbers (8 MB for 1,000 updates), thin out a long run before.
+
+    Parameters
+    ----------
+    omega2 : array_like, shape (T,)
+        The scalar before each of the T updates; never 0.
+    d_omega2 : array_like, shape (T,)
+        Derivative of the loss by the scalar, ``<w_1, gradient>``, before each update.
+    eta : array_like, scalar or shape (T,)
+        Learning rate.
+
+    Returns
+    -------
+    WarmUpCoefficients
+        rho (T,), gamma (T,) and the lower triangle mu (T, T).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite real numbers of these shapes, eta is not positive, or omega2
+        holds 0.
+
+    Examples
+    --------
+    >>> rho, gamma, mu = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
+    >>> rho, gamma
+    (array([0.025, 0.1  ]), array([-0.2, -0.2]))
+    >>> mu
+    array([[0.   , 0.   ],
+           [0.005, 0.   ]])
+    """
+    scalar, rate = finite_array("omega2", omega2), positive("eta", eta)
+    if scalar.ndim != 1:
+        raise ValueError(f"omega2 must have shape (T,); got shape {scalar.shape}")
+    slope = shaped("d_omega2", d_omega2, scalar.shape)
+    if rate.shape not in ((), scalar.shape):
+        raise ValueError(
+            f"eta must be one number or have the shape of omega2, {scalar.shape}; "
+            f"got shape {rate.shape}"
+        )
+    if np.any(scalar == 0):
+        raise ValueError(f"omega2 must not be 0; got 0 at update {int(np.argmin(scalar != 0))}")
+    rho = rate * scalar**2
+    gamma = rate * slope / scalar
+    time = np.arange(len(scalar))
+    # Row s, column tau: the factor 1 - gamma_s if s comes after tau. The running product over s
+    # needs no division, so a factor 0 does no harm (a quotient of products would).
+    after = time[:, None] > time
+    fade = np.cumprod(np.where(after, 1 - gamma[:, None], 1.0), axis=0)
+    until_before = np.vstack([np.ones_like(rho), fade[:-1]])
+    mu = np.where(after, -gamma[:, None] * rho * until_before, 0.0)
+    return WarmUpCoefficients(rho, gamma, mu)
+
+
+def rebuild_from_gradients(
+    coefficients: WarmUpCoefficients, gradients: ArrayLike, *, start: ArrayLike | None = None
+) -> Array:
+    r"""Rebuild a run from its past gradients alone, by the warm-up's rule.
+
+    :math:`w(t+1) = w(t) - \rho_t \nabla_t - \sum_{\tau<t} \mu_{t,\tau} \nabla_\tau`. The rule drops
+    a term of size eta squared in each update: over a fixed time ``eta * T`` the error is of first
+    order in eta.
+
+    Parameters
+    ----------
+    coefficients : WarmUpCoefficients
+        Of T updates.
+    gradients : array_like, shape (T, d)
+        Gradient of the loss at ``w(0), ..., w(T-1)``.
+    start : array_like, shape (d,), optional
+        ``w(0)``; the rule takes it to be 0. If given, its own stretching by ``1 - gamma_t`` is
+        included.
+
+    Returns
+    -------
+    ndarray, shape (T + 1, d)
+        The rebuilt ``w(0), ..., w(T)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another type, or not finite real numbers of these shapes.
+
+    Examples
+    --------
+    >>> coefficients = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
+    >>> rebuild_from_gradients(coefficients, [[-2.0], [-1.0]]).round(3)
+    array([[0.  ],
+           [0.05],
+           [0.16]])
+    """
+    instance("coefficients", coefficients, WarmUpCoefficients)
+    rho, gamma, mu = coefficients
+    slopes = finite_array("gradients", gradients)
+    if slopes.ndim != 2 or len(slopes) != len(rho):
+        raise ValueError(
+            f"gradients must have shape (T, d) with T = {len(rho)}; got shape {slopes.shape}"
+        )
+    first = shaped("start", np.zeros(slopes.shape[1]) if start is None else start, slopes.shape[1:])
+    moved = np.cumsum(-rho[:, None] * slopes - mu @ slopes, axis=0)
+    stretch = np.concatenate([[1.0], np.cumprod(1 - gamma)])
+    result: Array = stretch[:, None] * first + np.vstack([np.zeros_like(first), moved])
+    return result

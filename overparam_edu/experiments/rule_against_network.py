@@ -17,22 +17,14 @@ from numpy.typing import ArrayLike
 
 from overparam_edu.checks import Array, brief, generator, instance, number, positive, whole_number
 from overparam_edu.dynamics.losses import Loss, LpRegression
-from overparam_edu.dynamics.networks import LinearNetwork, _padded, balanced_network
+from overparam_edu.dynamics.networks import LinearNetwork, balanced_network, padded
 from overparam_edu.dynamics.optimizers import GradientDescent
 from overparam_edu.dynamics.training import Trajectory, descend, train
 
 
 @dataclass(frozen=True, eq=False)
 class RuleAgainstNetwork:
-    """A run of the rule and a run of the network from one end-to-end matrix.
-
-    Attributes
-    ----------
-    rule : Trajectory
-        By `descend`.
-    network : Trajectory
-        By `train`, with the layers in ``weights``.
-    """
+    """A run of the rule, by `descend`, and one of the network, by `train`, from one matrix."""
 
     rule: Trajectory
     network: Trajectory
@@ -62,10 +54,9 @@ class RuleAgainstNetwork:
     @cached_property
     def singular_values(self) -> tuple[Array, Array]:
         r"""Singular values of the rule's and of the network's matrix, (records, \*lanes, m)."""
-        lanes = self.network.losses.shape
-        return _singular_values(self.rule.points, lanes), _singular_values(
-            self.network.points, lanes
-        )
+        lanes = self.network.losses.ndim
+        rule, network = (_singular_values(run.points, lanes) for run in (self.rule, self.network))
+        return rule, network
 
 
 def compare_rule_with_network(
@@ -97,6 +88,10 @@ def compare_rule_with_network(
     Returns
     -------
     RuleAgainstNetwork
+        With the trajectories ``rule`` and ``network``; ``distances`` (records, *lanes), the largest
+        difference of an entry relative to the largest entry of both runs; the layers'
+        ``imbalance`` (records, *lanes); and a pair of ``singular_values`` (records, *lanes, m), of
+        rule and network. NaN where a run has diverged.
 
     Raises
     ------
@@ -130,21 +125,11 @@ def compare_rule_with_network(
 
 
 class DistanceOrder(NamedTuple):
-    """What `measure_distance_order` found.
+    """How the distance between rule and network falls with the learning rate."""
 
-    Attributes
-    ----------
-    learning_rates : ndarray, shape (n,)
-    distances : ndarray, shape (n,)
-        The largest relative distance on the way, for each rate.
-    order : float
-        Slope of log distance against log rate: 1 where the distance is proportional to the rate,
-        about 0 where it does not go away.
-    """
-
-    learning_rates: Array
-    distances: Array
-    order: float
+    learning_rates: Array  # (n,)
+    distances: Array  # (n,): the largest relative distance on the way, for each rate
+    order: float  # slope of log distance against log rate
 
 
 def measure_distance_order(
@@ -173,6 +158,9 @@ def measure_distance_order(
     Returns
     -------
     DistanceOrder
+        With ``learning_rates`` and ``distances`` (n,), the largest relative distance on the way;
+        and ``order``, the slope of log distance against log rate: 1 where the distance is
+        proportional to the rate, about 0 where it does not go away.
 
     Raises
     ------
@@ -247,7 +235,7 @@ def rebalance(network: LinearNetwork) -> LinearNetwork:
     inner = [sizes[0], *[rank] * (network.depth - 1), sizes[-1]]
     even = balanced_network(network.end_to_end_matrix, network.depth)
     layers = [
-        _padded(W[..., : inner[j + 1], : inner[j]], sizes[j + 1], sizes[j])
+        padded(W[..., : inner[j + 1], : inner[j]], sizes[j + 1], sizes[j])
         for j, W in enumerate(even.weights)
     ]
     return LinearNetwork(tuple(layers))
@@ -345,9 +333,9 @@ def synthetic_regression(
     return LpRegression(X, y, p=p, reduction="mean")
 
 
-def _singular_values(points: Array, lanes: tuple[int, ...]) -> Array:
+def _singular_values(points: Array, lanes: int) -> Array:
     """Return singular values (records, *lanes, m) of matrices or vectors; NaN if diverged."""
-    if points.ndim == len(lanes) + 1:
+    if points.ndim == lanes + 1:
         norms: Array = np.linalg.norm(points, axis=-1, keepdims=True)
         return norms
     diverged = np.logical_not(np.isfinite(points).all(axis=(-2, -1), keepdims=True))

@@ -110,7 +110,7 @@ def test_lanes_of_networks_are_the_same_as_single_networks():
 
 
 def test_lanes_that_do_not_fit_together_are_refused():
-    with pytest.raises(ValueError, match=r"lanes must broadcast.*depth \(3,\).*rate \(2,\)"):
+    with pytest.raises(ValueError, match=r"must broadcast.*depth \(3,\).*rate \(2,\)"):
         descend(
             ILLUSTRATION, START, depth=[1, 2, 3], optimizer=GradientDescent([0.1, 0.2]), steps=1
         )

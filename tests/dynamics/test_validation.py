@@ -284,7 +284,7 @@ ALONE = [
     (oe.descend, {"loss": MATRIX_LOSS, "start": np.ones((2, 3)), "depth": 2.5}, "depth", 2.5),
     (oe.descend, {"loss": MATRIX_LOSS, "start": np.ones(3)}, "start", "(3,)"),
     (oe.descend, {"depth": [1, 2], "start": np.ones((3, 2))}, "depth", "(2,)"),
-    (oe.descend, {"optimizer": oe.Adam([0.1, 0.2]), "depth": [1, 2, 3]}, "rate", "(2,)"),
+    (oe.descend, {"optimizer": oe.Adam([0.1, 0.2]), "depth": [1, 2, 3]}, "learning_rate", "(2,)"),
     (oe.train, {"loss": MATRIX_LOSS}, "network", "(2, 1, 1)"),
     (oe.train, {"network": oe.near_zero_network((3, 1), 0.1)}, "network", "(3, 1)"),
     (oe.gradient_flow, {"start": NETWORK}, "depth", 2),

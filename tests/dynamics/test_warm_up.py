@@ -89,7 +89,7 @@ def test_rates_may_change_and_a_factor_may_vanish():
     ("arguments", "message"),
     [
         (([[1.0]], [[1.0]], 0.1), r"omega2 must have shape \(T,\)"),
-        (([1.0], [1.0, 2.0], 0.1), "d_omega2 must have the shape of omega2"),
+        (([1.0], [1.0, 2.0], 0.1), r"d_omega2 must have shape \(1,\); got \(2,\)"),
         (([1.0], [1.0], [0.1, 0.2]), "eta must be one number or have the shape"),
         (([1.0], [1.0], 0.0), "eta must be positive"),
         (([1.0, 0.0], [1.0, 1.0], 0.1), "omega2 must not be 0; got 0 at update 1"),
@@ -154,7 +154,7 @@ def test_from_zero_nothing_moves():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"w1": [0.1]}, r"w1 must have the shape \(d,\) of the loss, \(2,\); got \(1,\)"),
+        ({"w1": [0.1]}, r"w1 must have shape \(2,\); got \(1,\)"),
         ({"w1": [0.1, np.nan]}, "w1 must be finite"),
         ({"omega2": np.inf}, "omega2 must be finite"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
