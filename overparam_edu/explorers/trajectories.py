@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from overparam_edu.checks import Array
 from overparam_edu.dynamics.losses import SeparableLp
 from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.experiments.depth_race import DepthRace, race_depths
-from overparam_edu.explorers.plots import log_axis, loss_contour, plane_ranges
-from overparam_edu.explorers.race_words import verdicts
+from overparam_edu.explorers.plots import (
+    STEP_0,
+    line_tracks,
+    log_axis,
+    loss_contour,
+    one_beside_two,
+    plane_ranges,
+    point_tracks,
+    record_stops,
+    step_axis,
+)
 from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
-from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, ORANGE, TEMPLATE, VERMILLION, key
-
-# Iterations that have a stop of their own on the slider.
-_STOPS = 72
-# Length of the longer arrow, as a part of the picture.
-_ARROW = 0.22
+from overparam_edu.player.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    TEMPLATE,
+    VERMILLION,
+    arrow,
+    curve,
+    dot,
+    heading,
+    key,
+    stacked,
+)
 
 
 def explore_trajectories() -> Explorer:
@@ -66,18 +85,13 @@ def explore_trajectories() -> Explorer:
             description="dynamics",
         ),
     }
-    return Explorer(
-        _scene,
-        controls,
-        shown_when={"rate_by_hand": lambda values: values["learning_rate"] == "hand"},
-    )
+    by_hand = {"rate_by_hand": lambda values: values["learning_rate"] == "hand"}
+    return Explorer(_scene, controls, shown_when=by_hand)
 
 
-def _scene(
-    *, p: float, ratio: float, start: float, learning_rate: str, rate_by_hand: float, dynamics: str
-) -> Scene:
+def _scene(*, learning_rate: str, rate_by_hand: float, **others: Any) -> Scene:
     rate = rate_by_hand if learning_rate == "hand" else learning_rate
-    return trajectory_scene(p, ratio, start, rate, dynamics)
+    return trajectory_scene(learning_rate=rate, **others)
 
 
 @lru_cache(maxsize=64)
@@ -90,263 +104,178 @@ def trajectory_scene(
 ) -> Scene:
     """Return the scene of `explore_trajectories` for one choice of its controls.
 
-    Parameters
-    ----------
-    p : float
-        Power of the loss, at least 2.
-    ratio : float
-        ``y_1 / y_2``; ``y_1`` is 1.
-    start : float
-        Both coordinates of the starting point.
-    learning_rate : {"tuned", "same"} or float
-        As in `race_depths`.
-    dynamics : {"rule", "network", "flow"}
-        As in `race_depths`; only the rule knows depths between whole ones.
-
-    Returns
-    -------
-    Scene
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of range.
+    The targets are 1 and 1 / `ratio`; `start` is both coordinates of the starting point.
     """
     loss = SeparableLp((1.0, 1.0 / ratio), p=p)
+    # Only the rule knows depths between whole ones.
     depths = np.arange(1, 8.5, 0.5 if dynamics == "rule" else 1.0)
-    # Arrived is who has brought the slow coordinate's loss to 1%, and the other's below that.
-    target = 0.01 * float(loss.targets[1]) ** p / p
     race = race_depths(
         loss,
         [start, start],
         depths=depths,
-        target=target,
+        # A run arrives when it is down to 1% of what the slow coordinate alone costs at 0.
+        target=0.01 * float(loss.targets[1]) ** p / p,
         learning_rate=learning_rate,
         dynamics=dynamics,
     )
-    shown_at = record_stops(len(race.steps))
-    step = Axis("step", "iteration", race.steps[shown_at], start=len(shown_at) - 1, play=True)
+    at = record_stops(len(race.steps))
     depth = Axis("depth", "depth N", depths, start=int(np.argmax(depths == 3)))
-    points = np.moveaxis(race.points[shown_at], 1, 0)  # (depth, step, 2)
-    losses = race.losses[shown_at].T
-    rates = _effective_rates(points, depths, race.learning_rates)
+    step = Axis("step", "iteration", race.steps[at], start=len(at) - 1, play=True)
+    points, losses = np.moveaxis(race.points[at], 1, 0), race.losses[at].T  # (depth, step, ...)
+    with np.errstate(over="ignore"):
+        squares = np.square(points).sum(axis=-1)
+    # What the step multiplies the gradient by across w, and along w.
+    across = race.learning_rates[:, None] * squares ** (1 - 1 / depths[:, None])
+    along = depths[:, None] * across
     spans = plane_ranges(race.points, race.losses)
-    figure = _figure(loss, race, step, spans, rates)
+    adaptive, projection = _next_step(loss, points, depths, spans)
+    both = ["depth", "step"]
+    curves = {
+        "loss of depth 1": losses[0],
+        "loss": losses,
+        "rate of depth 1": across[0],
+        "rate across w": across,
+        "rate along w": along,
+    }
     tracks = [
         *path_tracks(points),
-        *_arrow_tracks(loss, points, depths, spans),
-        *_curve_tracks(step, depths, losses, rates),
+        *point_tracks("adaptive rate", adaptive, both),
+        *point_tracks("projection", projection, both),
     ]
-    rate_name = learning_rate if isinstance(learning_rate, str) else "hand"
+    for name, values in curves.items():
+        # 0 has no place on a logarithmic axis, but its line leads down and out of the picture.
+        drawn = np.maximum(values, 1e-30)
+        tracks += line_tracks(name, np.maximum(step.stops, STEP_0), drawn, both)
+    choice = learning_rate if isinstance(learning_rate, str) else "by hand"
     reading = Reading(
-        "At iteration {step}, loss {loss} (depth 1: {loss_1}). With {rates}, {verdict}.",
+        f"At iteration {{step}}, loss {{loss}} (depth 1: {{loss_1}}). With {_RATES[choice]}, "
+        "{verdict}.",
         {
             "verdict": (verdicts(race), ["depth"]),
-            "rates": ([_RATES[rate_name]] * len(depths), ["depth"]),
-            "loss": (losses, ["depth", "step"]),
+            "loss": (losses, both),
             "loss_1": (losses[0], ["step"]),
         },
     )
-    return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=_NARROW)
+    figure = _figure(loss, race, spans, log_axis([across, along], below=1e-4, above=1e3))
+    narrow = stacked(1000, (0.62, 1), (0.31, 0.54), (0, 0.21))
+    narrow |= {f"annotations[{i}].font.size": 13 for i in (1, 2)}
+    return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=narrow)
 
 
 _RATES = {
     "tuned": "each depth at the rate tuned for its rule",
     "same": "one rate for all, safe for the rule at every depth",
-    "hand": "one rate for all, set by hand",
+    "by hand": "one rate for all, set by hand",
 }
 _ALT = (
     "Left: paths of gradient descent at depth 1 and at the chosen depth over the contours of the "
     "loss, with the two parts of the next step as arrows. Right: loss and effective learning rate "
     "against iteration."
 )
-_NARROW = {
-    "height": 1000,
-    "font.size": 14,
-    "annotations[1].font.size": 13,
-    "annotations[2].font.size": 13,
-    "xaxis.domain": [0, 1],
-    "yaxis.domain": [0.62, 1],
-    "xaxis2.domain": [0, 1],
-    "yaxis2.domain": [0.31, 0.54],
-    "xaxis3.domain": [0, 1],
-    "yaxis3.domain": [0, 0.21],
-}
 
 
-def record_stops(records: int) -> np.ndarray:
-    """Return the records that get a stop: close together at first, where paths turn.
-
-    Parameters
-    ----------
-    records : int
-        How many there are.
-
-    Returns
-    -------
-    ndarray of int
-    """
-    last = records - 1
-    return np.unique(np.round(last * np.linspace(0, 1, _STOPS) ** 2).astype(int))
-
-
-def _effective_rates(points: Array, depths: Array, rates: Array) -> Array:
-    """Return the step's factor on the gradient across ``w``, (depth, step)."""
-    with np.errstate(over="ignore"):
-        square = np.square(points).sum(axis=-1)
-    across: Array = rates[:, None] * square ** (1 - 1 / depths[:, None])
-    return across
-
-
-# The traces that move, in the order they stand in the figure (the contour is 0, the target 1).
-_PATH_1, _PATH, _NOW_1, _NOW, _ADAPTIVE, _PROJECTION = range(2, 8)
-_LOSS_1, _LOSS, _RATE_1, _ACROSS, _ALONG = range(8, 13)
-
-
-def _figure(
-    loss: SeparableLp, race: DepthRace, step: Axis, spans: Array, rates: Array
-) -> go.Figure:
-    figure = make_subplots(
-        rows=2,
-        cols=2,
-        specs=[[{"rowspan": 2}, {}], [None, {}]],
-        column_widths=[0.56, 0.44],
-        horizontal_spacing=0.12,
-        vertical_spacing=0.26,
-    )
-    figure.add_trace(loss_contour(loss, *spans), row=1, col=1)
-    star = {"symbol": "star", "size": 18, "color": BLACK}
-    x, y = loss.targets[:, None]
-    figure.add_scatter(x=x, y=y, mode="markers", marker=star, row=1, col=1)
-    for trace in _moving_traces():
-        figure.add_trace(trace[0].update(hoverinfo="skip"), row=trace[1], col=trace[2])
-    figure.update_layout(template=TEMPLATE, height=440, showlegend=False, margin=_MARGIN)
-    figure.update_xaxes(range=spans[0], title="w₁", row=1, col=1)
-    figure.update_yaxes(range=spans[1], title="w₂", row=1, col=1)
-    loss_axis = log_axis(race.losses, below=race.target / 10, above=2 * float(race.losses[0].max()))
-    along = rates * race.depths[:, None]
-    rate_axis = log_axis([rates, along], below=1e-4, above=1e3)
-    step_span = np.log10([_STEP_0, 1.1 * float(step.stops[-1])]).tolist()
-    for row, title, axis in ((1, "loss", loss_axis), (2, "effective rate", rate_axis)):
-        figure.update_xaxes(type="log", range=step_span, dtick=1, row=row, col=2)
-        figure.update_yaxes(title=title, **axis, row=row, col=2)
-    figure.add_hline(race.target, line={"dash": "dot", "width": 2}, row=1, col=2)
-    level = float(np.log10(race.target))  # annotations on logarithmic axes stand at the logarithm
-    figure.add_annotation(text="arrived", x=0, xref="x2 domain", y=level, yref="y2", **_BELOW)
-    figure.add_annotation(text=_KEY, x=0, xref="x domain", y=1, yref="y domain", **_ABOVE)
-    figure.add_annotation(text=_RATE_KEY, x=0, xref="x3 domain", y=1, yref="y3 domain", **_ABOVE)
-    figure.update_xaxes(title="iteration", row=2, col=2)
-    return figure
-
-
-_KEY = (
-    key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION), ("★", "minimum", BLACK))
-    + "<br>next step:   "
-    + key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
-)
-_RATE_KEY = key(("━", "across w", VERMILLION), ("┉", "along w: N times", ORANGE))
-
-
-_MARGIN = {"t": 56, "b": 56, "r": 16}
-_BELOW = {"xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"size": 16}}
-_ABOVE = _BELOW | {"yanchor": "bottom", "align": "left"}
-# Where a logarithmic axis puts iteration 0, which has no logarithm.
-_STEP_0 = 0.5
-_LEAST = 1e-30
-
-
-def _moving_traces() -> list[tuple[go.Scatter, int, int]]:
-    """Return the empty traces that the tracks fill, with the row and column of each."""
-
-    def curve(colour: str, dash: str, width: float) -> go.Scatter:
-        return go.Scatter(mode="lines", line={"color": colour, "dash": dash, "width": width})
-
-    def dot(colour: str, symbol: str) -> go.Scatter:
-        marker = {"color": colour, "size": 14, "symbol": symbol, "line": {"width": 2}}
-        return go.Scatter(mode="markers", marker=marker)
-
-    def arrow(colour: str) -> go.Scatter:
-        marker = {"symbol": "arrow", "size": [0, 20], "angleref": "previous", "color": colour}
-        style = {"color": colour, "width": 5}
-        return go.Scatter(mode="lines+markers", marker=marker, line=style)
-
-    one, deep = (GREY, "dash", 3), (VERMILLION, "solid", 4)
-    return [
-        (curve(*one), 1, 1),
-        (curve(*deep), 1, 1),
-        (dot(GREY, "circle-open"), 1, 1),
-        (dot(VERMILLION, "circle"), 1, 1),
-        (arrow(BLUE), 1, 1),
-        (arrow(GREEN), 1, 1),
-        (curve(*one), 1, 2),
-        (curve(*deep), 1, 2),
-        (curve(*one), 2, 2),
-        (curve(*deep), 2, 2),
-        (curve(ORANGE, "dot", 4), 2, 2),
-    ]
-
-
-def path_tracks(points: Array) -> list[Track]:
-    """Return the paths of depth 1 and depth N and the dots at their ends: traces 2 to 5.
-
-    Parameters
-    ----------
-    points : ndarray, shape (depths, steps, 2)
-        Depth 1 first.
-
-    Returns
-    -------
-    list of Track
-        They follow the axes ``"depth"`` and ``"step"``.
-    """
-    tracks = []
-    for coordinate, attribute in enumerate("xy"):
-        values = points[..., coordinate]
-        tracks += [
-            Track(_PATH_1, attribute, values[0], ["step"], trail="step"),
-            Track(_PATH, attribute, values, ["depth", "step"], trail="step"),
-            Track(_NOW_1, attribute, values[0], ["step"]),
-            Track(_NOW, attribute, values, ["depth", "step"]),
-        ]
-    return tracks
-
-
-def _arrow_tracks(loss: SeparableLp, points: Array, depths: Array, spans: Array) -> list[Track]:
-    """Return arrows from where the run is, along the two parts of its next step.
+def _next_step(loss: SeparableLp, points: Array, depths: Array, spans: Array) -> Array:
+    """Return arrows along the two parts of each next step, (2, depth, step, 2 ends, 2).
 
     Both are enlarged by the same factor, so that the longer has a fixed length in the picture.
     """
     with np.errstate(invalid="ignore"):
         inside = (np.abs(points) < 1e3).all(axis=-1, keepdims=True)
-    here = np.where(inside, points, np.nan)
     safe = np.where(inside, points, 0.0)
-    parts = split_direction(safe, loss.gradient(safe), depths[:, None])
-    size = np.ptp(spans, axis=1)
-    lengths = [np.linalg.norm(part / size, axis=-1) for part in parts]
-    longest = np.maximum(*lengths)
-    factor = np.divide(_ARROW, longest, out=np.zeros_like(longest), where=longest > 0)
-    tracks = []
-    for trace, part in zip((_ADAPTIVE, _PROJECTION), parts, strict=True):
-        ends = np.stack(
-            [here, here - factor[..., None] * part], axis=2
-        )  # (depth, step, 2 ends, 2 coordinates)
-        for coordinate, attribute in enumerate("xy"):
-            tracks.append(Track(trace, attribute, ends[..., coordinate], ["depth", "step"]))
-    return tracks
+    parts = np.array(split_direction(safe, loss.gradient(safe), depths[:, None]))
+    longest = np.linalg.norm(parts / np.ptp(spans, axis=1), axis=-1).max(axis=0)
+    factor = np.divide(0.22, longest, out=np.zeros_like(longest), where=longest > 0)
+    here = np.where(inside, points, np.nan)
+    arrows: Array = np.stack([here + 0 * parts, here - factor[..., None] * parts], axis=-2)
+    return arrows
 
 
-def _curve_tracks(step: Axis, depths: Array, losses: Array, rates: Array) -> list[Track]:
-    curves = {
-        _LOSS_1: losses[0],
-        _LOSS: losses,
-        _RATE_1: rates[0],
-        _ACROSS: rates,
-        _ALONG: rates * depths[:, None],
-    }
-    iterations, tracks = np.maximum(step.stops, _STEP_0), []
-    for trace, values in curves.items():
-        axes = ["step"] if values.ndim == 1 else ["depth", "step"]
-        tracks.append(Track(trace, "x", iterations, ["step"], trail="step"))
-        # 0 has no place on a logarithmic axis, but its line leads down and out of the picture.
-        tracks.append(Track(trace, "y", np.maximum(values, _LEAST), axes, trail="step"))
-    return tracks
+def _figure(
+    loss: SeparableLp, race: DepthRace, spans: Array, rate_axis: dict[str, Any]
+) -> go.Figure:
+    figure = one_beside_two(0.56, 0.12)
+    one, deep = (GREY, "dash", 3), (VERMILLION, "solid", 4)
+    x, y = loss.targets[:, None]
+    star = {"symbol": "star", "size": 18, "color": BLACK}
+    plane = [
+        loss_contour(loss, *spans),
+        go.Scatter(x=x, y=y, mode="markers", marker=star),
+        *path_traces(),
+        arrow("adaptive rate", BLUE),
+        arrow("projection", GREEN),
+    ]
+    losses = [curve("loss of depth 1", *one), curve("loss", *deep)]
+    rates = [curve("rate of depth 1", *one), curve("rate across w", *deep)]
+    rates.append(curve("rate along w", ORANGE, "dot"))
+    for traces, row, column in ((plane, 1, 1), (losses, 1, 2), (rates, 2, 2)):
+        figure.add_traces(traces, rows=row, cols=column)
+    margin = {"t": 56, "b": 56, "r": 16}
+    figure.update_layout(template=TEMPLATE, height=440, showlegend=False, margin=margin)
+    figure.update_xaxes(range=spans[0], title="w₁", row=1, col=1)
+    figure.update_yaxes(range=spans[1], title="w₂", row=1, col=1)
+    loss_axis = log_axis(race.losses, below=race.target / 10, above=2 * float(race.losses[0].max()))
+    figure.update_xaxes(step_axis(float(race.steps[-1])), col=2)
+    figure.update_xaxes(title="iteration", row=2, col=2)
+    figure.update_yaxes(title="loss", **loss_axis, row=1, col=2)
+    figure.update_yaxes(title="effective rate", **rate_axis, row=2, col=2)
+    figure.add_hline(race.target, line={"dash": "dot", "width": 2}, row=1, col=2)
+    level = float(np.log10(race.target))  # annotations on logarithmic axes stand at the logarithm
+    heading(figure, "arrived", 2, y=level, yref="y2", yanchor="top")
+    paths = key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION), ("★", "minimum", BLACK))
+    parts = key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
+    heading(figure, f"{paths}<br>next step:   {parts}")
+    heading(figure, key(("━", "across w", VERMILLION), ("┉", "along w: N times", ORANGE)), 3)
+    return figure
+
+
+# --- what the explorer of your own loss shows as well ---
+
+
+def path_traces() -> list[go.Scatter]:
+    """Return the paths of depth 1 and of depth N, and the dots where they are now, all empty."""
+    return [
+        curve("path of depth 1", GREY, "dash", 3),
+        curve("path", VERMILLION),
+        dot("now of depth 1", GREY, "circle-open"),
+        dot("now", VERMILLION),
+    ]
+
+
+def path_tracks(points: Array) -> list[Track]:
+    """Return the tracks of the `path_traces`, from points (depth, step, 2) with depth 1 first."""
+    (x, y), both = np.moveaxis(points, -1, 0), ["depth", "step"]
+    return [
+        *line_tracks("path of depth 1", x[0], y[0], ["step"]),
+        *line_tracks("path", x, y, both),
+        *point_tracks("now of depth 1", points[0], ["step"]),
+        *point_tracks("now", points, both),
+    ]
+
+
+def verdicts(race: DepthRace) -> list[str]:
+    """Return for each depth how it fared, and how that compares with depth 1, the first lane."""
+    last, words = int(race.steps[-1]), []
+    for lane, (N, rate) in enumerate(zip(race.depths, race.learning_rates, strict=True)):
+        arrival, comparison = race.arrivals[lane], ""
+        if race.diverged_at[lane] >= 0:
+            fate = f"diverges at iteration {race.diverged_at[lane]}"
+        elif np.isfinite(arrival):
+            fate = f"arrives in {number_text(arrival)} iteration{'' if arrival == 1 else 's'}"
+            comparison = compared(arrival, race.arrivals[0], "depth 1", last) if lane else ""
+        else:
+            moved = np.ptp(race.points[:, lane], axis=0).max() > 0
+            fate = "has not arrived" if moved else "never moves"
+            fate += f" in {number_text(last)} iterations"
+        words.append(f"depth {N:g} {fate} at rate {number_text(float(rate))}{comparison}")
+    return words
+
+
+def compared(steps: float, other: float, name: str, last: int) -> str:
+    """Return how an arrival compares with another's, which is infinite if it did not arrive."""
+    if not np.isfinite(other):
+        return f"; {name} has not arrived in {number_text(last)}"
+    factor = number_text(round(max(other, steps) / max(1.0, min(other, steps)), 1))
+    if factor == "1":
+        return f", about as fast as {name} ({number_text(other)})"
+    faster = "faster" if steps < other else "slower"
+    return f", {factor} times {faster} than {name} ({number_text(other)})"
