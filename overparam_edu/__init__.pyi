@@ -67,6 +67,11 @@ from .dynamics.warm_up import (
     warm_up_coefficients as warm_up_coefficients,
 )
 from .experiments import datasets as datasets
+from .experiments.compare import (
+    best_curve as best_curve,
+    overtaking_step as overtaking_step,
+    steps_to_level as steps_to_level,
+)
 from .experiments.convnet import (
     ConvnetTraining as ConvnetTraining,
     convnet_parameter_count as convnet_parameter_count,
@@ -75,6 +80,7 @@ from .experiments.convnet import (
     split_digits as split_digits,
     train_convnet as train_convnet,
 )
+from .experiments.curves import learning_curves as learning_curves
 from .experiments.datasets import (
     DataUnavailableError as DataUnavailableError,
     load_auto_mpg as load_auto_mpg,
@@ -83,7 +89,14 @@ from .experiments.datasets import (
     load_regression_data as load_regression_data,
     two_feature_loss as two_feature_loss,
 )
+from .experiments.deeper import (
+    compare_starts as compare_starts,
+    first_move as first_move,
+    going_deeper as going_deeper,
+)
 from .experiments.depth_race import race_depths as race_depths
+from .experiments.records import load_record as load_record
+from .experiments.replication import one_change_at_a_time as one_change_at_a_time
 from .experiments.rule_against_network import (
     compare_rule_with_network as compare_rule_with_network,
     measure_distance_order as measure_distance_order,
@@ -97,6 +110,7 @@ from .explorers.going_deeper import explore_going_deeper as explore_going_deeper
 from .explorers.line_integral import explore_line_integral as explore_line_integral
 from .explorers.own_loss import explore_own_loss as explore_own_loss
 from .explorers.plots import (
+    plot_learning_curves as plot_learning_curves,
     plot_losses as plot_losses,
     plot_trajectories as plot_trajectories,
     plot_tuning as plot_tuning,

@@ -46,9 +46,9 @@ def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--store",
-        metavar="FILE",
-        help="keep finished runs in this file (for the convolutional network, folder); a run that "
-        "was stopped goes on from there",
+        metavar="FOLDER",
+        help="keep finished runs in this folder; a command that was stopped goes on from there. "
+        "What is in it can run code when it is read: use only your own",
     )
 
 

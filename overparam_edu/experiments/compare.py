@@ -1,8 +1,8 @@
-"""A linear model against deeper networks, by who comes within a tolerance of the minimum first."""
+"""A linear model against deeper networks: who comes within a tolerance of the minimum first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,80 +10,44 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, number, whole_number
+from overparam_edu.checks import Array, instance, number, whole_number
 from overparam_edu.experiments.curves import Curves
 
 
-class Tuned(NamedTuple):
-    """Learning curves at the best learning rate of their grid.
+class BestCurve(NamedTuple):
+    """Learning curves at the best learning rate of their grid."""
 
-    Attributes
-    ----------
-    rate : float
-        The best rate; NaN where every rate diverged for some seed.
-    steps : ndarray of int, shape (records,)
-        Iterations, up to the one that was judged at.
-    losses : ndarray, shape (records, seeds)
-        Losses at that rate.
-    rates : ndarray, shape (rates,)
-        Rates tried.
-    against_rate : ndarray, shape (seeds, rates)
-        The loss that was judged, at every rate; infinity where a run diverged.
-    at_the_end : bool
-        Whether the best rate is the first or the last of those tried: a wider grid may have a
-        better one. (At the last but one, the next was too large.)
-    criterion : str
-        How the rate was chosen, to be shown with the curve.
-    """
-
-    rate: float
-    steps: np.ndarray
-    losses: Array
-    rates: Array
-    against_rate: Array
-    at_the_end: bool
-    criterion: str
+    rate: float  # NaN where every rate diverged for some seed
+    steps: np.ndarray  # (records,): iterations, up to the one that was judged at
+    losses: Array  # (records, seeds): at that rate
+    rates: Array  # (rates,): tried
+    against_rate: Array  # (seeds, rates): the loss that was judged; infinity where a run diverged
+    at_the_end: bool  # the best rate is the first or last tried: a wider grid may have a better one
+    criterion: str  # how the rate was chosen, to be shown with the curve
 
 
 class Arrivals(NamedTuple):
     """Iterations that learning curves take to a level, at the learning rate that gets there first.
 
-    Attributes
-    ----------
-    level : float
-        The loss to reach.
-    rate : float
-        The rate with the fewest iterations; NaN where none arrives.
-    steps : ndarray, shape (seeds,)
-        Iterations at that rate; infinity where a seed does not arrive.
-    rates : ndarray, shape (rates,)
-        Rates tried.
-    against_rate : ndarray, shape (seeds, rates)
-        Iterations at every rate; infinity where a run does not arrive.
+    In recorded iterations: the true ones are at most one record earlier.
     """
 
     level: float
-    rate: float
-    steps: Array
-    rates: Array
-    against_rate: Array
+    rate: float  # the rate with the fewest iterations; NaN where none arrives
+    steps: Array  # (seeds,): iterations at that rate; infinity where a seed does not arrive
+    rates: Array  # (rates,): tried
+    against_rate: Array  # (seeds, rates): iterations at every rate
 
 
 class Band(NamedTuple):
-    """The spread of several seeds, to be drawn as a line in a band.
-
-    Attributes
-    ----------
-    low, middle, high : ndarray, shape (records,)
-        Least, median and largest loss.
-    """
+    """Least, median and largest loss of several seeds, each (records,)."""
 
     low: Array
     middle: Array
     high: Array
 
 
-def tuned(curves: Curves, *, at: int | None = None) -> Tuned:
+def best_curve(curves: Curves, *, at: int | None = None) -> BestCurve:
     """Return the curves at the learning rate with the least loss at an iteration.
 
     The loss is the median over the seeds, and a rate counts only if no seed has diverged by then:
@@ -92,79 +56,52 @@ def tuned(curves: Curves, *, at: int | None = None) -> Tuned:
     Parameters
     ----------
     curves : Curves
-        Of one network and optimizer.
+        Of one network and optimizer, from `learning_curves` or `load_record`.
     at : int, optional
         The iteration to judge at: the last record up to it. The end if not given.
 
     Returns
     -------
-    Tuned
+    BestCurve
+        With ``rate``, which is NaN where every rate diverged for some seed; ``steps`` (records,)
+        and ``losses`` (records, seeds) up to the iteration judged at; ``rates`` (rates,) and the
+        judged losses ``against_rate`` (seeds, rates); ``at_the_end``, true where a wider grid of
+        rates may have a better one; and ``criterion``, how the rate was chosen, in words.
 
     Raises
     ------
     TypeError, ValueError
-        If `at` is not a whole number of 0 or more.
+        If `curves` is something else, or `at` not a whole number of 0 or more.
 
     Examples
     --------
-    >>> from overparam_edu import load_auto_mpg
-    >>> from overparam_edu.experiments.curves import learning_curves
+    >>> from overparam_edu import learning_curves, load_auto_mpg
     >>> cars = load_auto_mpg(standardized=True)
     >>> (linear,) = learning_curves(cars.X, cars.y, depths=[1], rates=[0.05, 0.1, 10], steps=100)
-    >>> tuned(linear).rate
+    >>> best_curve(linear).rate
     0.1
     """
+    instance("curves", curves, Curves)
     last = len(curves.steps) - 1
     if at is not None:
         step = whole_number("at", at, lower=0)
         last = int(np.searchsorted(curves.steps, step, side="right")) - 1
     judged = np.where(np.isnan(curves.losses[last]), np.inf, curves.losses[last])
-    score = _middle_where_all_arrive(judged)
-    best = int(np.argmin(score))
-    found = bool(np.isfinite(score[best]))
+    best, rate = _best(curves, judged)
     iteration = f"{int(curves.steps[last]):,}"
-    return Tuned(
-        float(curves.rates[best]) if found else np.nan,
+    return BestCurve(
+        rate,
         curves.steps[: last + 1],
         curves.losses[: last + 1, :, best],
         curves.rates,
         judged,
-        best in (0, len(score) - 1),
+        # At the last but one, the next was too large.
+        best in (0, len(curves.rates) - 1),
         f"least median loss at iteration {iteration} among rates at which no seed diverged",
     )
 
 
-def shared_rate(networks: Sequence[Curves]) -> float:
-    """Return the largest learning rate that all networks tried and none diverged at.
-
-    Parameters
-    ----------
-    networks : sequence of Curves
-        Of the networks to be compared at one rate.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If there is no such rate.
-
-    Examples
-    --------
-    >>> from overparam_edu.experiments.records import load_record
-    >>> shared_rate(load_record("cars_deeper").curves)
-    0.061
-    """
-    stable = [set(c.rates[(c.diverged_at < 0).all(axis=0)].tolist()) for c in networks]
-    common = set.intersection(*stable)
-    if not common:
-        raise ValueError("networks must have a learning rate in common at which none diverges")
-    return float(max(common))
-
-
-def arrivals(curves: Curves, level: float) -> Arrivals:
+def steps_to_level(curves: Curves, level: float) -> Arrivals:
     """Return the iterations to a level at the learning rate that gets there first.
 
     Fewest iterations in the median over the seeds, all of which must arrive.
@@ -172,68 +109,61 @@ def arrivals(curves: Curves, level: float) -> Arrivals:
     Parameters
     ----------
     curves : Curves
-        Of one network and optimizer.
+        Of one network and optimizer, from `learning_curves` or `load_record`.
     level : float
         The loss to reach.
 
     Returns
     -------
     Arrivals
-        In recorded iterations: the true ones are at most one record earlier.
+        With ``rate``, which is NaN where none arrives, and ``steps`` (seeds,) at that rate;
+        ``rates`` (rates,) and ``against_rate`` (seeds, rates), the iterations at every rate.
+        Infinity where a run does not arrive. These are recorded iterations: the true ones are at
+        most one record earlier.
 
     Raises
     ------
     TypeError, ValueError
-        If `level` is not a finite number.
+        If `curves` is something else, or `level` not a finite number.
+
+    Examples
+    --------
+    >>> from overparam_edu import load_record
+    >>> record = load_record("cars_l4")
+    >>> level = 1.01 * record.least
+    >>> [float(steps_to_level(record.of(depth=N), level).steps.max()) for N in (1, 2)]
+    [312.0, 123.0]
     """
+    instance("curves", curves, Curves)
     level = number("level", level)
     reached = curves.losses <= level
-    first = curves.steps[np.argmax(reached, axis=0)].astype(float)
+    first = curves.steps[np.argmax(reached, axis=0)]
     taken = np.where(reached.any(axis=0), first, np.inf)
-    score = _middle_where_all_arrive(taken)
-    best = int(np.argmin(score))
-    found = bool(np.isfinite(score[best]))
-    rate = float(curves.rates[best]) if found else np.nan
+    best, rate = _best(curves, taken)
     return Arrivals(level, rate, taken[:, best], curves.rates, taken)
 
 
-def _middle_where_all_arrive(values: Array) -> Array:
+def _best(curves: Curves, values: Array) -> tuple[int, float]:
+    """Return the number of the rate with the least median over seeds, and the rate."""
+    score = median_of_all(values)
+    best = int(np.argmin(score))
+    return best, float(curves.rates[best]) if np.isfinite(score[best]) else np.nan
+
+
+def median_of_all(values: Array) -> Array:
     """Return the median over seeds (first axis), infinity where one is infinite."""
     finite = np.isfinite(values)
     middle: Array = np.median(np.where(finite, values, 0.0), axis=0)
     return np.where(finite.all(axis=0), middle, np.inf)
 
 
-def band(losses: ArrayLike) -> Band:
-    """Return the least, median and largest of several seeds.
-
-    Parameters
-    ----------
-    losses : array_like, shape (records, seeds)
-        As in `Tuned`; NaN where a run has diverged.
-
-    Returns
-    -------
-    Band
-        NaN where a seed has diverged.
-
-    Examples
-    --------
-    >>> band([[3.0, 1.0, 2.0]]).middle
-    array([2.])
-    """
-    values = np.asarray(losses, float)
-    low, high = values.min(axis=-1), values.max(axis=-1)
-    return Band(low, np.median(values, axis=-1), high)
-
-
-def overtakes(challenger: Tuned, leader: Tuned) -> float:
+def overtaking_step(challenger: BestCurve, leader: BestCurve) -> float:
     """Return the iteration from which one curve stays below another.
 
     Parameters
     ----------
-    challenger, leader : Tuned
-        With the same records. Medians over the seeds are compared.
+    challenger, leader : BestCurve
+        From `best_curve`, with the same records. Medians over the seeds are compared.
 
     Returns
     -------
@@ -243,9 +173,19 @@ def overtakes(challenger: Tuned, leader: Tuned) -> float:
 
     Raises
     ------
-    ValueError
-        If their records differ.
+    TypeError, ValueError
+        If `challenger` or `leader` is something else, or their records differ.
+
+    Examples
+    --------
+    >>> from overparam_edu import load_record
+    >>> record = load_record("gas_l4_seeds")
+    >>> linear, deep = (best_curve(record.of(depth=N)) for N in (1, 2))
+    >>> 0 < overtaking_step(deep, linear) < 10_000
+    True
     """
+    for name, curve in (("challenger", challenger), ("leader", leader)):
+        instance(name, curve, BestCurve)
     if not np.array_equal(challenger.steps, leader.steps):
         raise ValueError("challenger and leader must have the same steps; got different ones")
     below = np.median(challenger.losses, axis=1) < np.median(leader.losses, axis=1)
@@ -253,6 +193,32 @@ def overtakes(challenger: Tuned, leader: Tuned) -> float:
     if not behind.size:
         return 0.0
     return float(challenger.steps[behind[-1] + 1]) if behind[-1] + 1 < len(below) else np.inf
+
+
+def shared_rate(networks: Sequence[Curves]) -> float:
+    """Return the largest learning rate that all networks tried and none diverged at."""
+    stable = [set(c.rates[(c.diverged_at < 0).all(axis=0)].tolist()) for c in networks]
+    common = set.intersection(*stable)
+    if not common:
+        raise ValueError("networks must have a learning rate in common at which none diverges")
+    return float(max(common))
+
+
+def band(losses: ArrayLike) -> Band:
+    """Return the spread of losses (records, seeds); NaN where a seed has diverged."""
+    values = np.asarray(losses, float)
+    return Band(values.min(axis=-1), np.median(values, axis=-1), values.max(axis=-1))
+
+
+def settled(curves: Curves, level: float) -> Array:
+    """Return the recorded iteration from which each run (seeds, rates) stays at or below a level.
+
+    Infinity where it is above the level at its end, or has diverged.
+    """
+    above = ~(curves.losses <= level)
+    last = len(curves.steps) - 1 - np.argmax(above[::-1], axis=0)
+    first = np.where(above.any(axis=0), last + 1, 0)
+    return np.append(curves.steps, np.inf)[first]
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,24 +229,13 @@ class Contest:
     minimum, to stay there to the end of the run, in the fewest iterations in the median: a rate at
     which the loss comes down by luck and rises again does not win. Where no rate does, it runs at
     the one with the least loss at the end. In the second way of comparing, all run at the linear
-    model's rate.
-
-    Parameters
-    ----------
-    linear : Curves
-        Of the linear model, the first lane.
-    deep : tuple of Curves
-        The other lanes, recorded at the same iterations.
-    least : float
-        The minimum of the loss, above 0.
-    tolerances : tuple of float
-        Relative distances from the minimum that count as arrived.
+    model's rate. Lanes are the linear model, then the networks.
     """
 
     linear: Curves
-    deep: tuple[Curves, ...]
-    least: float
-    tolerances: tuple[float, ...]
+    deep: tuple[Curves, ...]  # recorded at the same iterations
+    least: float  # the minimum of the loss, above 0
+    tolerances: tuple[float, ...]  # relative distances from the minimum that count as arrived
 
     def __post_init__(self) -> None:
         if any(not np.array_equal(lane.steps, self.linear.steps) for lane in self.deep):
@@ -301,7 +256,7 @@ class Contest:
         )
 
     @cached_property
-    def _arrivals(self) -> list[list[Array]]:
+    def _settled(self) -> list[list[Array]]:
         """Iterations by tolerance and lane, each (seeds, rates); infinity for "never"."""
         levels = [(1 + tolerance) * self.least for tolerance in self.tolerances]
         return [[settled(lane, level) for lane in self.lanes] for level in levels]
@@ -309,25 +264,27 @@ class Contest:
     @cached_property
     def chosen(self) -> np.ndarray:
         """Number of the rate in its lane's grid, shape (ways, tolerances, lanes)."""
-        at_the_end = [tuned(lane).rate for lane in self.lanes]
+        at_the_end = [best_curve(lane).rate for lane in self.lanes]
         own = np.zeros((len(self.tolerances), len(self.lanes)), int)
-        for i, row in enumerate(self._arrivals):
-            for j, taken in enumerate(row):
-                middle = _median_of_all(taken)
-                if np.isfinite(middle).any():
-                    own[i, j] = np.argmin(middle)
-                elif np.isfinite(at_the_end[j]):
-                    own[i, j] = np.argmin(np.abs(self.lanes[j].rates - at_the_end[j]))
-                # Otherwise every rate diverged, and the smallest lasted longest.
+        for i, j in np.ndindex(own.shape):
+            middle = median_of_all(self._settled[i][j])
+            if np.isfinite(middle).any():
+                own[i, j] = np.argmin(middle)
+            elif np.isfinite(at_the_end[j]):
+                own[i, j] = np.argmin(np.abs(self.lanes[j].rates - at_the_end[j]))
+            # Otherwise every rate diverged, and the smallest lasted longest.
         ways = [own, np.repeat(own[:, :1], len(self.lanes), axis=1)] if self.can_share else [own]
         return np.stack(ways)
+
+    def _each(self, measure: Callable[[int, int, int], ArrayLike]) -> np.ndarray:
+        """Return `measure` of tolerance, lane and chosen rate: (ways, tolerances, lanes, ...)."""
+        found = np.array([measure(i, j, k) for (_, i, j), k in np.ndenumerate(self.chosen)])
+        return found.reshape(*self.chosen.shape, *found.shape[1:])
 
     @cached_property
     def rates(self) -> Array:
         """Learning rates chosen, shape (ways, tolerances, lanes)."""
-        lanes = enumerate(self.lanes)
-        picked: Array = np.stack([lane.rates[self.chosen[..., j]] for j, lane in lanes], axis=-1)
-        return picked
+        return self._each(lambda _, j, k: self.lanes[j].rates[k])
 
     @cached_property
     def arrivals(self) -> Array:
@@ -335,11 +292,12 @@ class Contest:
 
         Fewest, median and most over the seeds; infinity where a seed does not arrive.
         """
-        spread = np.empty((*self.chosen.shape, 3))
-        for way, i, j in np.ndindex(self.chosen.shape):
-            taken = self._arrivals[i][j][:, self.chosen[way, i, j]]
-            spread[way, i, j] = taken.min(), _median_of_all(taken), taken.max()
-        return spread
+
+        def spread(i: int, j: int, k: int) -> ArrayLike:
+            taken = self._settled[i][j][:, k]
+            return [taken.min(), float(median_of_all(taken)), taken.max()]
+
+        return self._each(spread)
 
     @cached_property
     def bands(self) -> Array:
@@ -347,11 +305,7 @@ class Contest:
 
         Least, median and largest over the seeds; NaN from where one diverged.
         """
-        drawn = np.empty((*self.chosen.shape, 3, len(self.linear.steps)))
-        for way, i, j in np.ndindex(self.chosen.shape):
-            losses = self.lanes[j].losses[..., self.chosen[way, i, j]]
-            drawn[way, i, j] = np.stack(band(losses / self.least - 1))
-        return drawn
+        return self._each(lambda _, j, k: band(self.lanes[j].losses[..., k] / self.least - 1))
 
     @cached_property
     def ahead_from(self) -> Array:
@@ -375,24 +329,20 @@ class Contest:
     @cached_property
     def diverged_at(self) -> np.ndarray:
         """First iteration at which a seed left the finite range, -1 if none: as `rates`."""
-        found = np.empty(self.chosen.shape, int)
-        for way, i, j in np.ndindex(self.chosen.shape):
-            at = self.lanes[j].diverged_at[:, self.chosen[way, i, j]]
-            found[way, i, j] = at[at >= 0].min(initial=np.iinfo(int).max) if (at >= 0).any() else -1
-        return found
+
+        def first(_: int, j: int, k: int) -> int:
+            at = self.lanes[j].diverged_at[:, k]
+            return int(min(at[at >= 0], default=-1))
+
+        return self._each(first)
 
     @cached_property
     def tuning(self) -> tuple[Array, Array, Array]:
-        """What every rate of the grid led to: medians over seeds, all of which must get there.
+        """What every rate led to, in medians over seeds, all of which must get there.
 
-        Returns
-        -------
-        rates : ndarray, shape (lanes, rates)
-            The grids; NaN where a lane has fewer rates than another.
-        iterations : ndarray, shape (tolerances, lanes, rates)
-            To the tolerance; NaN where a seed does not arrive.
-        excess : ndarray, shape (lanes, rates)
-            Loss above the minimum at the end, relative to it; NaN where a seed diverged.
+        The grids (lanes, rates), NaN where a lane has fewer rates than another; iterations to the
+        tolerance (tolerances, lanes, rates), NaN where a seed does not arrive; and the relative
+        loss above the minimum at the end (lanes, rates), NaN where a seed diverged.
         """
         most = max(len(lane.rates) for lane in self.lanes)
         rates, excess = np.full((2, len(self.lanes), most), np.nan)
@@ -400,39 +350,8 @@ class Contest:
         for j, lane in enumerate(self.lanes):
             count = len(lane.rates)
             rates[j, :count] = lane.rates
-            ends = np.where(np.isnan(lane.losses[-1]), np.inf, lane.losses[-1])
-            middle = _median_of_all(ends) / self.least - 1
-            excess[j, :count] = np.where(np.isfinite(middle), middle, np.nan)
-            for i, row in enumerate(self._arrivals):
-                middle = _median_of_all(row[j])
-                iterations[i, j, :count] = np.where(np.isfinite(middle), middle, np.nan)
+            excess[j, :count] = median_of_all(lane.losses[-1]) / self.least - 1
+            for i, row in enumerate(self._settled):
+                iterations[i, j, :count] = median_of_all(row[j])
+        iterations[np.isinf(iterations)] = excess[np.isinf(excess)] = np.nan
         return rates, iterations, excess
-
-
-def settled(curves: Curves, level: float) -> Array:
-    """Return the iteration from which each run stays at or below a level to its end.
-
-    Parameters
-    ----------
-    curves : Curves
-        Of one network and optimizer.
-    level : float
-        The loss to reach.
-
-    Returns
-    -------
-    ndarray, shape (seeds, rates)
-        A recorded iteration: the true one is at most one record earlier. Infinity where the run
-        is above the level at its end, or has diverged.
-    """
-    above = ~(curves.losses <= level)
-    last = len(curves.steps) - 1 - np.argmax(above[::-1], axis=0)
-    first = np.where(above.any(axis=0), last + 1, 0)
-    return np.append(curves.steps, np.inf)[first]
-
-
-def _median_of_all(taken: Array) -> Array:
-    """Return the median over seeds (first axis), infinity where one is infinite."""
-    finite = np.isfinite(taken)
-    middle: Array = np.median(np.where(finite, taken, 0.0), axis=0)
-    return np.where(finite.all(axis=0), middle, np.inf)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +18,8 @@ from overparam_edu.dynamics.networks import (
     identity_network,
     near_zero_network,
 )
-from overparam_edu.dynamics.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent
-from overparam_edu.dynamics.training import descend, train
+from overparam_edu.dynamics.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Optimizer
+from overparam_edu.dynamics.training import Trajectory, descend, train
 from overparam_edu.experiments.sweep import Arrays, sweep
 
 OPTIMIZERS = {
@@ -30,115 +28,79 @@ OPTIMIZERS = {
     "AdaDelta": AdaDelta,
     "Adam": Adam,
 }
-# Rates tried if none are given. For gradient descent they are multiples of 2 / curvature at 0: for
-# p = 2 the linear model diverges above 1, for larger p later, as the curvature falls on the way.
+# Smallest and largest rate tried if none are given. For gradient descent in units of 2 / curvature
+# at 0: for p = 2 the linear model diverges above 1, for larger p later, as the curvature falls on
+# the way.
 _RATES = {
-    "gradient descent": np.geomspace(0.2, 10.0, 16),
-    "AdaGrad": np.geomspace(1e-3, 1.0, 16),
-    "AdaDelta": np.geomspace(1e-3, 1.0, 16),
-    "Adam": np.geomspace(1e-4, 1e-1, 16),
+    "gradient descent": (0.2, 10.0),
+    "AdaGrad": (1e-3, 1.0),
+    "AdaDelta": (1e-3, 1.0),
+    "Adam": (1e-4, 1e-1),
 }
 STARTS = ("near zero", "balanced", "identity", "orthogonal", "rule")
 
 
 class Curves(NamedTuple):
-    """Learning curves of one network and one optimizer, for several learning rates and seeds.
+    """Learning curves of one network and one optimizer, for several learning rates and seeds."""
 
-    Attributes
-    ----------
-    depth : int
-        Number of layers ``N``; all hidden layers have width 1.
-    optimizer : str
-        A key of ``OPTIMIZERS``.
-    p : float
-        The power of the loss.
-    start : str
-        How the layers start, one of ``STARTS``.
-    rates : ndarray, shape (rates,)
-        Learning rates, increasing.
-    seeds : ndarray of int, shape (seeds,)
-        Of the random start.
-    steps : ndarray of int, shape (records,)
-        Iterations at which the loss was recorded, about evenly spaced on a logarithmic axis.
-    losses : ndarray, shape (records, seeds, rates)
-        Mean loss over the examples; NaN from where a run diverged.
-    diverged_at : ndarray of int, shape (seeds, rates)
-        First iteration outside the finite range, -1 where there is none.
-    """
-
-    depth: int
-    optimizer: str
-    p: float
-    start: str
-    rates: Array
-    seeds: np.ndarray
-    steps: np.ndarray
-    losses: Array
-    diverged_at: np.ndarray
+    depth: int  # number of layers; all hidden layers have width 1
+    optimizer: str  # a key of OPTIMIZERS
+    p: float  # the power of the loss
+    start: str  # one of STARTS
+    rates: Array  # (rates,), increasing
+    seeds: np.ndarray  # (seeds,)
+    steps: np.ndarray  # (records,): iterations, about even on a logarithmic axis
+    losses: Array  # (records, seeds, rates): mean over the examples; NaN from where a run diverged
+    diverged_at: np.ndarray  # (seeds, rates): first iteration outside the finite range, or -1
 
 
 @dataclass(frozen=True, eq=False)
 class WidthOneRun:
-    """What one network with hidden layers of width 1 does on a data set: a run for `sweep`.
+    """One network with hidden layers of width 1 on a data set: a run for `sweep`.
 
     All seeds and learning rates are lanes of one vectorised loop.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n, d)
-        One example a row.
-    y : ndarray, shape (n,)
-        The target.
-    p : float
-        The power of the loss.
-    depth : int
-        Number of layers.
-    optimizer : str
-        A key of ``OPTIMIZERS``.
-    rates : tuple of float
-        Learning rates.
-    seeds : tuple of int
-        Seeds of the start.
-    record : tuple of int
-        Iterations at which the loss is recorded; the last ends the run.
-    start : {"near zero", "balanced", "identity", "orthogonal", "rule"}
-        Independent Gaussian weights; the balanced layers of a Gaussian end-to-end vector; the
-        identity plus Gaussian noise; a random direction of length 1 times ones; or no layers at
-        all but the end-to-end rule from where "balanced" starts.
-    scale : float
-        Standard deviation of the Gaussians.
     """
 
-    X: Array
-    y: Array
+    X: Array  # (n, d)
+    y: Array  # (n,)
     p: float
     depth: int
     optimizer: str
     rates: tuple[float, ...]
     seeds: tuple[int, ...]
-    record: tuple[int, ...]
-    start: str = "near zero"
-    scale: float = 1e-2
+    record: tuple[int, ...]  # iterations at which the loss is recorded; the last ends the run
+    start: str = "near zero"  # as in `learning_curves`
+    scale: float = 1e-2  # standard deviation of the start's Gaussians
 
     def __call__(self) -> Arrays:
         """Return ``losses`` (records, seeds, rates) and ``diverged_at`` (seeds, rates)."""
-        loss = LpRegression(self.X, self.y, self.p, reduction="mean")
-        lanes = (len(self.seeds), len(self.rates))
-        rates = np.tile(self.rates, len(self.seeds))
         starts = [self._start(seed) for seed in self.seeds for _ in self.rates]
-        optimizer = OPTIMIZERS[self.optimizer](rates)
         layers = zip(*(network.weights for network in starts), strict=True)
         network = LinearNetwork(tuple(np.stack(W) for W in layers))
-        if self.start == "rule":
-            ends = network.end_to_end_matrix[:, 0]
-            move = partial(descend, loss, ends, depth=self.depth)
-        else:
-            move = partial(train, network, loss)
-        run = move(optimizer=optimizer, steps=self.record[-1], record=self.record, progress=False)
+        optimizer = OPTIMIZERS[self.optimizer](np.tile(self.rates, len(self.seeds)))
+        run = self._train(network, optimizer)
+        lanes = (len(self.seeds), len(self.rates))
         return {
             "losses": run.losses.reshape(-1, *lanes),
             "diverged_at": run.diverged_at.reshape(lanes),
         }
+
+    def _train(self, network: LinearNetwork, optimizer: Optimizer) -> Trajectory:
+        loss = LpRegression(self.X, self.y, self.p, reduction="mean")
+        steps, record = self.record[-1], self.record
+        if self.start != "rule":
+            return train(
+                network, loss, optimizer=optimizer, steps=steps, record=record, progress=False
+            )
+        return descend(
+            loss,
+            network.end_to_end_matrix[:, 0],
+            depth=self.depth,
+            optimizer=optimizer,
+            steps=steps,
+            record=record,
+            progress=False,
+        )
 
     def _start(self, seed: int) -> LinearNetwork:
         d, N = self.X.shape[1], self.depth
@@ -153,28 +115,9 @@ class WidthOneRun:
         return balanced_network(self.scale * w, N)
 
     def curves(self, result: Arrays) -> Curves:
-        """Return what the run found, together with what was run.
-
-        Parameters
-        ----------
-        result : dict of str to ndarray
-            From calling this run, here or in `sweep`.
-
-        Returns
-        -------
-        Curves
-        """
-        return Curves(
-            self.depth,
-            self.optimizer,
-            self.p,
-            self.start,
-            np.array(self.rates),
-            np.array(self.seeds),
-            np.array(self.record),
-            result["losses"],
-            result["diverged_at"],
-        )
+        """Return what calling this run returned, together with what was run."""
+        rates, seeds, steps = (np.array(each) for each in (self.rates, self.seeds, self.record))
+        return Curves(self.depth, self.optimizer, self.p, self.start, rates, seeds, steps, **result)
 
 
 def learning_curves(
@@ -190,14 +133,14 @@ def learning_curves(
     start: str = "near zero",
     scale: float = 1e-2,
     records: int = 400,
-    executor: Executor | None = None,
     store: str | Path | None = None,
     progress: bool | None = None,
 ) -> tuple[Curves, ...]:
     r"""Train linear networks of several depths at every learning rate of a grid.
 
     The talk's experiment: :math:`\ell_p` regression, full batch, hidden layers of width 1 (talk,
-    "experiments"; paper, section 8).
+    "experiments"; paper, section 8). Inside ``joblib.parallel_config(...)`` depths are computed at
+    the same time, on a pool of processes or a Dask cluster, with the same numbers bit for bit.
 
     Parameters
     ----------
@@ -212,29 +155,32 @@ def learning_curves(
     optimizer : {"gradient descent", "AdaGrad", "AdaDelta", "Adam"}
         Acts on the layers.
     rates : array_like, shape (rates,), optional
-        Learning rates. If not given, 16: for gradient descent from 1/5 to 10 times
-        ``2 / curvature at 0`` (`curvature_at_zero`).
+        Learning rates. If not given, 16: for gradient descent from 1/5 to 10 times 2 over the
+        curvature of the loss at 0.
     seeds : sequence of int
         Seeds of the start.
     steps : int
         Iterations.
     start : {"near zero", "balanced", "identity", "orthogonal", "rule"}
-        As in `WidthOneRun`.
+        Independent Gaussian weights; the balanced layers of a Gaussian end-to-end vector; the
+        identity plus Gaussian noise; a random direction of length 1 times ones; or no layers at
+        all but the end-to-end rule from where "balanced" starts.
     scale : float
-        Standard deviation of the start's weights.
+        Standard deviation of the Gaussians.
     records : int
         Iterations at which the loss is recorded, at most.
-    executor : concurrent.futures.Executor, optional
-        As in `sweep`: one run is one depth, with all rates and seeds.
     store : str or Path, optional
-        As in `sweep`.
+        Folder in which finished depths are kept, so that a stopped call goes on from there. What
+        is in it can run code when it is read: use only your own.
     progress : bool, optional
-        As in `sweep`.
+        Show a progress bar; by default after two seconds.
 
     Returns
     -------
     tuple of Curves
-        One for each depth.
+        One for each depth, with ``rates`` (rates,), ``seeds`` (seeds,), ``steps`` (records,),
+        ``losses`` (records, seeds, rates), which are NaN from where a run diverged, and
+        ``diverged_at`` (seeds, rates), which is -1 where none did.
 
     Raises
     ------
@@ -256,9 +202,7 @@ def learning_curves(
     one_of("start", start, STARTS)
     if rates is None:
         unit = 2 / curvature_at_zero(loss.X, loss.y, p) if optimizer == "gradient descent" else 1
-        rates = unit * _RATES[optimizer]
-    tried = np.unique(positive("rates", rates))
-    record = tuple(log_spaced(steps, count=records).tolist())
+        rates = unit * np.geomspace(*_RATES[optimizer], 16)
     runs = [
         WidthOneRun(
             loss.X,
@@ -266,42 +210,20 @@ def learning_curves(
             loss.p,
             whole_number("depths", N, lower=1),
             optimizer,
-            tuple(tried.tolist()),
+            tuple(np.unique(positive("rates", rates)).tolist()),
             tuple(whole_number("seeds", seed, lower=0) for seed in seeds),
-            record,
+            tuple(log_spaced(steps, count=records).tolist()),
             start,
             number("scale", scale, lower=0),
         )
         for N in depths
     ]
-    results = sweep(runs, executor, store=store, progress=progress)
+    results = sweep(runs, store=store, progress=progress)
     return tuple(run.curves(result) for run, result in zip(runs, results, strict=True))
 
 
 def log_spaced(steps: int, *, count: int = 200) -> np.ndarray:
-    """Return iterations from 0 to `steps`, about evenly spaced on a logarithmic axis.
-
-    Parameters
-    ----------
-    steps : int
-        The last, at least 1.
-    count : int
-        How many at most, at least 3. Small iterations come once each.
-
-    Returns
-    -------
-    ndarray of int, shape (records,)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a whole number or too small.
-
-    Examples
-    --------
-    >>> log_spaced(100, count=6)
-    array([  0,   1,   3,  10,  32, 100])
-    """
+    """Return at most `count` iterations from 0 to `steps`, about even on a logarithmic axis."""
     steps, count = whole_number("steps", steps, lower=1), whole_number("count", count, lower=3)
     return np.unique(np.append(0, np.rint(np.geomspace(1, steps, count - 1)))).astype(np.int64)
 
@@ -311,29 +233,7 @@ def curvature_at_zero(X: ArrayLike, y: ArrayLike, p: float) -> float:
 
     .. math:: \lambda_{\max}\Bigl(\frac{p-1}{n} \sum_i |y_i|^{p-2} x_i x_i^\top\Bigr)
 
-    Parameters
-    ----------
-    X : array_like, shape (n, d)
-        One example a row.
-    y : array_like, shape (n,)
-        The target.
-    p : float
-        The power, at least 2.
-
-    Returns
-    -------
-    float
-        For ``p = 2``, gradient descent at depth 1 diverges at rates above 2 over this.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not finite numbers or `p` is below 2.
-
-    Examples
-    --------
-    >>> curvature_at_zero([[1.0], [2.0]], [1.0, 1.0], p=2)
-    2.5
+    For p = 2, gradient descent at depth 1 diverges at rates above 2 over this.
     """
     X, y, p = finite_array("X", X), finite_array("y", y), number("p", p, lower=2)
     hessian = (p - 1) / len(y) * (X.T * np.abs(y) ** (p - 2)) @ X
@@ -341,27 +241,7 @@ def curvature_at_zero(X: ArrayLike, y: ArrayLike, p: float) -> float:
 
 
 def least_loss(loss: LpRegression) -> float:
-    """Return the minimum of a regression loss, to about 12 digits.
-
-    Parameters
-    ----------
-    loss : LpRegression
-        Convex, so that a local minimum is the minimum.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    RuntimeError
-        If SciPy's BFGS does not converge.
-
-    Examples
-    --------
-    >>> round(least_loss(LpRegression([[1.0], [1.0]], [0.0, 2.0], p=2)), 12)
-    1.0
-    """
+    """Return the minimum of a regression loss by BFGS, to about 12 digits."""
     from scipy.optimize import minimize
 
     size = int(np.prod(loss.shape))

@@ -1,4 +1,4 @@
-"""Handwritten digits for the convolutional network."""
+"""The data sets: Auto MPG, the talk's gas measurements, and handwritten digits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +18,86 @@ from numpy.typing import NDArray
 from overparam_edu.checks import Array, finite_array, number, one_of, whole_number
 from overparam_edu.dynamics.losses import LpRegression
 
+# Where the gas data are kept, if not where the user's system keeps caches.
+CACHE_VARIABLE = "OVERPARAM_EDU_CACHE"
+_FILE = "gas_sensor_array_drift.zip"
+_ETHANOL, _FEATURES = "1", 128
+# What to type where the optional packages are missing.
+INSTALL = 'pip install "overparam-edu[convnet]"'
+
 
 class Dataset(NamedTuple):
-    """A regression data set.
+    """A regression data set."""
+
+    X: Array  # (n, d)
+    y: Array  # (n,)
+    feature_names: tuple[str, ...]  # one for each column
+    target_name: str
+    source: str  # where the data are from, and their licence
+    note: str = ""  # why they are not the data that were asked for, where they are not
+
+
+class GasSource(NamedTuple):
+    """Where the gas data are, and how to recognise them."""
+
+    url: str  # of a zip archive with files batch*.dat
+    sha256: str  # of the archive
+    rows: int  # how many are of ethanol
+    mean: float  # of their concentrations in ppm
+    sd: float  # of these, with divisor rows - 1
+
+
+UCI_270 = GasSource(
+    "https://archive.ics.uci.edu/static/public/270/"
+    "gas+sensor+array+drift+dataset+at+different+concentrations.zip",
+    "98fe3a30981a222dd4518fbcc3dddd45d5c0ce9b03ef6dc6fe5cf7a04cfbff5e",
+    2_565,
+    114.950292,
+    86.637492,
+)
+
+
+class Digits(NamedTuple):
+    """Images of handwritten digits and what they show."""
+
+    images: NDArray[np.float32]  # (n, 28, 28): from -0.5 for the background to 0.5
+    labels: NDArray[np.int64]  # (n,): 0 to 9
+
+    @property
+    def sha256(self) -> str:
+        """A checksum of images and labels, to tell data sets apart."""
+        numbers = self.images.astype("<f4").tobytes() + self.labels.astype("<i8").tobytes()
+        return hashlib.sha256(numbers).hexdigest()
+
+
+class DataUnavailableError(RuntimeError):
+    """Data that should be downloaded cannot be had now.
+
+    Parameters
+    ----------
+    reason : str
+        What happened, in a few words that a picture has room for.
+    remedy : str
+        What to do about it.
 
     Attributes
     ----------
-    X : ndarray, shape (n, d)
-        One example a row.
-    y : ndarray, shape (n,)
-        The target.
-    feature_names : tuple of str
-        One name a column of `X`.
-    target_name : str
-        What `y` is.
-    source : str
-        Where the data is from, and its licence.
-    note : str
-        Why it is not the data set that was asked for, where it isn't.
+    reason : str
     """
 
-    X: Array
-    y: Array
-    feature_names: tuple[str, ...]
-    target_name: str
-    source: str
-    note: str = ""
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"The gas data could not be downloaded: {reason}; {remedy}.")
+        self.reason = reason
+
+
+def standardize(values: Array) -> Array:
+    """Return `values` with mean 0 and standard deviation 1 along the first axis."""
+    array = finite_array("values", values)
+    spread = array.std(axis=0)
+    if np.any(spread == 0):
+        raise ValueError("values must vary in every column; got a constant one")
+    scaled: Array = (array - array.mean(axis=0)) / spread
+    return scaled
 
 
 def load_auto_mpg(*, standardized: bool = False) -> Dataset:
@@ -59,7 +113,8 @@ def load_auto_mpg(*, standardized: bool = False) -> Dataset:
     Returns
     -------
     Dataset
-        ``X`` (392, 7) and ``y`` (392,), in the units of the source or without units.
+        ``X`` (392, 7) and ``y`` (392,), in the units of the source or without units;
+        ``feature_names``, ``target_name`` and ``source``.
 
     Notes
     -----
@@ -84,94 +139,6 @@ def load_auto_mpg(*, standardized: bool = False) -> Dataset:
         "miles per gallon",
         "Auto MPG, R. Quinlan, UCI Machine Learning Repository (1993), CC BY 4.0",
     )
-
-
-def standardize(values: Array) -> Array:
-    """Return `values` with mean 0 and standard deviation 1 along the first axis.
-
-    Parameters
-    ----------
-    values : array_like, shape (n, ...)
-        One example a row.
-
-    Returns
-    -------
-    ndarray, shape (n, ...)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `values` is not finite, or a column is constant.
-
-    Examples
-    --------
-    >>> standardize(np.array([1.0, 3.0]))
-    array([-1.,  1.])
-    """
-    array = finite_array("values", values)
-    spread = array.std(axis=0)
-    if np.any(spread == 0):
-        raise ValueError("values must vary in every column; got a constant one")
-    scaled: Array = (array - array.mean(axis=0)) / spread
-    return scaled
-
-
-# Where the download is kept, if not where the user's system keeps caches.
-CACHE_VARIABLE = "OVERPARAM_EDU_CACHE"
-_FILE = "gas_sensor_array_drift.zip"
-_ETHANOL, _FEATURES = "1", 128
-
-
-class GasSource(NamedTuple):
-    """Where the data are, and how to recognise them.
-
-    Attributes
-    ----------
-    url : str
-        Of a zip archive with files ``batch*.dat``.
-    sha256 : str
-        Of the archive.
-    rows : int
-        How many are of ethanol.
-    mean, sd : float
-        Of their concentrations in ppm; ``sd`` with divisor ``rows - 1``.
-    """
-
-    url: str
-    sha256: str
-    rows: int
-    mean: float
-    sd: float
-
-
-UCI_270 = GasSource(
-    "https://archive.ics.uci.edu/static/public/270/"
-    "gas+sensor+array+drift+dataset+at+different+concentrations.zip",
-    "98fe3a30981a222dd4518fbcc3dddd45d5c0ce9b03ef6dc6fe5cf7a04cfbff5e",
-    2_565,
-    114.950292,
-    86.637492,
-)
-
-
-class DataUnavailableError(RuntimeError):
-    """Data that should be downloaded are not to be had now.
-
-    Parameters
-    ----------
-    reason : str
-        What happened, in a few words that a picture has room for.
-    remedy : str
-        What to do about it.
-
-    Attributes
-    ----------
-    reason : str
-    """
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(f"The gas data could not be downloaded: {reason}; {remedy}.")
-        self.reason = reason
 
 
 def load_gas_ethanol(
@@ -208,7 +175,8 @@ def load_gas_ethanol(
     Returns
     -------
     Dataset
-        ``X`` (2565, 128), and ``y`` (2565,) in ppm or without units.
+        ``X`` (2565, 128), and ``y`` (2565,) in ppm or without units; ``feature_names``,
+        ``target_name`` and ``source``.
 
     Raises
     ------
@@ -257,19 +225,19 @@ def load_regression_data(
     timeout: float = 10.0,
     progress: bool = True,
 ) -> Dataset:
-    """Return standardised data: the gas data, or Auto MPG where these can't be had.
+    """Return standardised data: the gas data, or Auto MPG where they can't be had.
 
     Parameters
     ----------
     prefer : {"gas", "cars"}
-        ``"cars"`` for Auto MPG without a try.
+        ``"cars"`` for Auto MPG at once.
     path, cache, source, timeout, progress
         As in `load_gas_ethanol`.
 
     Returns
     -------
     Dataset
-        Its `note` says why it is not the data that were asked for, and is empty if it is.
+        Its ``note`` says why they are not the data that were asked for, where they are not.
 
     Raises
     ------
@@ -284,174 +252,11 @@ def load_regression_data(
     cars = load_auto_mpg(standardized=True)
     if one_of("prefer", prefer, ("gas", "cars")) == "cars":
         return cars
-    options = {"cache": cache, "source": source, "timeout": timeout, "progress": progress}
+    options: Any = {"cache": cache, "source": source, "timeout": timeout, "progress": progress}
     try:
-        return load_gas_ethanol(path, standardized=True, **options)  # type: ignore[arg-type]
+        return load_gas_ethanol(path, standardized=True, **options)
     except DataUnavailableError as problem:
         return cars._replace(note=f"Auto MPG instead of the gas data: {problem.reason}")
-
-
-def read_gas_ethanol(path: str | os.PathLike[str]) -> tuple[Array, Array]:
-    """Return features and concentrations of the ethanol measurements in a file or folder.
-
-    Parameters
-    ----------
-    path : str or path
-        As in `load_gas_ethanol`; any number of measurements.
-
-    Returns
-    -------
-    X : ndarray, shape (rows, 128)
-    concentration : ndarray, shape (rows,)
-        In ppm.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If `path` does not exist or can't be read as such data.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"path must exist; got {path}")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                X, ppm = arrays["X"], arrays["concentration"]
-        else:
-            X, ppm = _parsed(_lines(path))
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as problem:
-        raise ValueError(f"path must hold the gas data; got {path}: {problem}") from problem
-    if X.shape != (len(ppm), _FEATURES) or not len(ppm) or not np.isfinite(X).all():
-        raise ValueError(
-            f"path must hold finite numbers in {_FEATURES} columns; got shape {X.shape} in {path}"
-        )
-    return X.astype(float), ppm.astype(float)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of all batches in their order, wherever in the archive or folder they are."""
-    texts: dict[int, bytes] = {}
-    if path.is_dir():
-        for file in path.iterdir():
-            if batch := _batch(file.name):
-                texts[batch] = file.read_bytes()
-    else:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if batch := _batch(name):
-                    texts[batch] = archive.read(name)
-    if not texts:
-        raise ValueError("it has no files batch*.dat")
-    for batch in sorted(texts):
-        yield from texts[batch].decode("ascii").splitlines()
-
-
-def _batch(name: str) -> int:
-    """Return the number of a batch's file, from 1; 0 for other files."""
-    match = re.fullmatch(r"batch(\d+)\.dat", re.split(r"[/\\]", name)[-1])
-    return int(match[1]) if match else 0
-
-
-def _parsed(lines: Iterable[str]) -> tuple[Array, Array]:
-    """Return what ``class;ppm 1:v 2:v ... 128:v`` says, for the class of ethanol."""
-    indices = [str(k) for k in range(1, _FEATURES + 1)]
-    rows, ppm = [], []
-    for line in lines:
-        label, _, rest = line.partition(";")
-        if label.strip() != _ETHANOL:
-            continue
-        concentration, *pairs = rest.split()
-        keys, values = zip(*(pair.split(":") for pair in pairs), strict=True)
-        if list(keys) != indices:
-            raise ValueError(f"a line does not count its features from 1 to {_FEATURES}")
-        rows.append([float(value) for value in values])
-        ppm.append(float(concentration))
-    return np.array(rows).reshape(-1, _FEATURES), np.array(ppm)
-
-
-def cached_archive(cache: str | os.PathLike[str] | None = None) -> Path:
-    """Return where the downloaded archive is kept, whether it is there or not.
-
-    Parameters
-    ----------
-    cache : str or path, optional
-        As in `load_gas_ethanol`.
-
-    Returns
-    -------
-    Path
-    """
-    import pooch
-
-    return Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu")) / _FILE
-
-
-def _download(
-    cache: str | os.PathLike[str] | None, source: GasSource, timeout: float, progress: bool
-) -> Path:
-    """Return the path of the archive in the cache, downloaded if it is not there."""
-    import pooch
-    import requests
-
-    folder = cached_archive(cache).parent
-    by_hand = f"try again later, or get {source.url} in another way and give its path"
-    loader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
-    pooch.get_logger().setLevel("WARNING")  # what it has to say otherwise is said here
-    try:
-        file = pooch.retrieve(
-            source.url, f"sha256:{source.sha256}", _FILE, path=folder, downloader=loader
-        )
-    except requests.RequestException as problem:  # before OSError, of which it is one
-        if problem.response is not None:
-            problem.response.close()  # pooch leaves it open
-        raise DataUnavailableError(_what_failed(problem, timeout), by_hand) from problem
-    except ValueError as problem:
-        reason = "the file that came has another SHA-256 than the one recorded here"
-        raise DataUnavailableError(reason, by_hand) from problem
-    except OSError as problem:
-        full = problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-        what = f"the disk with {folder} is full" if full else f"{folder} can't be written"
-        remedy = f"name another folder in the environment variable {CACHE_VARIABLE}"
-        raise DataUnavailableError(what, remedy) from problem
-    return Path(file)
-
-
-def _what_failed(problem: Exception, timeout: float) -> str:
-    import requests
-
-    if isinstance(problem, requests.HTTPError) and problem.response is not None:
-        return f"the server answered with error {problem.response.status_code}"
-    # Silence in the middle of a file is a ConnectionError that only its text tells from others.
-    if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
-        return f"the server was silent for {timeout:g} s"
-    if isinstance(problem, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off half-way"
-    return "there is no connection to the server"
-
-
-# What to type where the optional packages are missing.
-INSTALL = 'pip install "overparam-edu[convnet]"'
-
-
-class Digits(NamedTuple):
-    """Images of digits and what they show.
-
-    Attributes
-    ----------
-    images : ndarray of float32, shape (n, 28, 28)
-        Grey values, from -0.5 for the background to 0.5.
-    labels : ndarray of int64, shape (n,)
-        0 to 9.
-    """
-
-    images: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-    @property
-    def sha256(self) -> str:
-        """A fingerprint of the images and labels, to tell data sets apart."""
-        numbers = self.images.astype("<f4").tobytes() + self.labels.astype("<i8").tobytes()
-        return hashlib.sha256(numbers).hexdigest()
 
 
 def load_digits(count: int = 5_000) -> Digits:
@@ -465,6 +270,8 @@ def load_digits(count: int = 5_000) -> Digits:
     Returns
     -------
     Digits
+        ``images`` (count, 28, 28) in float32, from -0.5 for the background to 0.5, and ``labels``
+        (count,), 0 to 9.
 
     Raises
     ------
@@ -527,3 +334,112 @@ def two_feature_loss(p: float) -> LpRegression:
     cars = load_auto_mpg(standardized=True)
     columns = [cars.feature_names.index(name) for name in ("weight", "acceleration")]
     return LpRegression(cars.X[:, columns], cars.y, p=p, reduction="mean")
+
+
+def read_gas_ethanol(path: str | os.PathLike[str]) -> tuple[Array, Array]:
+    """Return features (rows, 128) and ppm (rows,) of the ethanol measurements in a copy.
+
+    `path` is as in `load_gas_ethanol`, with any number of measurements.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"path must exist; got {path}")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                X, ppm = arrays["X"], arrays["concentration"]
+        else:
+            X, ppm = _parsed(_lines(path))
+    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as problem:
+        raise ValueError(f"path must hold the gas data; got {path}: {problem}") from problem
+    if X.shape != (len(ppm), _FEATURES) or not len(ppm) or not np.isfinite(X).all():
+        raise ValueError(
+            f"path must hold finite numbers in {_FEATURES} columns; got shape {X.shape} in {path}"
+        )
+    return X.astype(float), ppm.astype(float)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of all batches in their order, wherever in the archive or folder they are."""
+    if path.is_dir():
+        texts = {k: file.read_bytes() for file in path.iterdir() if (k := _batch(file.name))}
+    else:
+        with zipfile.ZipFile(path) as archive:
+            texts = {k: archive.read(name) for name in archive.namelist() if (k := _batch(name))}
+    if not texts:
+        raise ValueError("it has no files batch*.dat")
+    for batch in sorted(texts):
+        yield from texts[batch].decode("ascii").splitlines()
+
+
+def _batch(name: str) -> int:
+    """Return the number of a batch's file, from 1; 0 for other files."""
+    match = re.fullmatch(r"batch(\d+)\.dat", re.split(r"[/\\]", name)[-1])
+    return int(match[1]) if match else 0
+
+
+def _parsed(lines: Iterable[str]) -> tuple[Array, Array]:
+    """Return what lines ``class;ppm 1:v 2:v ... 128:v`` say of ethanol."""
+    indices = [str(k) for k in range(1, _FEATURES + 1)]
+    rows, ppm = [], []
+    for line in lines:
+        label, _, rest = line.partition(";")
+        if label.strip() != _ETHANOL:
+            continue
+        concentration, *pairs = rest.split()
+        keys, values = zip(*(pair.split(":") for pair in pairs), strict=True)
+        if list(keys) != indices:
+            raise ValueError(f"a line does not count its features from 1 to {_FEATURES}")
+        rows.append([float(value) for value in values])
+        ppm.append(float(concentration))
+    return np.array(rows).reshape(-1, _FEATURES), np.array(ppm)
+
+
+def cached_archive(cache: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the downloaded archive is kept, whether it is there or not."""
+    import pooch
+
+    return Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu")) / _FILE
+
+
+def _download(
+    cache: str | os.PathLike[str] | None, source: GasSource, timeout: float, progress: bool
+) -> Path:
+    """Return the path of the archive in the cache, downloaded if it is not there."""
+    import pooch
+    import requests
+
+    folder = cached_archive(cache).parent
+    by_hand = f"try again later, or get {source.url} in another way and give its path"
+    loader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
+    pooch.get_logger().setLevel("WARNING")  # what it has to say otherwise is said here
+    try:
+        file = pooch.retrieve(
+            source.url, f"sha256:{source.sha256}", _FILE, path=folder, downloader=loader
+        )
+    except requests.RequestException as problem:  # before OSError, of which it is one
+        if problem.response is not None:
+            problem.response.close()  # pooch leaves it open
+        raise DataUnavailableError(_what_failed(problem, timeout), by_hand) from problem
+    except ValueError as problem:
+        reason = "the file that came has another SHA-256 than the one recorded here"
+        raise DataUnavailableError(reason, by_hand) from problem
+    except OSError as problem:
+        full = problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+        what = f"the disk with {folder} is full" if full else f"{folder} can't be written"
+        remedy = f"name another folder in the environment variable {CACHE_VARIABLE}"
+        raise DataUnavailableError(what, remedy) from problem
+    return Path(file)
+
+
+def _what_failed(problem: Exception, timeout: float) -> str:
+    import requests
+
+    if isinstance(problem, requests.HTTPError) and problem.response is not None:
+        return f"the server answered with error {problem.response.status_code}"
+    # Silence in the middle of a file is a ConnectionError that only its text tells from others.
+    if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
+        return f"the server was silent for {timeout:g} s"
+    if isinstance(problem, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off half-way"
+    return "there is no connection to the server"

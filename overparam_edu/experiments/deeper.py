@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, number, one_of, positive
-from overparam_edu.experiments.compare import Band, band, shared_rate, tuned
+from overparam_edu.checks import Array, instance, number, one_of, positive
+from overparam_edu.experiments.compare import Band, band, best_curve, shared_rate
 from overparam_edu.experiments.curves import Curves, learning_curves
 
 
 class Deeper(NamedTuple):
-    """Networks of several depths from the two starts.
-
-    Attributes
-    ----------
-    depths : tuple of int
-        Numbers of layers.
-    near_zero : tuple of Curves
-        One for each depth, from independent Gaussian weights of standard deviation `scale`.
-    identity : tuple of Curves
-        One for each depth, from layers that are the identity plus the same noise.
-    scale : float
-        Of the noise.
-    """
+    """Networks of several depths from two starts, with the same noise."""
 
     depths: tuple[int, ...]
-    near_zero: tuple[Curves, ...]
-    identity: tuple[Curves, ...]
-    scale: float
+    near_zero: tuple[Curves, ...]  # one for each depth, from the noise alone
+    identity: tuple[Curves, ...]  # one for each depth, from the identity plus the noise
+    scale: float  # standard deviation of the noise
+
+
+class Starts(NamedTuple):
+    """Both starts side by side, each network at one learning rate; near zero first."""
+
+    depths: tuple[int, ...]
+    steps: np.ndarray  # (records,)
+    rates: Array  # (2, depths): NaN where every rate tried diverges
+    losses: Band  # spread over the seeds, each (2, depths, records)
+    moves: Array  # (2, depths): as in `first_move`, below the loss at zero too
 
 
 def going_deeper(
@@ -46,7 +44,6 @@ def going_deeper(
     seeds: Sequence[int] = (0,),
     steps: int = 3_000,
     scale: float = 1e-2,
-    executor: Executor | None = None,
     store: str | Path | None = None,
     progress: bool | None = None,
 ) -> Deeper:
@@ -74,16 +71,14 @@ def going_deeper(
         Iterations.
     scale : float
         Standard deviation of the weights, or of what is added to the identity.
-    executor : concurrent.futures.Executor, optional
-        As in `sweep`.
-    store : str or Path, optional
-        As in `sweep`.
-    progress : bool, optional
-        As in `sweep`.
+    store, progress
+        As in `learning_curves`.
 
     Returns
     -------
     Deeper
+        With ``depths``, ``near_zero`` and ``identity``, which have curves as `learning_curves`
+        returns them, one for each depth, and ``scale``.
 
     Raises
     ------
@@ -98,50 +93,12 @@ def going_deeper(
     >>> [first_move(*curves) for curves in (deeper.near_zero, deeper.identity)]
     [inf, 1.0]
     """
+    run = partial(learning_curves, X, y, p=p, depths=depths, rates=rates, seeds=seeds, steps=steps)
     near_zero, identity = (
-        learning_curves(
-            X,
-            y,
-            p=p,
-            depths=depths,
-            rates=rates,
-            seeds=seeds,
-            steps=steps,
-            start=start,
-            scale=scale,
-            executor=executor,
-            store=store,
-            progress=progress,
-        )
+        run(start=start, scale=scale, store=store, progress=progress)
         for start in ("near zero", "identity")
     )
-    depths = tuple(curves.depth for curves in near_zero)
-    return Deeper(depths, near_zero, identity, number("scale", scale))
-
-
-class Starts(NamedTuple):
-    """Both starts side by side, each network at one learning rate; near zero first.
-
-    Attributes
-    ----------
-    depths : tuple of int
-        Numbers of layers.
-    steps : ndarray of int, shape (records,)
-        Iterations at which losses were recorded.
-    rates : ndarray, shape (2, depths)
-        Learning rates; NaN where every rate tried diverges.
-    losses : Band
-        Least, median and largest loss over the seeds, each (2, depths, records).
-    moves : ndarray, shape (2, depths)
-        Iteration at which a network starts to move, as in `first_move`: a loss 1% below that at
-        the start, and at zero, which is where the deepest network near zero starts.
-    """
-
-    depths: tuple[int, ...]
-    steps: np.ndarray
-    rates: Array
-    losses: Band
-    moves: Array
+    return Deeper(tuple(curves.depth for curves in near_zero), near_zero, identity, float(scale))
 
 
 def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
@@ -152,16 +109,22 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
     deeper : Deeper
         What `going_deeper` returns.
     learning_rate : {"tuned", "same"}
-        Each network at its best (`tuned`), or all at the largest at which none diverges.
+        Each network at its best (`best_curve`), or all at the largest at which none diverges.
 
     Returns
     -------
     Starts
+        With ``depths``; ``steps`` (records,); ``rates`` (2, depths), which are NaN where every
+        rate tried diverges; ``losses.low``, ``losses.middle`` and ``losses.high`` over the seeds
+        (2, depths, records); and ``moves`` (2, depths), the iteration at which a network starts to
+        move, as `first_move` finds it: a loss 1 % below that at the start, and below that at zero,
+        which is where the deepest network near zero starts. Near zero comes first.
 
     Raises
     ------
-    ValueError
-        If `learning_rate` is another word; if it is ``"same"`` and there is no such rate.
+    TypeError, ValueError
+        If `deeper` is something else or `learning_rate` another word; if `learning_rate` is
+        ``"same"`` and there is no such rate.
 
     Examples
     --------
@@ -171,23 +134,23 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
     >>> compare_starts(deeper).moves[:, 1]
     array([inf,  1.])
     """
+    instance("deeper", deeper, Deeper)
     networks = (*deeper.near_zero, *deeper.identity)
     if one_of("learning_rate", learning_rate, ("tuned", "same")) == "tuned":
-        best = [tuned(curves) for curves in networks]
-        rates = np.array([found.rate for found in best])
-        bands = [band(found.losses) for found in best]
+        best = [best_curve(curves) for curves in networks]
+        rates, losses = [found.rate for found in best], [found.losses for found in best]
     else:
-        rates = np.full(len(networks), shared_rate(networks))
-        chosen = [np.flatnonzero(curves.rates == rates[0])[0] for curves in networks]
-        bands = [band(c.losses[..., i]) for c, i in zip(networks, chosen, strict=True)]
+        rates = [shared_rate(networks)] * len(networks)
+        losses = [c.losses[..., np.flatnonzero(c.rates == rates[0])[0]] for c in networks]
     at_zero = float(np.median(deeper.near_zero[-1].losses[0]))
     moves = [first_move(c, rate=r, below=at_zero) for c, r in zip(networks, rates, strict=True)]
     shape = (2, len(deeper.depths))
+    edges = zip(*map(band, losses), strict=True)
     return Starts(
         deeper.depths,
         networks[0].steps,
-        rates.reshape(shape),
-        Band(*(np.reshape(edges, (*shape, -1)) for edges in zip(*bands, strict=True))),
+        np.reshape(rates, shape),
+        Band(*(np.reshape(edge, (*shape, -1)) for edge in edges)),
         np.reshape(moves, shape),
     )
 
@@ -195,12 +158,12 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
 def first_move(
     curves: Curves, *, fall: float = 0.01, rate: float | None = None, below: float = np.inf
 ) -> float:
-    """Return the iteration at which a network starts to move.
+    """Return the iteration at which a network starts to move: the end of its stall.
 
     Parameters
     ----------
     curves : Curves
-        Of one network.
+        Of one network, from `learning_curves` or `load_record`.
     fall : float
         It has started when its loss has fallen by this fraction of the loss at the start, or of
         `below` if that is less.
@@ -218,8 +181,17 @@ def first_move(
     Raises
     ------
     TypeError, ValueError
-        If `fall` is not a number between 0 and 1, or `rate` not a number above 0.
+        If `curves` is something else, `fall` not a number between 0 and 1, `rate` not a number
+        above 0, or `below` not a number.
+
+    Examples
+    --------
+    >>> from overparam_edu import load_record
+    >>> record = load_record("cars_deeper")
+    >>> [first_move(record.of(depth=N)) for N in (2, 3, 16)]
+    [2.0, 105.0, inf]
     """
+    instance("curves", curves, Curves)
     level = (1 - number("fall", fall, lower=0, upper=1)) * np.minimum(curves.losses[0], below)
     moved = curves.losses <= level
     first = np.where(moved.any(axis=0), curves.steps[np.argmax(moved, axis=0)], np.inf)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,39 +19,17 @@ _SHORTEST = 40
 
 
 class DepthRace(NamedTuple):
-    """What `race_depths` found, as numbers.
+    """Several depths run from one start, as numbers."""
 
-    Attributes
-    ----------
-    depths : ndarray, shape (lanes,)
-        ``N`` of each lane.
-    learning_rates : ndarray, shape (lanes,)
-        What each ran at.
-    rates_are : str
-        How the learning rates were chosen, in a sentence.
-    steps : ndarray of int, shape (records,)
-        0, 1, 2, ... iterations.
-    points : ndarray, shape (records, lanes, d)
-        End-to-end vectors; NaN from where a lane diverged.
-    losses : ndarray, shape (records, lanes)
-        Their losses; NaN likewise.
-    arrivals : ndarray, shape (lanes,)
-        First iteration with a loss of at most `target`, infinity where there is none.
-    diverged_at : ndarray of int, shape (lanes,)
-        First iteration outside the finite range, -1 where there is none before the race is over.
-    target : float
-        The loss to reach.
-    """
-
-    depths: Array
-    learning_rates: Array
-    rates_are: str
-    steps: np.ndarray
-    points: Array
-    losses: Array
-    arrivals: Array
-    diverged_at: np.ndarray
-    target: float
+    depths: Array  # (lanes,)
+    learning_rates: Array  # (lanes,): what each ran at
+    rates_are: str  # how these were chosen, in a sentence
+    steps: np.ndarray  # (records,): 0, 1, 2, ... iterations
+    points: Array  # (records, lanes, d): end-to-end vectors; NaN from where a lane diverged
+    losses: Array  # (records, lanes): likewise
+    arrivals: Array  # (lanes,): first iteration with a loss of at most `target`, or infinity
+    diverged_at: np.ndarray  # (lanes,): first iteration outside the finite range, or -1
+    target: float  # the loss to reach
 
 
 def race_depths(
@@ -93,7 +70,11 @@ def race_depths(
     Returns
     -------
     DepthRace
-        Long enough for all to arrive if they do within `steps`.
+        With ``depths``, ``learning_rates``, ``arrivals`` and ``diverged_at`` (lanes,): the first
+        iteration with a loss of at most `target`, or infinity, and the first outside the finite
+        range, or -1; ``rates_are``, how the rates were chosen, in words; ``steps`` (records,),
+        ``points`` (records, lanes, d) and ``losses`` (records, lanes), long enough for all to
+        arrive if they do within `steps`; and ``target``.
 
     Raises
     ------
@@ -108,7 +89,9 @@ def race_depths(
     >>> bool(race.arrivals[1] < race.arrivals[0] / 2)
     True
     """
-    depths = _checked_depths(depths)
+    depths = np.atleast_1d(positive("depths", depths))
+    if depths.ndim != 1:
+        raise ValueError(f"depths must have shape (lanes,); got {depths.shape}")
     one_of("dynamics", dynamics, ("rule", "network", "flow"))
     start, target = finite_array("start", start), number("target", target)
     steps = whole_number("steps", steps, lower=1)
@@ -143,13 +126,6 @@ def race_depths(
     )
 
 
-def _checked_depths(depths: ArrayLike) -> Array:
-    lanes = np.atleast_1d(positive("depths", depths))
-    if lanes.ndim != 1:
-        raise ValueError(f"depths must have shape (lanes,); got {lanes.shape}")
-    return lanes
-
-
 def _chosen(mode: str, tuned: TunedLearningRate) -> tuple[Array, str]:
     """Return a rate for each depth; one that never arrives runs at its largest safe rate."""
     safe = np.where(np.isnan(tuned.largest_safe), tuned.rates[0], tuned.largest_safe)
@@ -171,16 +147,9 @@ def _run(
             times = np.arange(steps + 1) * max(rate, np.finfo(float).tiny)
             lanes.append(gradient_flow(loss, start, depth=N, times=times, rtol=1e-8))
         else:
-            layers = balanced_network(start, whole_number("depths", _whole(N), lower=1))
+            depth = int(N) if float(N).is_integer() else N
+            layers = balanced_network(start, whole_number("depths", depth, lower=1))
             lanes.append(train(layers, loss, optimizer=GradientDescent(rate), steps=steps))
-    return _side_by_side(lanes, depths)
-
-
-def _whole(depth: float) -> float | int:
-    return int(depth) if float(depth).is_integer() else float(depth)
-
-
-def _side_by_side(lanes: Sequence[Trajectory], depths: Array) -> Trajectory:
     return Trajectory(
         points=np.stack([lane.points for lane in lanes], axis=1),
         losses=np.stack([lane.losses for lane in lanes], axis=1),

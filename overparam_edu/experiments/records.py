@@ -1,12 +1,12 @@
-"""Run a recorded experiment again, or its first iterations, and compare."""
+"""The recorded experiments, and running one again, or its first iterations, to compare."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.resources import files
@@ -21,89 +21,40 @@ from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.experiments.convnet import BLOCK, recorded_convnet, run_convnets, split_digits
 from overparam_edu.experiments.curves import Curves, WidthOneRun, least_loss, log_spaced
 from overparam_edu.experiments.datasets import (
-    Dataset,
     load_auto_mpg,
     load_digits,
     load_gas_ethanol,
     standardize,
 )
-from overparam_edu.experiments.sweep import decode, encode, sweep
+from overparam_edu.experiments.sweep import sweep
 
-_GD = "gradient descent"
+# --- what is recorded ---
 
 
 class Row(NamedTuple):
-    """A run of an experiment, before it meets the data.
-
-    Attributes
-    ----------
-    depth : int
-    rates : tuple of float
-    optimizer, start, scale, seeds
-        As in `WidthOneRun`.
-    """
+    """A run of an experiment, before it meets the data: as in `WidthOneRun`."""
 
     depth: int
     rates: tuple[float, ...]
-    optimizer: str = _GD
+    optimizer: str = "gradient descent"
     start: str = "near zero"
     scale: float = 1e-2
     seeds: tuple[int, ...] = (0,)
 
 
 class Experiment(NamedTuple):
-    """What is recorded under a name.
-
-    Attributes
-    ----------
-    title : str
-        What it is, in a line.
-    data : {"gas", "cars"}
-        The gas data (to be downloaded) or Auto MPG (part of the package); standardised.
-    p : float
-        The power of the loss, the mean over the examples.
-    steps : int
-        Iterations.
-    rows : tuple of Row
-        The runs.
-    """
+    """What is recorded under a name."""
 
     title: str
-    data: str
-    p: float
+    data: str  # "gas" (to be downloaded) or "cars" (part of the package); standardised
+    p: float  # the power of the loss, the mean over the examples
     steps: int
     rows: tuple[Row, ...]
 
     def runs(self, X: Array, y: Array) -> list[WidthOneRun]:
-        """Return the runs on standardised data.
-
-        Parameters
-        ----------
-        X : ndarray, shape (n, d)
-            Features.
-        y : ndarray, shape (n,)
-            Target.
-
-        Returns
-        -------
-        list of WidthOneRun
-        """
+        """Return the runs on standardised data."""
         record = tuple(log_spaced(self.steps).tolist())
-        return [
-            WidthOneRun(
-                X,
-                y,
-                self.p,
-                row.depth,
-                row.optimizer,
-                row.rates,
-                row.seeds,
-                record,
-                row.start,
-                row.scale,
-            )
-            for row in self.rows
-        ]
+        return [WidthOneRun(X, y, self.p, record=record, **row._asdict()) for row in self.rows]
 
 
 def _grid(first: float, last: float, count: int = 6) -> tuple[float, ...]:
@@ -195,22 +146,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
 }
 
 
-class Record(NamedTuple):
-    """A recorded experiment.
+# --- the records ---
 
-    Attributes
-    ----------
-    name : str
-        A key of ``EXPERIMENTS``.
-    title : str
-        What it is, in a line.
-    curves : tuple of Curves
-        One for each of its rows.
-    least : float
-        The minimum of the loss.
-    provenance : mapping of str to object
-        The call, the versions, the data with their checksum, and the number of steps.
-    """
+
+class Record(NamedTuple):
+    """A recorded experiment."""
 
     name: str
     title: str
@@ -218,27 +158,10 @@ class Record(NamedTuple):
     least: float
     provenance: Mapping[str, Any]
 
-    def of(self, *, depth: int, optimizer: str = _GD, start: str = "near zero") -> Curves:
-        """Return the curves of one network.
-
-        Parameters
-        ----------
-        depth : int
-            Its number of layers.
-        optimizer : str
-            What it was trained with.
-        start : str
-            How it started.
-
-        Returns
-        -------
-        Curves
-
-        Raises
-        ------
-        KeyError
-            If there are none.
-        """
+    def of(
+        self, *, depth: int, optimizer: str = "gradient descent", start: str = "near zero"
+    ) -> Curves:
+        """Return the curves of one network."""
         for curves in self.curves:
             if (curves.depth, curves.optimizer, curves.start) == (depth, optimizer, start):
                 return curves
@@ -246,16 +169,21 @@ class Record(NamedTuple):
 
 
 def load_record(name: str) -> Record:
-    """Return a recorded experiment.
+    """Return a recorded experiment, of those that take minutes to hours.
 
     Parameters
     ----------
     name : str
-        A key of ``EXPERIMENTS``.
+        ``"gas_l4"``, ``"gas_l4_seeds"``, ``"gas_l2"``, ``"gas_adam"``, ``"gas_deeper"``,
+        ``"cars_l4"``, ``"cars_l2"`` or ``"cars_deeper"``; ``overparam-edu reproduce`` says what
+        they are.
 
     Returns
     -------
     Record
+        With ``name`` and ``title``; ``curves``, as `learning_curves` returns them, of which
+        ``of(depth=..., optimizer=..., start=...)`` finds one; ``least``, the minimum of the loss;
+        and ``provenance``: the call, the versions, the data with their checksum, the iterations.
 
     Raises
     ------
@@ -271,11 +199,15 @@ def load_record(name: str) -> Record:
     one_of("name", name, tuple(EXPERIMENTS))
     resource = files("overparam_edu.experiments") / "recorded" / f"{name}.json"
     document = json.loads(resource.read_text(encoding="utf-8"))
-    steps, p = np.array(document["steps"]), EXPERIMENTS[name].p
+    experiment, steps = EXPERIMENTS[name], np.array(document["steps"])
     curves = []
-    for row, text in zip(EXPERIMENTS[name].rows, document["curves"], strict=True):
-        found, rates, seeds = decode(json.dumps(text)), np.array(row.rates), np.array(row.seeds)
-        curves.append(Curves(row.depth, row.optimizer, p, row.start, rates, seeds, steps, **found))
+    for row, written in zip(experiment.rows, document["curves"], strict=True):
+        rates, seeds = np.array(row.rates), np.array(row.seeds)
+        found = {key: decode(**part) for key, part in written.items()}
+        lane = Curves(
+            row.depth, row.optimizer, experiment.p, row.start, rates, seeds, steps, **found
+        )
+        curves.append(lane)
     return Record(name, document["title"], tuple(curves), document["least"], document["provenance"])
 
 
@@ -284,42 +216,24 @@ def write_record(
     folder: str | Path,
     *,
     path: str | Path | None = None,
-    executor: Executor | None = None,
     store: str | Path | None = None,
     progress: bool | None = None,
 ) -> Path:
-    """Run an experiment in full and write what `load_record` reads.
+    """Run an experiment in full and write what `load_record` reads: ``folder/name.json``.
 
-    Parameters
-    ----------
-    name : str
-        A key of ``EXPERIMENTS``.
-    folder : str or Path
-        Where to put ``name.json``.
-    path : str or Path, optional
-        Of the gas data, as in `load_gas_ethanol`.
-    executor : concurrent.futures.Executor, optional
-        As in `sweep`.
-    store : str or Path, optional
-        As in `sweep`.
-    progress : bool, optional
-        As in `sweep`.
-
-    Returns
-    -------
-    Path
-        Of the file.
-
-    Raises
-    ------
-    ValueError
-        If `name` is another word.
+    `path` is of the gas data, as in `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
     """
     one_of("name", name, tuple(EXPERIMENTS))
     experiment = EXPERIMENTS[name]
     X, y, provenance = load_data(experiment.data, path)
     runs = experiment.runs(X, y)
-    results = sweep(runs, executor, store=store, progress=progress)
+    rows = []
+    for result in sweep(runs, store=store, progress=progress):
+        # To ten digits: what is compared with them allows a difference in the eighth.
+        digits = [float(f"{loss:.10g}") for loss in result["losses"].flat]
+        result["losses"] = np.reshape(digits, result["losses"].shape)
+        row = {key: encode(array) for key, array in result.items()}
+        rows.append(json.dumps(row, separators=(",", ":"), allow_nan=False))
     document = {
         "title": experiment.title,
         "provenance": {
@@ -334,44 +248,36 @@ def write_record(
         },
         "least": least_loss(LpRegression(X, y, experiment.p, reduction="mean")),
         "steps": list(runs[0].record),
-        "curves": [
-            json.loads(encode(result | {"losses": _rounded(result["losses"])}))
-            for result in results
-        ],
     }
+    # One line for each entry and each row of curves.
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}," for key, value in document.items()]
+    text = "\n".join(["{", *lines, '"curves": [', ",\n".join(rows), "]}", ""])
     target = Path(folder) / f"{name}.json"
-    target.write_text(_one_line_a_row(document), encoding="utf-8")
+    target.write_text(text, encoding="utf-8")
     return target
 
 
+def encode(array: np.ndarray) -> dict[str, Any]:
+    """Return an array for JSON, to the last bit: NaN is None and infinity a string there."""
+    values = [
+        x if math.isfinite(x) else None if math.isnan(x) else str(x) for x in array.ravel().tolist()
+    ]
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "values": values}
+
+
+def decode(dtype: str, shape: Sequence[int], values: Sequence[Any]) -> np.ndarray:
+    """Return the array that `encode` was given."""
+    if dtype.startswith("float"):
+        values = [math.nan if value is None else float(value) for value in values]
+    return np.array(values, dtype=dtype).reshape(shape)
+
+
 def load_data(data: str, path: str | Path | None = None) -> tuple[Array, Array, dict[str, Any]]:
-    """Return the data of an experiment, standardised, and what tells them from others.
+    """Return features and target of an experiment, standardised, and what tells them from others.
 
-    Parameters
-    ----------
-    data : {"gas", "cars"}
-        As in `Experiment`.
-    path : str or Path, optional
-        Of the gas data, as in `load_gas_ethanol`.
-
-    Returns
-    -------
-    X : ndarray, shape (n, d)
-    y : ndarray, shape (n,)
-    provenance : dict
-        Source, shape and the checksum of the numbers before they were standardised.
-
-    Raises
-    ------
-    DataUnavailableError
-        If the gas data are neither in the cache nor to be downloaded.
-
-    Examples
-    --------
-    >>> load_data("cars")[2]["shape"]
-    [392, 7]
+    That is the source, the shape, and the checksum of the numbers before they were standardised.
     """
-    raw: Dataset = load_auto_mpg() if data == "cars" else load_gas_ethanol(path)
+    raw = load_auto_mpg() if data == "cars" else load_gas_ethanol(path)
     digest = hashlib.sha256()
     for part in (raw.X, raw.y):
         digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
@@ -379,24 +285,12 @@ def load_data(data: str, path: str | Path | None = None) -> tuple[Array, Array, 
     return standardize(raw.X), standardize(raw.y), about
 
 
-def _rounded(losses: Array) -> Array:
-    """Return losses to ten digits: what is compared with them allows a difference in the eighth."""
-    digits = [float(f"{loss:.10g}") for loss in losses.ravel()]
-    return np.array(digits).reshape(losses.shape)
-
-
-def _one_line_a_row(document: dict[str, Any]) -> str:
-    """Return JSON with one line for each entry and each row of curves."""
-    *head, (_, curves) = document.items()
-    lines = [f"{json.dumps(key)}: {json.dumps(value)}," for key, value in head]
-    rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in curves)
-    return "{\n" + "\n".join(lines) + f'\n"curves": [\n{rows}\n]}}\n'
-
+# --- running them again ---
 
 # Largest relative difference of losses that counts as the same, on the recorded data and on others
 # (the published gas data differ from the recorded in the sixth digit of some features).
 TOLERANCE, OTHER_DATA_TOLERANCE = 1e-7, 1e-2
-# A run at the edge of stability blows such differences up until nothing is left to compare. It is
+# A run at the edge of stability magnifies such differences until nothing is left to compare. It is
 # compared while a twin stays near, whose target is off by as much as the data may be: by a rounding
 # on the recorded data. By tolerance: how much, and how near.
 _TWIN = {TOLERANCE: (2.0**-52, 1e-10), OTHER_DATA_TOLERANCE: (1e-5, 1e-3)}
@@ -406,34 +300,20 @@ CONVNET, CONVNET_TOLERANCE = "convnet", 0.05
 
 
 class Reproduction(NamedTuple):
-    """What became of running a record again.
-
-    Attributes
-    ----------
-    name : str
-        Of the record.
-    steps : int
-        Iterations run.
-    agrees : bool
-        Whether `largest` is within `tolerance`, and at least half of the losses could be compared.
-    largest : float
-        Largest relative difference of a loss from its record.
-    tolerance : float
-        What is allowed.
-    compared, left_out : int
-        How many losses were compared, and how many not, being too sensitive to rounding or to data.
-    same_data : bool
-        Whether the data are, to the bit, those of the record.
-    """
+    """What came of running a record again."""
 
     name: str
     steps: int
-    agrees: bool
-    largest: float
-    tolerance: float
-    compared: int
-    left_out: int
-    same_data: bool
+    largest: float  # relative difference of a loss from its record
+    tolerance: float  # what is allowed
+    compared: int  # losses
+    left_out: int  # losses that are too sensitive to rounding or to the data
+    same_data: bool  # to the bit
+
+    @property
+    def agrees(self) -> bool:
+        """Whether differences are within the tolerance, and half of the losses were compared."""
+        return self.largest <= self.tolerance and self.compared >= self.left_out
 
     def __str__(self) -> str:
         verdict = "agrees with" if self.agrees else "DIFFERS from"
@@ -452,48 +332,15 @@ def reproduce(
     *,
     prefix: int | None = None,
     path: str | Path | None = None,
-    executor: Executor | None = None,
     store: str | Path | None = None,
     progress: bool | None = None,
 ) -> Reproduction:
-    """Run a recorded experiment again and compare its losses with the record.
+    """Run a recorded experiment again, or its first `prefix` iterations, and compare the losses.
 
     Every run has a twin with the target changed by one rounding. Where the two part, the
     trajectory is chaotic, another machine's rounding would change it as well, and nothing is
     compared. On other data than the record's the twin is changed by as much as these may differ.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``EXPERIMENTS``, or ``"convnet"``, which needs PyTorch.
-    prefix : int, optional
-        Only so many iterations; all if not given, which takes up to two hours.
-    path : str or Path, optional
-        Of the gas data, as in `load_gas_ethanol`.
-    executor : concurrent.futures.Executor, optional
-        As in `sweep`.
-    store : str or Path, optional
-        As in `sweep`; for the convolutional network a folder.
-    progress : bool, optional
-        As in `sweep`.
-
-    Returns
-    -------
-    Reproduction
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `name` is another word, or `prefix` is not a whole number of 1 or more.
-    DataUnavailableError
-        If the gas data are needed and not to be had.
-    ImportError
-        If PyTorch or the digits are needed and not installed.
-
-    Examples
-    --------
-    >>> reproduce("cars_l4", prefix=50).agrees
-    True
+    `path` is of the gas data, as in `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
     """
     one_of("name", name, (*EXPERIMENTS, CONVNET))
     most = np.inf if prefix is None else whole_number("prefix", prefix, lower=1)
@@ -508,21 +355,19 @@ def reproduce(
     tolerance = TOLERANCE if same_data else OTHER_DATA_TOLERANCE
     nudge, near = _TWIN[tolerance]
     twins = [replace(run, y=y * (1 + nudge)) for run in runs]
-    results = sweep([*runs, *twins], executor, store=store, progress=progress)
-    recorded = _side_by_side([curves.losses[: len(steps)] for curves in record.curves])
-    now, twin = (
-        _side_by_side([result["losses"] for result in half])
-        for half in (results[: len(runs)], results[len(runs) :])
+    losses = [result["losses"] for result in sweep([*runs, *twins], store=store, progress=progress)]
+    written = [curves.losses[: len(steps)] for curves in record.curves]
+    recorded, now, twin = (
+        np.concatenate([part.reshape(len(steps), -1) for part in parts], axis=1)
+        for parts in (written, losses[: len(runs)], losses[len(runs) :])
     )
     # NaN, where a run has diverged, counts as apart.
     steady = np.logical_and.accumulate(_apart(twin, now) <= near)
     finite = np.isfinite(recorded)
     differences = np.where(np.isfinite(now), _apart(now, recorded), np.inf)[steady & finite]
-    largest = float(differences.max(initial=0.0))
-    compared = differences.size
+    largest, compared = float(differences.max(initial=0.0)), differences.size
     left_out = int(finite.sum()) - compared
-    agrees = largest <= tolerance and compared >= left_out
-    return Reproduction(name, steps[-1], agrees, largest, tolerance, compared, left_out, same_data)
+    return Reproduction(name, steps[-1], largest, tolerance, compared, left_out, same_data)
 
 
 def _reproduce_convnet(most: float, checkpoints: str | Path | None) -> Reproduction:
@@ -534,15 +379,7 @@ def _reproduce_convnet(most: float, checkpoints: str | Path | None) -> Reproduct
     apart = _apart(now.term("total"), record.term("total")[..., :parts])
     largest = float(np.where(np.isfinite(apart), apart, np.inf).max())
     same_data = train.sha256 == record.provenance["train_sha256"]
-    agrees = largest <= CONVNET_TOLERANCE
-    return Reproduction(
-        CONVNET, steps, agrees, largest, CONVNET_TOLERANCE, apart.size, 0, same_data
-    )
-
-
-def _side_by_side(losses: Sequence[Array]) -> Array:
-    """Return losses (records, lanes) of several (records, seeds, rates)."""
-    return np.concatenate([part.reshape(len(part), -1) for part in losses], axis=1)
+    return Reproduction(CONVNET, steps, largest, CONVNET_TOLERANCE, apart.size, 0, same_data)
 
 
 def _apart(these: Array, those: Array) -> Array:

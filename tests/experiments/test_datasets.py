@@ -1,13 +1,41 @@
-"""Auto MPG against facts known apart from this package."""
+"""Auto MPG against known facts; the gas data, and a download that fails in every way there is."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import io
+import os
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pooch
 import pytest
 
-from overparam_edu.experiments.datasets import load_auto_mpg, standardize
+from overparam_edu.experiments.datasets import (
+    _FILE,
+    CACHE_VARIABLE,
+    UCI_270,
+    DataUnavailableError,
+    GasSource,
+    load_auto_mpg,
+    load_gas_ethanol,
+    load_regression_data,
+    read_gas_ethanol,
+    standardize,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data" / "gas"
+beside = pytest.mark.skipif(not SHARED.exists(), reason="the gas data are not beside the project")
+
+# --- Auto MPG ---
 
 
 def test_size_names_and_known_rows() -> None:
@@ -74,3 +102,316 @@ def test_callers_cannot_spoil_each_others_copy() -> None:
 def test_what_cannot_be_standardized_is_named(values: object, words: str) -> None:
     with pytest.raises((TypeError, ValueError), match=words):
         standardize(values)  # type: ignore[arg-type]
+
+
+# --- the gas data ---
+
+FEATURES = np.random.default_rng(0).normal(size=(5, 128)).round(6)
+PPM = np.array([10.0, 20.0, 50.0, 120.5, 250.0])
+
+
+def row(label: int, ppm: float, features: np.ndarray) -> str:
+    pairs = " ".join(f"{k}:{value:.6f}" for k, value in enumerate(features, start=1))
+    return f"{label};{ppm:.6f} {pairs} \n"
+
+
+def archive(batches: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, text in batches.items():
+            packed.writestr(name, text)
+    return buffer.getvalue()
+
+
+# Out of order, in a folder, with another gas and another file: only ethanol in batch order counts.
+ZIP = archive(
+    {
+        "some folder/batch10.dat": row(1, PPM[4], FEATURES[4]) + row(2, 99, FEATURES[0]),
+        "some folder/batch2.dat": "".join(row(1, PPM[i], FEATURES[i]) for i in (2, 3)),
+        "some folder/batch1.dat": row(6, 1, FEATURES[3])
+        + "".join(row(1, PPM[i], FEATURES[i]) for i in (0, 1)),
+        "some folder/old_batch1.dat": row(1, 7, FEATURES[0]),
+        "README.txt": "1;2 not data",
+    }
+)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `ZIP`, in the way that `mode` says."""
+
+    daemon_threads = True
+    mode = "right"
+    asked = 0
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def source(self) -> GasSource:
+        url = f"http://127.0.0.1:{self.server_address[1]}/gas.zip"
+        sha256 = hashlib.sha256(ZIP).hexdigest()
+        return GasSource(url, sha256, 5, float(PPM.mean()), float(PPM.std(ddof=1)))
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        mode, body = self.server.mode, ZIP
+        if mode == "silence":
+            self.server.over.wait(30)
+            return
+        if mode == "error":
+            self.send_error(503)
+            return
+        if mode == "wrong":
+            body = body[:-1] + b"?"
+        self.send_response(200)
+        if mode != "cut, no length":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body if mode in ("right", "wrong") else body[: len(body) // 2])
+        if mode == "silence half-way":
+            self.wfile.flush()
+            self.server.over.wait(30)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.over.set()
+        running.shutdown()
+        thread.join()
+
+
+# --- the right file ---
+
+
+def test_the_right_file_is_loaded_once_and_kept(server: Server, tmp_path: Path) -> None:
+    cache = tmp_path / "not" / "there yet"
+    for _ in range(2):
+        data = load_gas_ethanol(cache=cache, source=server.source, progress=False)
+        np.testing.assert_array_equal(data.X, FEATURES)
+        np.testing.assert_array_equal(data.y, PPM)
+    assert server.asked == 1
+    assert [file.read_bytes() for file in cache.iterdir()] == [ZIP]
+    assert data.target_name == "ethanol in ppm"
+    assert data.note == ""
+    assert len(data.feature_names) == len(set(data.feature_names)) == 128
+
+
+def test_a_progress_bar_is_shown_where_it_is_asked_for(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_gas_ethanol(cache=tmp_path / "a", source=server.source, progress=False)
+    assert capsys.readouterr() == ("", "")
+    load_gas_ethanol(cache=tmp_path / "b", source=server.source)
+    assert "100%" in capsys.readouterr().err
+
+
+def test_the_environment_names_the_cache(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "named"))
+    load_gas_ethanol(source=server.source, progress=False)
+    assert len(list((tmp_path / "named").iterdir())) == 1
+    load_gas_ethanol(cache=tmp_path / "argument", source=server.source, progress=False)
+    assert len(list((tmp_path / "argument").iterdir())) == 1
+
+
+def test_by_default_the_cache_is_where_the_system_keeps_caches(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "caches" / name)
+    load_gas_ethanol(source=server.source, progress=False)
+    assert len(list((tmp_path / "caches" / "overparam-edu").iterdir())) == 1
+
+
+def test_standardized(server: Server, tmp_path: Path) -> None:
+    data = load_regression_data(cache=tmp_path, source=server.source, progress=False)
+    assert data.note == ""
+    np.testing.assert_allclose(data.y, (PPM - PPM.mean()) / PPM.std(), rtol=1e-13)
+    np.testing.assert_allclose(data.X.mean(axis=0), 0, atol=1e-13)
+    np.testing.assert_allclose(data.X.std(axis=0), 1, rtol=1e-13)
+
+
+# --- everything that goes wrong ---
+
+FAILURES = {
+    "wrong": "another SHA-256",
+    "cut": "broke off half-way",
+    "cut, no length": "another SHA-256",
+    "error": "error 503",
+    "silence": r"silent for 0\.2 s",
+    "silence half-way": r"silent for 0\.2 s",
+}
+
+
+@pytest.mark.parametrize("mode", FAILURES)
+@pytest.mark.parametrize("old", [None, b"an old file, not to be lost"])
+def test_a_failed_download_says_why_and_leaves_the_cache_alone(
+    server: Server, tmp_path: Path, mode: str, old: bytes | None
+) -> None:
+    if old is not None:
+        (tmp_path / _FILE).write_bytes(old)
+    server.mode = mode
+    options = {"cache": tmp_path, "source": server.source, "timeout": 0.2, "progress": False}
+    with pytest.raises(DataUnavailableError, match=FAILURES[mode]) as caught:
+        load_gas_ethanol(**options)
+    assert server.source.url in str(caught.value)  # what to do about it
+    assert str(caught.value).count(". ") == 0  # one sentence
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert left == ({} if old is None else {_FILE: old})
+    server.mode = "right"
+    np.testing.assert_array_equal(load_gas_ethanol(**options).y, PPM)
+
+
+def test_no_network_at_all(server: Server, tmp_path: Path) -> None:
+    nobody = server.source._replace(url="http://127.0.0.1:9/gas.zip")
+    with pytest.raises(DataUnavailableError, match="no connection"):
+        load_gas_ethanol(cache=tmp_path, source=nobody, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+class FullDisk(io.FileIO):
+    """Takes the first bytes and then has no room."""
+
+    def write(self, data: Any) -> int:
+        super().write(bytes(data)[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: str, mode: str) -> FullDisk:
+        return FullDisk(path, mode.replace("b", ""))
+
+    monkeypatch.setattr(pooch.downloaders, "open", full, raising=False)
+    with pytest.raises(DataUnavailableError, match=f"is full.*{CACHE_VARIABLE}"):
+        load_gas_ethanol(cache=tmp_path, source=server.source, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataUnavailableError, match=f"can't be written.*{CACHE_VARIABLE}"):
+        load_gas_ethanol(cache=tmp_path / "file" / "cache", source=server.source, progress=False)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+
+    load_gas_ethanol(cache=tmp_path / "filled", source=server.source, progress=False)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataUnavailableError, match="can't be written"):
+        load_gas_ethanol(cache=tmp_path / "empty", source=server.source, progress=False)
+    # What is in a read-only cache can be read.
+    data = load_gas_ethanol(cache=tmp_path / "filled", source=server.source, progress=False)
+    assert len(data.y) == 5
+
+
+@pytest.mark.parametrize("mode", ["wrong", "error"])
+def test_an_experiment_goes_on_with_auto_mpg_and_says_so(
+    server: Server, tmp_path: Path, mode: str
+) -> None:
+    server.mode = mode
+    data = load_regression_data(cache=tmp_path, source=server.source, progress=False)
+    assert data.X.shape == (392, 7)
+    assert data.X.std() == pytest.approx(1)
+    assert data.note.startswith("Auto MPG instead of the gas data: the ")
+    assert len(data.note) < 100
+    assert load_regression_data(prefer="cars").note == ""
+
+
+def test_a_mistake_is_not_taken_for_a_missing_network(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="prefer"):
+        load_regression_data(prefer="oil")
+    with pytest.raises(ValueError, match="timeout"):
+        load_regression_data(timeout=0)
+    with pytest.raises(FileNotFoundError, match=r"path must exist.*nowhere\.zip"):
+        load_regression_data(path=tmp_path / "nowhere.zip")
+
+
+# --- local files ---
+
+
+def test_the_three_forms_of_a_local_copy_agree(tmp_path: Path) -> None:
+    (tmp_path / "gas.zip").write_bytes(ZIP)
+    with zipfile.ZipFile(tmp_path / "gas.zip") as packed:
+        packed.extractall(tmp_path)
+    np.savez(tmp_path / "gas.npz", X=FEATURES, concentration=PPM)
+    source = GasSource("unused", "unused", 5, float(PPM.mean()), float(PPM.std(ddof=1)))
+    for name in ("gas.zip", "some folder", "gas.npz"):
+        data = load_gas_ethanol(tmp_path / name, source=source)
+        np.testing.assert_array_equal(data.X, FEATURES)
+        np.testing.assert_array_equal(data.y, PPM)
+
+
+BROKEN = {
+    "no zip": (b"hello", "zip"),
+    "cut": (ZIP[: len(ZIP) // 2], "zip"),
+    "no batches": (archive({"readme.txt": "hello"}), r"no files batch\*\.dat"),
+    "no ethanol": (archive({"batch1.dat": row(2, 1, FEATURES[0])}), "shape"),
+    "few features": (archive({"batch1.dat": row(1, 1, FEATURES[0, :127])}), "from 1 to 128"),
+    "no numbers": (archive({"batch1.dat": row(1, 1, FEATURES[0]).replace("1:", "1:x")}), "x"),
+    "not finite": (archive({"batch1.dat": row(1, 1, FEATURES[0] * np.nan)}), "finite"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_local_copy_is_named(tmp_path: Path, name: str) -> None:
+    content, words = BROKEN[name]
+    (tmp_path / "gas.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"path .*gas\.zip(.*{words})?") as caught:
+        read_gas_ethanol(tmp_path / "gas.zip")
+    assert words.replace("\\", "") in str(caught.value)
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "gas.zip").write_bytes(ZIP)
+    with pytest.raises(ValueError, match=r"2565 measurements.*got 5, 90\.1"):
+        load_gas_ethanol(tmp_path / "gas.zip")
+    right = GasSource("unused", "unused", 5, float(PPM.mean()), float(PPM.std(ddof=1)))
+    for wrong in ({"rows": 6}, {"mean": right.mean + 1e-4}, {"sd": right.sd + 1e-4}):
+        with pytest.raises(ValueError, match="path must hold"):
+            load_gas_ethanol(tmp_path / "gas.zip", source=right._replace(**wrong))
+
+
+# --- the real data ---
+
+
+@beside
+def test_the_original_files_hold_the_ethanol_rows_that_are_known() -> None:
+    X, ppm = read_gas_ethanol(SHARED)
+    assert X.shape == (64 + 28, 128)
+    assert (ppm[0], X[0, 0], X[0, 8]) == (100.0, 79669.621, 73085.7244)
+    with np.load(SHARED / "ethanol_2565.npz") as arrays:
+        for batch, rows in ((4, slice(0, 64)), (5, slice(64, None))):
+            same = arrays["batch"] == batch
+            ours = np.column_stack([ppm[rows], X[rows]])
+            theirs = np.column_stack([arrays["concentration"][same], arrays["X"][same]])
+            # They keep their rows in different orders.
+            np.testing.assert_array_equal(in_order(ours), in_order(theirs))
+
+
+def in_order(rows: np.ndarray) -> np.ndarray:
+    return rows[np.lexsort(rows.T[::-1])]
+
+
+@beside
+def test_all_ethanol_rows_pass_the_recorded_checks() -> None:
+    data = load_gas_ethanol(SHARED / "ethanol_2565.npz")
+    assert data.X.shape == (2565, 128)
+    assert data.y.mean() == pytest.approx(UCI_270.mean, abs=1e-6)
+    assert data.y.std(ddof=1) == pytest.approx(UCI_270.sd, abs=1e-6)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from overparam_edu import cli
-from overparam_edu.experiments import datasets as gas_sensors, records, records as reproduce
+from overparam_edu.experiments import datasets, records
 from overparam_edu.experiments.datasets import DataUnavailableError
-from overparam_edu.experiments.records import EXPERIMENTS, Record, load_record, write_record
+from overparam_edu.experiments.records import (
+    EXPERIMENTS,
+    Record,
+    decode,
+    encode,
+    load_data,
+    load_record,
+    write_record,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 GAS = ROOT.parent / "shared" / "data" / "gas" / "ethanol_2565.npz"
@@ -30,7 +40,7 @@ def gas_or_skip() -> Path:
 def test_the_first_iterations_of_each_record_come_out_again(name: str) -> None:
     data = EXPERIMENTS[name].data
     path = gas_or_skip() if data == "gas" else None
-    found = reproduce.reproduce(name, prefix=PREFIX[data], path=path, progress=False)
+    found = records.reproduce(name, prefix=PREFIX[data], path=path, progress=False)
     assert found.agrees, str(found)
     assert found.same_data
     assert found.steps > PREFIX[data] / 2
@@ -42,7 +52,7 @@ def test_the_first_iterations_of_each_record_come_out_again(name: str) -> None:
 def test_the_first_steps_of_the_convolutional_network_come_out_again() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("mlxtend")
-    found = reproduce.reproduce("convnet", prefix=10)
+    found = records.reproduce("convnet", prefix=10)
     assert found.agrees, str(found)
     assert found.same_data
     assert (found.steps, found.compared) == (10, 9)
@@ -99,6 +109,29 @@ def test_a_record_is_written_as_it_is_read(tmp_path: Path, monkeypatch: pytest.M
         np.testing.assert_allclose(short.losses[ours], long.losses[theirs], rtol=1e-9)
 
 
+ARRAYS = st.one_of(
+    st.lists(st.floats(width=64), max_size=5).map(lambda v: np.array(v, float)),
+    st.lists(st.floats(width=32), max_size=5).map(lambda v: np.array(v, np.float32)),
+    st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5).map(lambda v: np.array(v, np.int64)),
+    st.lists(st.booleans(), min_size=4, max_size=4).map(lambda v: np.array(v).reshape(2, 2)),
+)
+
+
+@given(ARRAYS)
+def test_every_bit_survives_json(array: np.ndarray) -> None:
+    back = decode(**json.loads(json.dumps(encode(array), allow_nan=False)))
+    assert (back.dtype, back.shape) == (array.dtype, array.shape)
+    canonical = array.copy()
+    if array.dtype.kind == "f":
+        canonical[np.isnan(canonical)] = np.nan  # one NaN is as good as another
+    assert back.tobytes() == canonical.tobytes()
+
+
+def test_what_json_lacks_is_null_or_a_word() -> None:
+    values = encode(np.array([math.nan, math.inf, -math.inf, 0.1]))["values"]
+    assert values == [None, "inf", "-inf", 0.1]
+
+
 # --- a record that differs is found out ---
 
 
@@ -119,8 +152,8 @@ def test_one_wrong_number_is_enough(monkeypatch: pytest.MonkeyPatch, kind: str) 
         return losses
 
     wrong = with_losses(load_record("cars_l4"), change)
-    monkeypatch.setattr(reproduce, "load_record", lambda _: wrong)
-    found = reproduce.reproduce("cars_l4", prefix=20, progress=False)
+    monkeypatch.setattr(records, "load_record", lambda _: wrong)
+    found = records.reproduce("cars_l4", prefix=20, progress=False)
     assert not found.agrees
     assert "DIFFERS from the record" in str(found)
 
@@ -132,24 +165,24 @@ def test_data_rounded_otherwise_are_told_and_allowed_more(
     path = gas_or_skip() if name.startswith("gas") else None
 
     def rounded(data: str, path: Any) -> Any:
-        X, y, about = records.load_data(data, path)
+        X, y, about = load_data(data, path)
         sixth_digit = np.random.default_rng(0).uniform(-5e-6, 5e-6, X.shape)
         return X * (1 + sixth_digit), y, {**about, "sha256": "another"}
 
-    monkeypatch.setattr(reproduce, "load_data", rounded)
-    found = reproduce.reproduce(name, prefix=100, path=path, progress=False)
+    monkeypatch.setattr(records, "load_data", rounded)
+    found = records.reproduce(name, prefix=100, path=path, progress=False)
     assert found.agrees, str(found)
-    assert 1e-9 < found.largest < found.tolerance == reproduce.OTHER_DATA_TOLERANCE
+    assert 1e-9 < found.largest < found.tolerance == records.OTHER_DATA_TOLERANCE
     assert "on other data" in str(found)
 
 
 def test_other_numbers_do_not_pass_for_rounded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     def others(data: str, path: Any) -> Any:
-        X, y, about = records.load_data(data, path)
+        X, y, about = load_data(data, path)
         return X, 1.05 * y, {**about, "sha256": "another"}
 
-    monkeypatch.setattr(reproduce, "load_data", others)
-    assert not reproduce.reproduce("cars_l4", prefix=20, progress=False).agrees
+    monkeypatch.setattr(records, "load_data", others)
+    assert not records.reproduce("cars_l4", prefix=20, progress=False).agrees
 
 
 # --- overparam-edu reproduce ---
@@ -172,7 +205,7 @@ def test_the_command_fails_where_a_record_differs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = with_losses(load_record("cars_l4"), lambda losses: losses * 1.001)
-    monkeypatch.setattr(reproduce, "load_record", lambda _: wrong)
+    monkeypatch.setattr(records, "load_record", lambda _: wrong)
     assert cli.main(["reproduce", "cars_l4", "--prefix", "5"]) == 1
     assert "DIFFERS" in capsys.readouterr().out
 
@@ -192,7 +225,7 @@ def test_the_command_explains_what_it_cannot_do(
     def no_network(*_: Any, **__: Any) -> None:
         raise DataUnavailableError("there is no connection to the server", "try again later")
 
-    monkeypatch.setattr(gas_sensors, "_download", no_network)
+    monkeypatch.setattr(datasets, "_download", no_network)
     for words, said in (
         (["gas_l2", "--prefix", "5"], "no connection.*--data"),
         (["gas_l2", "--data", str(tmp_path / "none.npz")], "path must exist"),
