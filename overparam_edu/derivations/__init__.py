@@ -3,18 +3,18 @@
 Each function returns a `Derivation`, a list of `Step`s; ``.verify()`` checks every one of them.
 """
 
-from overparam_edu.derivations.beyond_regularization import (
-    beyond_regularization,
-    theorem_2_by_criterion,
-)
+from overparam_edu.derivations.beyond_regularization import beyond_regularization
 from overparam_edu.derivations.checker import Derivation, Report, StepReport, check_step
 from overparam_edu.derivations.end_to_end_rule import end_to_end_rule
 from overparam_edu.derivations.illustration import illustration, tuned_gain
-from overparam_edu.derivations.loop_proof import theorem_2_by_line_integral
 from overparam_edu.derivations.own_loss import SymbolicLoss
 from overparam_edu.derivations.potential import Certificate, Potential, find_potential
 from overparam_edu.derivations.preconditioning import preconditioning, single_output
 from overparam_edu.derivations.steps import Setting, Step
+from overparam_edu.derivations.theorem_2 import (
+    theorem_2_by_criterion,
+    theorem_2_by_line_integral,
+)
 from overparam_edu.derivations.warm_up import warm_up
 from overparam_edu.dynamics.warm_up import (
     WarmUpCoefficients,

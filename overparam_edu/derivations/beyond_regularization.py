@@ -1,26 +1,22 @@
-"""No regularizer: when the rule's field is a gradient, and Theorem 2 from that in a line."""
+"""When the rule's field is a gradient: the criterion behind "no regularizer"."""
 
 from __future__ import annotations
-
-from random import Random
 
 import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation
-from overparam_edu.derivations.layers import D, random_matrix
+from overparam_edu.derivations.layers import D
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, VECTORS, N, g, w
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step
-from overparam_edu.derivations.values import NUMBERS, Values
+from overparam_edu.derivations.values import Values
 
-A, K, RHO, LAMBDA = sp.symbols("a k rho lambda", positive=True)
-H, TURN, Y, LOSS, LEVEL = sp.symbols("h h_theta Y L L_0", real=True)
-I_, J_, C, X = sp.symbols("w_i w_j c x", real=True)
-EPS = sp.Symbol("epsilon", positive=True)
+A, K, RHO = sp.symbols("a k rho", positive=True)
+H, TURN, Y, LOSS = sp.symbols("h h_theta Y L", real=True)
+I_, J_, C = sp.symbols("w_i w_j c", real=True)
 HERE, PUSH = sp.Function("h")(I_, J_), sp.Function("s")(I_, J_)
 F_OF, L_OF = sp.Function("f")(RHO), sp.Function("L")(RHO)
-b, u = sp.MatrixSymbol("b", D, 1), sp.MatrixSymbol("u", D, 1)
-CURVED = sp.MatrixSymbol("H", D, D)
+b = sp.MatrixSymbol("b", D, 1)
 EXPONENT = sp.Eq(A, 2 - 2 / N)
 VALUE, GRADIENT = sp.Eq(LOSS, Loss(w)), sp.Eq(g, Grad(Loss(w), w))
 FIELD = times(Norm(w) ** A, plus(g, times(N - 1, PR, g)))
@@ -204,135 +200,4 @@ def beyond_regularization() -> Derivation:
         r"$h(w) = \langle w, g(w)\rangle - \tfrac2N L(w)$ depends on the length of $w$ alone.",
         tuple(steps),
         'talk, "Beyond regularization"; criterion: this package',
-    )
-
-
-def _near_zero(random: Random, turn: int) -> Values:
-    size = (3, 2)[turn % 2]
-    half = random_matrix(random, size, size)
-    table = {b: random_matrix(random, size, 1), CURVED: half + half.T, D: NUMBERS.mpf(size)}
-    return Values(table | {w: random_matrix(random, size, 1)}, exact=False)
-
-
-NEAR_ZERO = Setting("any gradient b and any curvature H at 0", (), _near_zero)
-SECOND_ORDER = (
-    sp.Eq(g, plus(b, times(CURVED, w))),
-    sp.Eq(LOSS, LEVEL + Inner(b, w) + Inner(w, times(CURVED, w)) / 2),
-)
-
-
-def theorem_2_by_criterion() -> Derivation:
-    r"""Derive Theorem 2, and its exception, from the criterion.
-
-    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`. Paper,
-    Theorem 2; this proof and the exceptions are this package's own.
-
-    Returns
-    -------
-    Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Needs a loss that is twice differentiable at 0 and a gradient there that is not 0.
-
-    Examples
-    --------
-    >>> theorem_2_by_criterion().steps[3].after
-    Eq(N, 2)
-    """
-    slope = (1 - 2 / N) * Inner(b, w)
-    curved = (1 - 1 / N) * Inner(w, times(CURVED, w))
-    unit = times(EPS / Norm(b), b)
-    square = LAMBDA / 2 * Norm(w) ** 2
-    field = times(Norm(w), plus(g, times(PR, g)))
-    bowl = plus(times(LAMBDA, w), b)
-    k1, k2, w1, w2 = sp.symbols("lambda_1 lambda_2 w_1 w_2", real=True)
-    bent = (k1 * w1**2 + k2 * w2**2) / 2
-    steps = [
-        Step(
-            "h to second order",
-            sp.Add(Inner(w, g), -2 / N * LOSS, evaluate=False),
-            sp.Add(-2 / N * LEVEL, slope, curved, evaluate=False),
-            "Put the loss's expansion at 0 into h; b is its gradient there and H its Hessian.",
-            where=SECOND_ORDER,
-            setting=NEAR_ZERO,
-        ),
-        Step(
-            "Close to 0 the linear part leads",
-            sp.Add(-2 / N * LEVEL, slope, curved, evaluate=False),
-            sp.Add(-2 / N * LEVEL, (1 - 2 / N) * EPS * Norm(b), evaluate=False),
-            "At distance epsilon in the direction of b.",
-            "dropped order",
-            where=(sp.Eq(w, unit),),
-            setting=NEAR_ZERO,
-            small=EPS,
-            order=2,
-        ),
-        Step(
-            "Against the direction of b",
-            sp.Add(-2 / N * LEVEL, slope, curved, evaluate=False),
-            sp.Add(-2 / N * LEVEL, -(1 - 2 / N) * EPS * Norm(b), evaluate=False),
-            "At the same distance on the other side h is another: it does not depend on the "
-            "length of w alone.",
-            "dropped order",
-            where=(sp.Eq(w, times(-1, unit)),),
-            setting=NEAR_ZERO,
-            small=EPS,
-            order=2,
-        ),
-        Step(
-            "Unless the factor is 0",
-            sp.Eq(1 - 2 / N, 0),
-            sp.Eq(N, 2),
-            "So wherever the gradient at 0 is not 0, no function has the field as its gradient, "
-            "for any real N > 1 except 2: more than the paper's N > 2.",
-            solves=N,
-        ),
-        Step(
-            "Depth 2: h for a quadratic loss",
-            sp.Add(-2 / N * LEVEL, (1 - 2 / N) * Inner(b, w), evaluate=False)
-            + (1 - 1 / N) * Inner(w, times(CURVED, w)),
-            sp.Add(-LEVEL, Inner(w, times(CURVED, w)) / 2, evaluate=False),
-            "The linear part has left h.",
-            where=(sp.Eq(N, 2),),
-            setting=NEAR_ZERO,
-        ),
-        Step(
-            "A linear loss has a potential",
-            Grad(Norm(w) * Inner(b, w), w),
-            times(Norm(w), plus(b, times(PR, b))),
-            "h is constant, and the field at depth 2 is the gradient of ||w|| L.",
-            where=(PROJECTION,),
-            setting=ANY_LOSS,
-        ),
-        Step(
-            "So has an isotropic bowl",
-            Grad(Norm(w) * (square + Inner(b, w)) + LAMBDA / 6 * Norm(w) ** 3, w),
-            field,
-            "The same curvature in all directions makes h depend on the length alone; the talk's "
-            "illustration with p = 2 is such a loss.",
-            where=(sp.Eq(g, bowl), PROJECTION),
-            setting=ANY_LOSS,
-        ),
-        Step(
-            "Another bowl has none",
-            w2 * sp.Derivative(bent, w1) - w1 * sp.Derivative(bent, w2),
-            (k1 - k2) * w1 * w2,
-            "With two different curvatures the curl is not 0 off the axes.",
-        ),
-        Step(
-            "Nor has a quartic",
-            X * sp.Derivative((X - C) ** 4 / 4, X) - (X - C) ** 4 / 4,
-            (X - C) ** 3 * (3 * X + C) / 4,
-            "For p = 4 each coordinate adds such a term to h; a sum of them that depends on the "
-            "length alone would have to be a square's, which these are not.",
-        ),
-    ]
-    return Derivation(
-        "Theorem 2 from the criterion",
-        "If the gradient at 0 is not 0, no function has the rule's field as its gradient, for any "
-        "N > 1 except N = 2, where linear losses and isotropic bowls have one.",
-        tuple(steps),
-        'talk, "Beyond regularization"; paper, Theorem 2; this proof: this package',
     )

@@ -1,7 +1,7 @@
-"""Signs of the board that SymPy lacks, and sums and products as a lecturer writes them.
+"""The signs that SymPy lacks, and sums and products as a lecturer writes them.
 
 SymPy writes ``W^T W`` and ``[W W^T]^{1/3}`` but has no sign for the loss of a matrix, for a time
-derivative of a matrix or for the stacking of its columns. What they mean stands in `notation`.
+derivative of a matrix or for the stacking of its columns. What they mean stands in `values`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ import sympy as sp
 class Loss(sp.Expr):  # type: ignore[misc]
     """The loss L of a matrix or vector: any differentiable function of its entries."""
 
-    def __new__(cls, argument: Any) -> Loss:
-        """Keep the parts as they are written."""
-        return sp.Expr.__new__(cls, sp.sympify(argument))  # type: ignore[no-any-return]
-
     def _latex(self, printer: Any) -> str:
         return rf"L\left({printer._print(self.args[0])}\right)"
 
@@ -28,14 +24,7 @@ class Loss(sp.Expr):  # type: ignore[misc]
 class Grad(sp.MatrixExpr):  # type: ignore[misc]
     """The matrix of derivatives of a number by each entry of a matrix: dL/dX."""
 
-    def __new__(cls, value: Any, by: Any) -> Grad:
-        """Keep the parts as they are written."""
-        return sp.Basic.__new__(cls, value, by)  # type: ignore[no-any-return]
-
-    @property
-    def shape(self) -> Any:
-        """Numbers of rows and columns."""
-        return self.args[1].shape
+    shape = property(lambda self: self.args[1].shape)
 
     def _latex(self, printer: Any, **_: Any) -> str:
         value, by = (printer._print(part) for part in self.args)
@@ -49,14 +38,7 @@ class Grad(sp.MatrixExpr):  # type: ignore[misc]
 class Rate(sp.MatrixExpr):  # type: ignore[misc]
     """The time derivative of a matrix along the gradient flow: dX/dt."""
 
-    def __new__(cls, moving: Any) -> Rate:
-        """Keep the parts as they are written."""
-        return sp.Basic.__new__(cls, moving)  # type: ignore[no-any-return]
-
-    @property
-    def shape(self) -> Any:
-        """Numbers of rows and columns."""
-        return self.args[0].shape
+    shape = property(lambda self: self.args[0].shape)
 
     def _latex(self, printer: Any, **_: Any) -> str:
         inside = printer._print(self.args[0])
@@ -71,14 +53,7 @@ class Rate(sp.MatrixExpr):  # type: ignore[misc]
 class Vec(sp.MatrixExpr):  # type: ignore[misc]
     """The columns of a matrix stacked into one long vector: vec(X)."""
 
-    def __new__(cls, matrix: Any) -> Vec:
-        """Keep the parts as they are written."""
-        return sp.Basic.__new__(cls, matrix)  # type: ignore[no-any-return]
-
-    @property
-    def shape(self) -> Any:
-        """Numbers of rows and columns."""
-        return (self.args[0].rows * self.args[0].cols, sp.Integer(1))
+    shape = property(lambda self: (self.args[0].rows * self.args[0].cols, sp.Integer(1)))
 
     def _latex(self, printer: Any, **_: Any) -> str:
         return rf"\operatorname{{vec}}\left({printer._print(self.args[0])}\right)"
@@ -93,10 +68,6 @@ class Norm(sp.Expr):  # type: ignore[misc]
     is_commutative = True
     is_extended_nonnegative = True
 
-    def __new__(cls, matrix: Any) -> Norm:
-        """Keep the parts as they are written."""
-        return sp.Expr.__new__(cls, matrix)  # type: ignore[no-any-return]
-
     def _latex(self, printer: Any, exp: Any = None) -> str:
         text = rf"\left\lVert {printer._print(self.args[0])} \right\rVert"
         return text if exp is None else rf"{text}^{{{exp}}}"
@@ -109,10 +80,6 @@ class Inner(sp.Expr):  # type: ignore[misc]
     """The sum of the products of matching entries: <X, Y>."""
 
     is_commutative = True
-
-    def __new__(cls, left: Any, right: Any) -> Inner:
-        """Keep the parts as they are written."""
-        return sp.Expr.__new__(cls, left, right)  # type: ignore[no-any-return]
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         left, right = (printer._print(part) for part in self.args)
@@ -141,5 +108,4 @@ def minus(*factors: Any) -> Any:
 
 def over(top: Any, bottom: Any) -> Any:
     """Return a fraction that keeps its denominator: ``2 / x^(p-2)``, not ``2 x^(2-p)``."""
-    below = sp.Pow(bottom, -1, evaluate=False)
-    return sp.Mul(top, below, evaluate=False)
+    return sp.Mul(top, sp.Pow(bottom, -1, evaluate=False), evaluate=False)

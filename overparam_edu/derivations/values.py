@@ -1,13 +1,13 @@
-"""What each sign of the board means.
+"""What the expressions of a proof are worth: for symbols as entries, or for numbers of 50 digits.
 
-The signs say only how a line looks; `evaluate` says what it is worth, for exact entries as for
-numbers of many digits.
+The signs of `signs` only say how a line looks; `evaluate` says what it means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import sympy as sp
@@ -31,23 +31,21 @@ class CannotEvaluateError(Exception):
 class Values:
     """What the symbols of a line stand for, at one point.
 
-    Parameters
-    ----------
-    table : mapping
-        Symbol, matrix symbol or `Rate` of one, to its value: SymPy expressions and matrices if
-        `exact`, else numbers and matrices of the module's mpmath context.
-    exact : bool
-        True for symbolic entries: a symbol without a value then stands for itself.
-    templates : mapping
-        Indexed base to ``(indices, expression)``: what an indexed name abbreviates.
-    fill : callable, optional
-        Gives a number to an indexed name that has none, for example ``gamma[3]``.
+    `table` gives each symbol, matrix symbol or `Rate` of one its value: SymPy expressions and
+    matrices if `exact`, when a symbol without a value stands for itself; else numbers and matrices
+    of `NUMBERS`. `templates` says what an indexed name abbreviates, ``{base: (indices,
+    expression)}``, and `fill` gives a number to an indexed name that has none, say ``gamma[3]``.
     """
 
     table: Mapping[Any, Any]
     exact: bool = True
     templates: Mapping[Any, tuple[tuple[Any, ...], Any]] = field(default_factory=dict)
     fill: Callable[[Any], Any] | None = None
+
+    @property
+    def maths(self) -> Any:
+        """The library that has the matrices and the square root for these values."""
+        return sp if self.exact else NUMBERS
 
     def having(self, more: Mapping[Any, Any]) -> Values:
         """Return these values together with `more`."""
@@ -60,79 +58,60 @@ class Values:
             templates = {**self.templates, name.base: (name.indices, meaning)}
             return replace(self, templates=templates)
         value = evaluate(meaning, self)
-        if _is_matrix(value) and isinstance(name, sp.MatrixSymbol):
-            sides = zip(name.shape, (value.rows, value.cols), strict=True)
+        if shape(value) and isinstance(name, sp.MatrixSymbol):
+            sides = zip(name.shape, shape(value), strict=True)
             if any(n in self.table and int(self.table[n]) != size for n, size in sides):
                 raise CannotEvaluateError(f"{name} is given a value of another shape")
         return self.having({name: value})
 
 
-def matrix_power(matrix: Any, power: Any, exact: bool) -> Any:
-    """Return `matrix` to a whole power, or a symmetric semi-definite one to a real power >= 0."""
-    if power.is_Integer and power >= 0 if exact else power == int(power) and power >= 0:
-        result = sp.eye(matrix.rows) if exact else NUMBERS.eye(matrix.rows)
-        for _ in range(int(power)):
-            result = result * matrix
-        return result
-    if exact or power < 0:
-        raise CannotEvaluateError("a fractional power of a matrix needs numbers")
-    size = max(abs(x) for x in matrix)
-    if max(abs(x) for x in matrix - matrix.T) > size * NUMBERS.mpf(10) ** (-DIGITS // 2):
-        raise CannotEvaluateError("a fractional power of a matrix that is not symmetric")
-    values, vectors = NUMBERS.eigsy((matrix + matrix.T) / 2)
-    # An eigenvalue that is 0 comes back as rounding noise, whose cube root would be seen.
-    floor = size * NUMBERS.mpf(10) ** (-DIGITS // 2)
-    if min(values) < -floor:
-        raise CannotEvaluateError("a fractional power of a matrix with a negative eigenvalue")
-    raised = [value**power if value > floor else NUMBERS.zero for value in values]
-    return vectors * NUMBERS.diag(raised) * vectors.T
-
-
-def _kronecker(left: Any, right: Any, exact: bool) -> Any:
-    rows, cols = left.rows * right.rows, left.cols * right.cols
-    result = sp.zeros(rows, cols) if exact else NUMBERS.matrix(rows, cols)
-    for i in range(rows):
-        for j in range(cols):
-            outer = left[i // right.rows, j // right.cols]
-            result[i, j] = outer * right[i % right.rows, j % right.cols]
-    return result
-
-
-def _column(entries: list[Any], exact: bool) -> Any:
-    return sp.Matrix(entries) if exact else NUMBERS.matrix(entries)
+def shape(value: Any) -> tuple[int, ...]:
+    """Return the numbers of rows and columns of a matrix, and () for a number."""
+    return (value.rows, value.cols) if hasattr(value, "rows") else ()
 
 
 def entries(matrix: Any) -> list[Any]:
     """Return the entries of a matrix column by column; a number is its own only entry."""
-    if not hasattr(matrix, "rows"):
+    if not shape(matrix):
         return [matrix]
     return [matrix[i, j] for j in range(matrix.cols) for i in range(matrix.rows)]
 
 
-def _is_matrix(value: Any) -> bool:
-    return hasattr(value, "rows")
+def matrix_power(matrix: Any, power: Any, exact: bool) -> Any:
+    """Return `matrix` to a whole power, or a symmetric semi-definite one to a real power >= 0."""
+    if power.is_Integer and power >= 0 if exact else power == int(power) and power >= 0:
+        one = (sp if exact else NUMBERS).eye(matrix.rows)
+        return reduce(lambda left, _: left * matrix, range(int(power)), one)
+    if exact or power < 0:
+        raise CannotEvaluateError("a fractional power of a matrix needs numbers")
+    size = max(abs(x) for x in matrix)
+    # An eigenvalue that is 0 comes back as rounding noise, whose cube root would be seen.
+    noise = size * NUMBERS.mpf(10) ** (-DIGITS // 2)
+    if max(abs(x) for x in matrix - matrix.T) > noise:
+        raise CannotEvaluateError("a fractional power of a matrix that is not symmetric")
+    values, vectors = NUMBERS.eigsy((matrix + matrix.T) / 2)
+    if min(values) < -noise:
+        raise CannotEvaluateError("a fractional power of a matrix with a negative eigenvalue")
+    raised = [value**power if value > noise else NUMBERS.zero for value in values]
+    return vectors * NUMBERS.diag(raised) * vectors.T
 
 
-def _fold(parts: list[Any], operation: Callable[[Any, Any], Any]) -> Any:
-    if not parts:
-        raise CannotEvaluateError("an empty sum or product has no shape")
-    total = parts[0]
-    for part in parts[1:]:
-        total = operation(total, part)
-    return total
+def _plus(left: Any, right: Any) -> Any:
+    if shape(left) != shape(right):
+        raise CannotEvaluateError("a sum of matrices whose shapes differ")
+    return left + right
 
 
 def _times(left: Any, right: Any) -> Any:
-    if _is_matrix(left) and _is_matrix(right) and left.cols != right.rows:
+    if shape(left) and shape(right) and left.cols != right.rows:
         raise CannotEvaluateError("a product of matrices whose shapes do not fit")
     return left * right
 
 
-def _plus(left: Any, right: Any) -> Any:
-    shapes = [(m.rows, m.cols) if _is_matrix(m) else None for m in (left, right)]
-    if shapes[0] != shapes[1]:
-        raise CannotEvaluateError("a sum of matrices whose shapes differ")
-    return left + right
+def _inner(left: Any, right: Any) -> Any:
+    if not shape(left) or shape(left) != shape(right):
+        raise CannotEvaluateError("an inner product of matrices whose shapes differ")
+    return sum(x * y for x, y in zip(entries(left), entries(right), strict=True))
 
 
 def _number(e: Any, v: Values) -> Any:
@@ -160,25 +139,21 @@ def _indexed(e: Any, v: Values) -> Any:
 
 
 def _series(e: Any, v: Values) -> Any:
-    """Evaluate a sum or a product over a whole-number range."""
+    """Evaluate a sum or a product over a range of whole numbers."""
     ((index, first, last),) = e.limits
     low, high = evaluate(first, v), evaluate(last, v)
     if v.exact and not (low.is_Integer and high.is_Integer):
         return e.func(evaluate(e.function, v), (index, low, high))
-    terms = []
-    for at in range(int(low), int(high) + 1):
-        here = sp.Integer(at) if v.exact else NUMBERS.mpf(at)
-        terms.append(evaluate(e.function, v.having({index: here})))
-    empty = sp.Integer(0) if isinstance(e, sp.Sum) else sp.Integer(1)
-    if not terms:
-        return _number(empty, v)
-    return _fold(terms, _plus if isinstance(e, sp.Sum) else _times)
+    terms = [
+        evaluate(e.function, v.having({index: _number(sp.Integer(at), v)}))
+        for at in range(int(low), int(high) + 1)
+    ]
+    combine, empty = (_plus, 0) if isinstance(e, sp.Sum) else (_times, 1)
+    return reduce(combine, terms) if terms else _number(sp.Integer(empty), v)
 
 
 def _rate(e: Any, v: Values) -> Any:
     """Move every symbol that has a velocity for a short time `s`, and differentiate at s = 0."""
-    if not v.exact:
-        raise CannotEvaluateError("a time derivative needs symbols")
     s = sp.Dummy("s")
     moved = {
         key.args[0]: v.table[key.args[0]] + s * velocity
@@ -188,96 +163,74 @@ def _rate(e: Any, v: Values) -> Any:
     return evaluate(e.args[0], v.having(moved)).diff(s).subs(s, 0)
 
 
+def _gradient(e: Any, v: Values) -> Any:
+    value, by = _parts(e, v)
+    return by.applyfunc(lambda entry: sp.diff(value, entry))
+
+
 def _derivative(e: Any, v: Values) -> Any:
-    if not v.exact and isinstance(e, sp.Derivative) and not e.has(Loss, AppliedUndef):
-        return evaluate(sp.diff(e.expr, *e.variables), v)
-    if not v.exact:
-        raise CannotEvaluateError("a gradient needs symbols")
-    if isinstance(e, Grad):
-        by = evaluate(e.args[1], v)
-        value = evaluate(e.args[0], v)
-        return by.applyfunc(lambda entry: sp.diff(value, entry))
-    return sp.diff(evaluate(e.expr, v), *(evaluate(x, v) for x in e.variables))
+    if v.exact:
+        return sp.diff(evaluate(e.expr, v), *(evaluate(x, v) for x in e.variables))
+    if e.has(Loss, AppliedUndef):
+        raise CannotEvaluateError("the derivative of a general function needs symbols")
+    return evaluate(sp.diff(e.expr, *e.variables), v)
 
 
-def _loss(e: Any, v: Values) -> Any:
-    if not v.exact:
-        raise CannotEvaluateError("a general loss needs symbols")
-    return sp.Function("L")(*entries(evaluate(e.args[0], v)))
+def _kronecker(e: Any, v: Values) -> Any:
+    left, right = _parts(e, v)
+    result = v.maths.zeros(left.rows * right.rows, left.cols * right.cols)
+    for i in range(result.rows):
+        for j in range(result.cols):
+            outer = left[i // right.rows, j // right.cols]
+            result[i, j] = outer * right[i % right.rows, j % right.cols]
+    return result
 
 
-def _inner(left: Any, right: Any) -> Any:
-    if not _is_matrix(left) or (left.rows, left.cols) != (right.rows, right.cols):
-        raise CannotEvaluateError("an inner product of matrices whose shapes differ")
-    return sum(x * y for x, y in zip(entries(left), entries(right), strict=True))
+def _power(e: Any, v: Values) -> Any:
+    base, power = _parts(e, v)
+    return base ** (int(power) if not v.exact and power == int(power) else power)
 
 
-def _root(value: Any, v: Values) -> Any:
-    return sp.sqrt(value) if v.exact else NUMBERS.sqrt(value)
-
-
-def _all(e: Any, v: Values) -> list[Any]:
+def _parts(e: Any, v: Values) -> list[Any]:
     return [evaluate(part, v) for part in e.args]
 
 
-def _pow(e: Any, v: Values) -> Any:
-    base, power = _all(e, v)
-    if not v.exact and power == int(power):
-        power = int(power)
-    return base**power
-
-
-# One line for each sign of the board; the first class that matches decides.
+# The first class that matches decides.
 _RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
     ((sp.Number, sp.NumberSymbol), _number),
     (sp.Indexed, _indexed),
-    ((sp.MatAdd, sp.Add), lambda e, v: _fold(_all(e, v), _plus)),
-    ((sp.MatMul, sp.Mul), lambda e, v: _fold(_all(e, v), _times)),
-    (sp.MatPow, lambda e, v: matrix_power(_all(e, v)[0], _all(e, v)[1], v.exact)),
-    (sp.Pow, _pow),
+    ((sp.MatAdd, sp.Add), lambda e, v: reduce(_plus, _parts(e, v))),
+    ((sp.MatMul, sp.Mul), lambda e, v: reduce(_times, _parts(e, v))),
+    (sp.MatPow, lambda e, v: matrix_power(*_parts(e, v), v.exact)),
+    (sp.Pow, _power),
     (sp.Transpose, lambda e, v: evaluate(e.args[0], v).T),
-    (sp.Identity, lambda e, v: (sp if v.exact else NUMBERS).eye(int(evaluate(e.rows, v)))),
-    (
-        sp.ZeroMatrix,
-        lambda e, v: (sp if v.exact else NUMBERS).zeros(*(int(evaluate(n, v)) for n in e.shape)),
-    ),
-    (KroneckerProduct, lambda e, v: _fold(_all(e, v), lambda a, b: _kronecker(a, b, v.exact))),
-    (Vec, lambda e, v: _column(entries(evaluate(e.args[0], v)), v.exact)),
-    (Inner, lambda e, v: _inner(*_all(e, v))),
-    (Norm, lambda e, v: _root(_inner(*(2 * _all(e, v))), v)),
+    (sp.Identity, lambda e, v: v.maths.eye(int(evaluate(e.rows, v)))),
+    (sp.ZeroMatrix, lambda e, v: v.maths.zeros(*(int(evaluate(n, v)) for n in e.shape))),
+    (KroneckerProduct, _kronecker),
+    (Vec, lambda e, v: (sp.Matrix if v.exact else NUMBERS.matrix)(entries(_parts(e, v)[0]))),
+    (Inner, lambda e, v: _inner(*_parts(e, v))),
+    (Norm, lambda e, v: v.maths.sqrt(_inner(*(2 * _parts(e, v))))),
     ((sp.Sum, sp.Product), _series),
-    (sp.Abs, lambda e, v: abs(_all(e, v)[0])),
+    (sp.Abs, lambda e, v: abs(_parts(e, v)[0])),
+    (sp.Derivative, _derivative),
+)
+# These are differentiated, so that they need symbols.
+_EXACT_RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
     (Rate, _rate),
-    ((Grad, sp.Derivative), _derivative),
-    (Loss, _loss),
+    (Grad, _gradient),
+    (Loss, lambda e, v: sp.Function("L")(*entries(evaluate(e.args[0], v)))),
+    (sp.Symbol, lambda e, v: e),
 )
 
 
 def evaluate(expression: Any, values: Values) -> Any:
-    """Return what an expression of the board is worth.
+    """Return what an expression is worth: a number or matrix of SymPy if exact, else of mpmath.
 
-    Parameters
-    ----------
-    expression : sympy expression or matrix expression
-        May hold the signs of this module.
-    values : Values
-        What its symbols stand for.
-
-    Returns
-    -------
-    number or matrix
-        SymPy objects if ``values.exact``, else mpmath ones.
-
-    Raises
-    ------
-    CannotEvaluateError
-        If a part of it has no value here, or if shapes do not fit.
+    Raises `CannotEvaluateError` if a part of it has no value here, or if shapes do not fit.
     """
     if expression in values.table:
         return values.table[expression]
-    for kinds, rule in _RULES:
+    for kinds, rule in _RULES + (_EXACT_RULES if values.exact else ()):
         if isinstance(expression, kinds):
             return rule(expression, values)
-    if values.exact and isinstance(expression, sp.Symbol):
-        return expression
     raise CannotEvaluateError(f"{expression} has no value")

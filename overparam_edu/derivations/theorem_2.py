@@ -1,0 +1,317 @@
+"""Theorem 2, no regularizer: as the talk proves it, by work round a curve, and by the criterion."""
+
+from __future__ import annotations
+
+from random import Random
+
+import sympy as sp
+
+from overparam_edu.derivations.beyond_regularization import ANY_LOSS, FIELD, LOSS, A, b
+from overparam_edu.derivations.checker import Derivation, random_number
+from overparam_edu.derivations.layers import D, random_matrix
+from overparam_edu.derivations.preconditioning import PR, PROJECTION, N, g, w
+from overparam_edu.derivations.signs import Grad, Inner, Norm, over, plus, times
+from overparam_edu.derivations.steps import Setting, Step
+from overparam_edu.derivations.values import NUMBERS, Values
+
+n, v, y = (sp.MatrixSymbol(name, D, 1) for name in "nvy")
+CURVED = sp.MatrixSymbol("H", D, D)
+
+
+def _vectors(random: Random, turn: int) -> Values:
+    size = (3, 2)[turn % 2]
+    table = {vector: random_matrix(random, size, 1) for vector in (w, g, b, n, v, y)}
+    # Where the projection is not spelled out, the line must hold for any matrix in its place.
+    table |= {PR: random_matrix(random, size, size), D: NUMBERS.mpf(size)}
+    return Values(table | {A: random_number(A, random)}, exact=False)
+
+
+VECTORS = Setting("random vectors", (), _vectors)
+
+
+def theorem_2_by_line_integral() -> Derivation:
+    r"""Derive Theorem 2 as the talk does: work round a closed curve, bounded from below.
+
+    On the curve of `overparam_edu.line_integral` near 0 the work is
+    :math:`2c(R^q - r^q)\frac{(N-1)(N-2)}{3N-2}` up to a part that is small against it, with
+    :math:`q = 3 - \tfrac2N` and :math:`c = \lVert g(0)\rVert`. Talk, "Beyond regularization";
+    paper, proof of Theorem 2.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Needs a gradient that is continuous at 0 and not 0 there, and N > 2. For 1 < N < 2 the same
+    lines with the signs turned give a negative integral; at N = 2 they say nothing.
+
+    Examples
+    --------
+    >>> theorem_2_by_line_integral().steps[7].where[-1]
+    Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))
+    """
+    q, c, R, r, rho, s, x = sp.symbols("q c R r rho s x", positive=True)
+    eps = sp.Symbol("epsilon", nonnegative=True)
+    total, B, kappa = sp.symbols("I B kappa", real=True)
+    theta, th1, th2, th3, th4 = sp.symbols("theta theta_1:5", real=True)
+    power = sp.Eq(q, 3 - 2 / N)
+    across = times(plus(sp.Identity(D), times(sp.Integer(-1), PR)), y)
+    ring = R**q - r**q
+    straight = sp.Eq(s, over(N, q) * ring)
+    turns = s * (th1 + th3) + 2 * r**q * th2 - 2 * R**q * th4
+    constant = sp.Eq(kappa, (N - 1) * (N - 2) / (3 * N - 2))
+    pieces = (
+        s * (c + eps * th1),
+        2 * r**q * (c + eps * th2),
+        s * (c + eps * th3),
+        -2 * R**q * (c + eps * th4),
+    )
+    split = sp.Eq(total, 2 * c * (s + r**q - R**q) + eps * turns)
+    bound = sp.Eq(B, 2 * c * kappa * ring - 2 * eps * (s + r**q + R**q))
+    bracket = c * kappa * (1 - x) - eps * (over(N, q) * (1 - x) + 1 + x)
+    signs = zip((th1, th2, th3, th4), (-1, -1, -1, 1), strict=True)
+    steps = [
+        Step(
+            "Work is the field times the velocity",
+            Inner(FIELD, v),
+            Norm(w) ** A * Inner(g, v) + (N - 1) * Norm(w) ** A * Inner(times(PR, g), v),
+            "On a closed curve a gradient does no work in all: up is paid back by down. So one "
+            "curve with work refutes every regularizer.",
+            setting=VECTORS,
+        ),
+        Step(
+            "On the half circles",
+            Inner(FIELD, across),
+            Norm(w) ** A * Inner(g, across),
+            "There one walks at right angles to w, in a direction (I - Pr)y. The projection points "
+            "along w: it does no work.",
+            where=(PROJECTION,),
+            setting=VECTORS,
+        ),
+        Step(
+            "On the straight pieces",
+            Inner(FIELD, w),
+            N * Norm(w) ** A * Inner(g, w),
+            "There one walks along w, which the projection keeps: the gradient's work counts N "
+            "times.",
+            where=(PROJECTION,),
+            setting=VECTORS,
+        ),
+        Step(
+            "Near 0 the slope is nearly c",
+            over(Inner(g, b), Norm(b)),
+            c + eps * theta,
+            "g(0) = b is not 0, and the gradient is continuous: on a small enough curve it "
+            "differs from b by at most epsilon, and theta is between -1 and 1.",
+            "assumption",
+            where=(
+                sp.Eq(g, plus(b, times(eps, n))),
+                sp.Eq(c, Norm(b)),
+                sp.Eq(theta, over(Inner(n, b), Norm(b))),
+            ),
+            setting=VECTORS,
+        ),
+        Step(
+            "A straight piece",
+            sp.Derivative(N * (c + eps * theta) * over(rho**q, q), rho),
+            N * (c + eps * theta) * rho ** (2 - 2 / N),
+            "Right is the work per length at distance rho from 0. From r to R it adds up to "
+            "N(c + epsilon theta)(R^q - r^q)/q, with theta a mean along the piece.",
+            where=(power,),
+        ),
+        Step(
+            "A half circle",
+            rho ** (2 - 2 / N) * (2 * rho * (c + eps * theta)),
+            2 * rho**q * (c + eps * theta),
+            "The power of ||w|| is constant on it. What remains is the gain of L from one end to "
+            "the other: the length 2 rho of the straight way times the mean slope.",
+            where=(power,),
+        ),
+        Step(
+            "Once round",
+            sp.Eq(total, sp.Add(*pieces, evaluate=False)),
+            split,
+            "In along a straight piece, of work s for a slope of 1; half round; out; and back on "
+            "the large half circle, against the slope. Sort by c and epsilon.",
+        ),
+        Step(
+            "The constant",
+            s + r**q - R**q,
+            kappa * ring,
+            "The number kappa is positive for N > 2, negative between 1 and 2, and 0 at N = 1 and "
+            "at N = 2.",
+            where=(power, straight, constant),
+        ),
+        Step(
+            "A linear loss",
+            split,
+            sp.Eq(total, 2 * c * kappa * ring),
+            "Its slope is c everywhere, so epsilon is 0 and this is the whole integral.",
+            where=(power, straight, constant, sp.Eq(eps, 0)),
+        ),
+        Step(
+            "The worst case",
+            sp.Eq(B, 2 * c * kappa * ring + eps * turns),
+            bound,
+            "The integral grows with the first three theta and falls with the last: it is at least "
+            "B.",
+            where=tuple(sp.Eq(angle, sign) for angle, sign in signs),
+        ),
+        Step(
+            "Small and large radius",
+            bound,
+            sp.Eq(B, 2 * R**q * bracket),
+            "x is between 0 and 1: the inner radius against the outer one.",
+            where=(sp.Eq(r, R * x ** (1 / q)), straight),
+        ),
+        Step(
+            "Where the bound is 0",
+            sp.Eq(bracket, 0),
+            sp.Eq(eps, c * kappa * (1 - x) / (over(N, q) * (1 - x) + 1 + x)),
+            "For smaller epsilon the bound is positive, if N > 2. Fix x, say at 1/2, and shrink "
+            "the curve: epsilon falls below this, since the gradient is continuous.",
+            solves=eps,
+        ),
+    ]
+    return Derivation(
+        "Theorem 2 by a line integral",
+        "If the gradient at 0 is not 0, then for N > 2 the rule's field does work round a closed "
+        "curve near 0: no function has it as its gradient.",
+        tuple(steps),
+        'talk, "Beyond regularization"; paper, proof of Theorem 2',
+    )
+
+
+def _near_zero(random: Random, turn: int) -> Values:
+    size = (3, 2)[turn % 2]
+    half = random_matrix(random, size, size)
+    table = {b: random_matrix(random, size, 1), CURVED: half + half.T, D: NUMBERS.mpf(size)}
+    return Values(table | {w: random_matrix(random, size, 1)}, exact=False)
+
+
+NEAR_ZERO = Setting("any gradient b and any curvature H at 0", (), _near_zero)
+
+
+def theorem_2_by_criterion() -> Derivation:
+    r"""Derive Theorem 2, and its exception, from the criterion.
+
+    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`. Paper,
+    Theorem 2; this proof and the exceptions are this package's own.
+
+    Returns
+    -------
+    Derivation
+        The steps, checked by ``.verify()``.
+
+    Notes
+    -----
+    Needs a loss that is twice differentiable at 0 and a gradient there that is not 0.
+
+    Examples
+    --------
+    >>> theorem_2_by_criterion().steps[3].after
+    Eq(N, 2)
+    """
+    eps, bend = sp.symbols("epsilon lambda", positive=True)
+    level, c, x = sp.symbols("L_0 c x", real=True)
+    second_order = (
+        sp.Eq(g, plus(b, times(CURVED, w))),
+        sp.Eq(LOSS, level + Inner(b, w) + Inner(w, times(CURVED, w)) / 2),
+    )
+    slope = (1 - 2 / N) * Inner(b, w)
+    curved = (1 - 1 / N) * Inner(w, times(CURVED, w))
+    unit = times(eps / Norm(b), b)
+    square = bend / 2 * Norm(w) ** 2
+    field = times(Norm(w), plus(g, times(PR, g)))
+    bowl = plus(times(bend, w), b)
+    k1, k2, w1, w2 = sp.symbols("lambda_1 lambda_2 w_1 w_2", real=True)
+    bent = (k1 * w1**2 + k2 * w2**2) / 2
+    steps = [
+        Step(
+            "h to second order",
+            sp.Add(Inner(w, g), -2 / N * LOSS, evaluate=False),
+            sp.Add(-2 / N * level, slope, curved, evaluate=False),
+            "Put the loss's expansion at 0 into h; b is its gradient there and H its Hessian.",
+            where=second_order,
+            setting=NEAR_ZERO,
+        ),
+        Step(
+            "Close to 0 the linear part leads",
+            sp.Add(-2 / N * level, slope, curved, evaluate=False),
+            sp.Add(-2 / N * level, (1 - 2 / N) * eps * Norm(b), evaluate=False),
+            "At distance epsilon in the direction of b.",
+            "dropped order",
+            where=(sp.Eq(w, unit),),
+            setting=NEAR_ZERO,
+            small=eps,
+            order=2,
+        ),
+        Step(
+            "Against the direction of b",
+            sp.Add(-2 / N * level, slope, curved, evaluate=False),
+            sp.Add(-2 / N * level, -(1 - 2 / N) * eps * Norm(b), evaluate=False),
+            "At the same distance on the other side h is another: it does not depend on the "
+            "length of w alone.",
+            "dropped order",
+            where=(sp.Eq(w, times(-1, unit)),),
+            setting=NEAR_ZERO,
+            small=eps,
+            order=2,
+        ),
+        Step(
+            "Unless the factor is 0",
+            sp.Eq(1 - 2 / N, 0),
+            sp.Eq(N, 2),
+            "So wherever the gradient at 0 is not 0, no function has the field as its gradient, "
+            "for any real N > 1 except 2: more than the paper's N > 2.",
+            solves=N,
+        ),
+        Step(
+            "Depth 2: h for a quadratic loss",
+            sp.Add(-2 / N * level, (1 - 2 / N) * Inner(b, w), evaluate=False)
+            + (1 - 1 / N) * Inner(w, times(CURVED, w)),
+            sp.Add(-level, Inner(w, times(CURVED, w)) / 2, evaluate=False),
+            "The linear part has left h.",
+            where=(sp.Eq(N, 2),),
+            setting=NEAR_ZERO,
+        ),
+        Step(
+            "A linear loss has a potential",
+            Grad(Norm(w) * Inner(b, w), w),
+            times(Norm(w), plus(b, times(PR, b))),
+            "h is constant, and the field at depth 2 is the gradient of ||w|| L.",
+            where=(PROJECTION,),
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "So has an isotropic bowl",
+            Grad(Norm(w) * (square + Inner(b, w)) + bend / 6 * Norm(w) ** 3, w),
+            field,
+            "The same curvature in all directions makes h depend on the length alone; the talk's "
+            "illustration with p = 2 is such a loss.",
+            where=(sp.Eq(g, bowl), PROJECTION),
+            setting=ANY_LOSS,
+        ),
+        Step(
+            "Another bowl has none",
+            w2 * sp.Derivative(bent, w1) - w1 * sp.Derivative(bent, w2),
+            (k1 - k2) * w1 * w2,
+            "With two different curvatures the curl is not 0 off the axes.",
+        ),
+        Step(
+            "Nor has a quartic",
+            x * sp.Derivative((x - c) ** 4 / 4, x) - (x - c) ** 4 / 4,
+            (x - c) ** 3 * (3 * x + c) / 4,
+            "For p = 4 each coordinate adds such a term to h; a sum of them that depends on the "
+            "length alone would have to be a square's, which these are not.",
+        ),
+    ]
+    return Derivation(
+        "Theorem 2 from the criterion",
+        "If the gradient at 0 is not 0, no function has the rule's field as its gradient, for any "
+        "N > 1 except N = 2, where linear losses and isotropic bowls have one.",
+        tuple(steps),
+        'talk, "Beyond regularization"; paper, Theorem 2; this proof: this package',
+    )
