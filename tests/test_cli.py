@@ -15,17 +15,18 @@ from pathlib import Path
 import pytest
 
 from overparam_edu import cli
-from overparam_edu.cli import lab, lab as copies
+from overparam_edu.cli import lab
+from overparam_edu.publish import FIRST_NOTEBOOK
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTHING = copies.CopyReport(copied=(), updated=(), kept=(), outdated=())
+NOTHING = lab.CopyReport(copied=(), updated=(), kept=(), outdated=())
 
 
 @pytest.fixture
 def source(tmp_path):
     folder = tmp_path / "package"
     (folder / "images").mkdir(parents=True)
-    (folder / copies.FIRST_NOTEBOOK).write_text("first", encoding="utf-8")
+    (folder / FIRST_NOTEBOOK).write_text("first", encoding="utf-8")
     (folder / "images" / "map.svg").write_text("map", encoding="utf-8")
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "old.ipynb").write_text("old", encoding="utf-8")
@@ -41,99 +42,89 @@ def folder(tmp_path):
 
 
 def test_a_first_copy_holds_everything_but_hidden_files(source, folder):
-    report = copies.copy_notebooks(source, folder)
-    assert report.copied == (copies.FIRST_NOTEBOOK, "images/map.svg")
+    report = lab.copy_notebooks(source, folder)
+    assert report.copied == (FIRST_NOTEBOOK, "images/map.svg")
     assert (folder / "images" / "map.svg").read_text(encoding="utf-8") == "map"
     assert sorted(p.name for p in folder.iterdir()) == sorted(
-        [copies.MANIFEST, copies.FIRST_NOTEBOOK, "images"]
+        [lab.MANIFEST, FIRST_NOTEBOOK, "images"]
     )
 
 
 def test_a_second_copy_touches_nothing(source, folder):
-    copies.copy_notebooks(source, folder)
+    lab.copy_notebooks(source, folder)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert copies.copy_notebooks(source, folder) == NOTHING
+    assert lab.copy_notebooks(source, folder) == NOTHING
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
-def test_a_changed_notebook_is_kept(source, folder):
-    copies.copy_notebooks(source, folder)
-    (folder / copies.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
-    assert copies.copy_notebooks(source, folder) == NOTHING._replace(kept=(copies.FIRST_NOTEBOOK,))
-    assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
+def test_a_changed_notebook_is_kept_through_every_later_version(source, folder):
+    lab.copy_notebooks(source, folder)
+    mine = folder / FIRST_NOTEBOOK
+    mine.write_text("my notes", encoding="utf-8")
+    assert lab.copy_notebooks(source, folder) == NOTHING._replace(kept=(FIRST_NOTEBOOK,))
+    for edition in ("second", "third"):
+        (source / FIRST_NOTEBOOK).write_text(edition, encoding="utf-8")
+        assert lab.copy_notebooks(source, folder) == NOTHING._replace(outdated=(FIRST_NOTEBOOK,))
+        assert mine.read_text(encoding="utf-8") == "my notes"
 
 
 def test_an_untouched_copy_of_an_older_version_is_updated(source, folder):
-    copies.copy_notebooks(source, folder)
-    (source / copies.FIRST_NOTEBOOK).write_text("second edition", encoding="utf-8")
-    assert copies.copy_notebooks(source, folder) == NOTHING._replace(
-        updated=(copies.FIRST_NOTEBOOK,)
-    )
-    assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "second edition"
-
-
-def test_a_changed_notebook_is_kept_through_every_later_version(source, folder):
-    copies.copy_notebooks(source, folder)
-    (folder / copies.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
-    for edition in ("second", "third"):
-        (source / copies.FIRST_NOTEBOOK).write_text(edition, encoding="utf-8")
-        report = copies.copy_notebooks(source, folder)
-        assert report == NOTHING._replace(outdated=(copies.FIRST_NOTEBOOK,))
-        assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "my notes"
+    lab.copy_notebooks(source, folder)
+    (source / FIRST_NOTEBOOK).write_text("second edition", encoding="utf-8")
+    assert lab.copy_notebooks(source, folder) == NOTHING._replace(updated=(FIRST_NOTEBOOK,))
+    assert (folder / FIRST_NOTEBOOK).read_text(encoding="utf-8") == "second edition"
 
 
 @pytest.mark.parametrize("record", [None, "not json", "[1]", '{"00_start_here.ipynb": 3}'])
 def test_without_a_sound_record_every_difference_is_the_users(source, folder, record):
-    copies.copy_notebooks(source, folder)
-    (folder / copies.FIRST_NOTEBOOK).write_text("first edition", encoding="utf-8")
+    lab.copy_notebooks(source, folder)
+    (folder / FIRST_NOTEBOOK).write_text("first edition", encoding="utf-8")
     if record is None:
-        (folder / copies.MANIFEST).unlink()
+        (folder / lab.MANIFEST).unlink()
     else:
-        (folder / copies.MANIFEST).write_text(record, encoding="utf-8")
-    assert copies.copy_notebooks(source, folder).outdated == (copies.FIRST_NOTEBOOK,)
-    assert (folder / copies.FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
+        (folder / lab.MANIFEST).write_text(record, encoding="utf-8")
+    assert lab.copy_notebooks(source, folder).outdated == (FIRST_NOTEBOOK,)
+    assert (folder / FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
 
 
 def test_a_deleted_notebook_comes_back(source, folder):
-    copies.copy_notebooks(source, folder)
-    (folder / copies.FIRST_NOTEBOOK).unlink()
-    assert copies.copy_notebooks(source, folder) == NOTHING._replace(
-        copied=(copies.FIRST_NOTEBOOK,)
-    )
+    lab.copy_notebooks(source, folder)
+    (folder / FIRST_NOTEBOOK).unlink()
+    assert lab.copy_notebooks(source, folder) == NOTHING._replace(copied=(FIRST_NOTEBOOK,))
 
 
 # --- what it says ---
 
 
 def _stop_before_lab(monkeypatch, source):
-    monkeypatch.setattr(copies, "own_checkout", lambda: None)
-    monkeypatch.setattr(copies, "own_notebooks", lambda: source)
+    monkeypatch.setattr(lab, "own_checkout", lambda: None)
+    monkeypatch.setattr(lab, "own_notebooks", lambda: source)
 
 
 def test_it_says_what_it_did(source, folder, monkeypatch, capsys):
     _stop_before_lab(monkeypatch, source)
-    assert copies.prepare(str(folder)) == (folder, copies.FIRST_NOTEBOOK)
+    assert lab.prepare(str(folder)) == (folder, FIRST_NOTEBOOK)
     assert capsys.readouterr().out == f"The notebooks are in {folder}\n  2 files copied\n"
-    (folder / copies.FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
+    (folder / FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
     (source / "images" / "map.svg").write_text("new map", encoding="utf-8")
-    copies.prepare(str(folder))
+    lab.prepare(str(folder))
     said = capsys.readouterr().out
     assert "1 file updated, which you had not changed" in said
-    assert f"kept as you changed them: {copies.FIRST_NOTEBOOK}" in said
+    assert f"kept as you changed them: {FIRST_NOTEBOOK}" in said
 
 
 def test_without_a_checkout_the_folder_is_made_where_one_stands(source, tmp_path, monkeypatch):
     _stop_before_lab(monkeypatch, source)
     monkeypatch.chdir(tmp_path)
-    assert copies.prepare(None) == (tmp_path / copies.DEFAULT_FOLDER, copies.FIRST_NOTEBOOK)
+    assert lab.prepare(None) == (tmp_path / lab.DEFAULT_FOLDER, FIRST_NOTEBOOK)
 
 
 def test_a_checkout_is_used_as_it_is(source, tmp_path, capsys):
     (tmp_path / "pyproject.toml").touch()
     source.rename(tmp_path / "notebooks")
-    assert copies.prepare(str(tmp_path)) == (tmp_path, f"notebooks/{copies.FIRST_NOTEBOOK}")
+    assert lab.prepare(str(tmp_path)) == (tmp_path, f"notebooks/{FIRST_NOTEBOOK}")
     assert capsys.readouterr().out == ""
-    assert not (tmp_path / copies.MANIFEST).exists()
+    assert not (tmp_path / lab.MANIFEST).exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_plainly(source, tmp_path, monkeypatch, capsys):
@@ -147,7 +138,7 @@ def test_a_folder_that_cannot_be_made_is_refused_plainly(source, tmp_path, monke
 
 
 def test_a_missing_jupyterlab_is_said_plainly(monkeypatch, capsys):
-    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["lab"]) == 2
     assert "pip install jupyterlab" in capsys.readouterr().err
 
@@ -210,7 +201,7 @@ def running(tmp_path_factory):
     home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lessons")
     (folder / "pyproject.toml").touch()
     (folder / "notebooks").mkdir()
-    (folder / "notebooks" / copies.FIRST_NOTEBOOK).write_text("{}", encoding="utf-8")
+    (folder / "notebooks" / FIRST_NOTEBOOK).write_text("{}", encoding="utf-8")
     kernel = home / "data" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     wrong = {"argv": ["wrong-python"], "display_name": "wrong", "language": "python"}
@@ -258,7 +249,7 @@ def _get(said, path):
 def test_lab_answers_at_the_printed_address_on_the_first_notebook(running):
     said, _ = running
     notebook = _address(said)[1]
-    assert notebook == f"notebooks/{copies.FIRST_NOTEBOOK}"
+    assert notebook == f"notebooks/{FIRST_NOTEBOOK}"
     assert "<title>JupyterLab</title>" in _get(said, f"lab/tree/{notebook}")
     assert _get(said, f"api/contents/{notebook}?content=0")
 

@@ -15,8 +15,8 @@ from overparam_edu import cli
 from overparam_edu.classroom import setup
 from overparam_edu.cli import doctor
 from overparam_edu.cli.command import CommandError
-from overparam_edu.experiments import datasets, datasets as gas_sensors
-from overparam_edu.player import page as export
+from overparam_edu.experiments import datasets
+from overparam_edu.player import page
 
 
 def found(name):
@@ -36,6 +36,26 @@ def _fail(problem):
 
 
 # --- what matters ---
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "fit"),
+    [
+        ("8.1", ">=8.1.0", True),
+        ("8.1.0", ">=8.1,<9", True),
+        ("8.0.9", ">=8.1", False),
+        ("9.0", ">=8.1,<9", False),
+        ("9.0rc1", ">=8.1,<9", False),
+        ("3.15.0rc1", ">=3.11", True),
+        ("3.14.0+", ">=3.11", True),
+    ],
+)
+def test_which_versions_fit(version, wanted, fit):
+    assert setup.fits(version, wanted) is fit
+
+
+def test_every_package_here_fits():
+    assert [row for row in setup.installed() if not row.fits] == []
 
 
 @pytest.mark.parametrize(
@@ -66,8 +86,11 @@ def test_a_version_out_of_range(row, words, remedy, monkeypatch):
     ],
 )
 def test_widgets_that_are_missing_or_off(names, off, words, remedy, monkeypatch):
-    page = {"federated_extensions": [{"name": name} for name in names], "disabledExtensions": off}
-    monkeypatch.setattr("jupyterlab_server.config.get_page_config", lambda *_: page)
+    settings = {
+        "federated_extensions": [{"name": name} for name in names],
+        "disabledExtensions": off,
+    }
+    monkeypatch.setattr("jupyterlab_server.config.get_page_config", lambda *_: settings)
     line = found("widgets")
     assert line.matters
     assert words in line.words
@@ -88,7 +111,7 @@ def test_plotly_js_that_is_missing_or_old(content, monkeypatch, tmp_path):
     ("owner", "name", "problem"),
     [
         (doctor, "own_notebooks", CommandError("no notebooks")),
-        (export, "player_script", FileNotFoundError("player.js")),
+        (page, "player_script", FileNotFoundError("player.js")),
         (datasets, "load_auto_mpg", FileNotFoundError("auto_mpg.csv")),
     ],
 )
@@ -141,14 +164,14 @@ def test_the_browser_that_is_named_goes_first(monkeypatch, tmp_path):
 
 
 def test_the_gas_data_are_missing_damaged_or_there(monkeypatch, tmp_path):
-    monkeypatch.setenv(gas_sensors.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(datasets.CACHE_VARIABLE, str(tmp_path))
     assert f"not in {tmp_path}" in found("data cache").words
     assert "load_gas_ethanol" in found("data cache").remedy
-    archive = gas_sensors.cached_archive()
+    archive = datasets.cached_archive()
     archive.write_bytes(b"half of it")
     assert f"{archive} is damaged" in found("data cache").words
-    monkeypatch.setattr("pooch.file_hash", lambda _: gas_sensors.UCI_270.sha256)
-    assert found("data cache") == doctor.Finding(f"the gas data are in {archive}")
+    monkeypatch.setattr("pooch.file_hash", lambda _: datasets.UCI_270.sha256)
+    assert found("data cache") == doctor.Diagnosis(f"the gas data are in {archive}")
 
 
 @pytest.mark.parametrize(
@@ -178,14 +201,14 @@ def test_a_port_that_is_taken(monkeypatch):
 
 
 def test_what_it_prints_and_how_it_ends(monkeypatch, capsys):
-    good, small = doctor.Finding("all is well"), doctor.Finding("slow", "wait")
+    good, small = doctor.Diagnosis("all is well"), doctor.Diagnosis("slow", "wait")
     monkeypatch.setattr(doctor, "CHECKS", {"one": lambda: good, "two": lambda: small})
     assert cli.main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split(maxsplit=2) == ["ok", "one", "all is well"]
     assert lines[1].split(maxsplit=2) == ["note", "two", "slow. Better: wait"]
     assert lines[-1] == "Ready for class."
-    doctor.CHECKS["three"] = lambda: doctor.Finding("gone", "get it", True)
+    doctor.CHECKS["three"] = lambda: doctor.Diagnosis("gone", "get it", True)
     doctor.CHECKS["four"] = _fail(KeyError("surprise"))
     assert cli.main(["doctor"]) == 1
     lines = capsys.readouterr().out.splitlines()

@@ -18,7 +18,7 @@ _FORMAT = 1
 
 
 class Progress:
-    """The exercises of one student. Nothing leaves this computer.
+    """The exercises of one student; nothing leaves this computer.
 
     Attributes
     ----------
@@ -27,13 +27,6 @@ class Progress:
         right, and whether it was ``ever_right``.
     predictions : dict
         From an exercise's name to what was predicted.
-
-    Examples
-    --------
-    >>> mine = Progress()
-    >>> mine.note(Feedback("matrix_rule", "not yet", "Look at the powers."))
-    >>> mine.tries("matrix_rule")
-    1
     """
 
     def __init__(self) -> None:
@@ -41,70 +34,32 @@ class Progress:
         self.predictions: dict[str, Any] = {}
 
     def note(self, feedback: Feedback) -> None:
-        """Remember a verdict.
-
-        Parameters
-        ----------
-        feedback : Feedback
-        """
+        """Remember a verdict, unless nothing was attempted."""
         if feedback.verdict == "not attempted":
             return
         before = self.exercises.get(feedback.name, {})
         right = feedback.verdict == "right"
         self.exercises[feedback.name] = {
             "verdict": feedback.verdict,
-            "tries": before.get("tries", 0) + (not right),
+            "tries": self.tries(feedback.name) + (not right),
             "ever_right": before.get("ever_right", False) or right,
         }
 
     def tries(self, name: str) -> int:
-        """Return how many answers to an exercise were not right.
-
-        Parameters
-        ----------
-        name : str
-
-        Returns
-        -------
-        int
-        """
+        """Return how many answers to an exercise were not right."""
         return int(self.exercises.get(name, {}).get("tries", 0))
 
     def table(self) -> list[tuple[str, int, int, int]]:
-        """Return for each notebook its number, exercises, attempted ones and right ones.
-
-        Returns
-        -------
-        list of tuple
-        """
-        from overparam_edu.classroom.exercises import EXERCISES
-
-        notebooks = sorted({exercise.notebook for exercise in EXERCISES.values()})
+        """Return for each notebook its number, exercises, attempted ones and right ones."""
         rows = []
-        for lesson in notebooks:
-            names = [e.name for e in EXERCISES.values() if e.notebook == lesson]
+        for notebook in sorted({exercise.notebook for exercise in EXERCISES.values()}):
+            names = [e.name for e in EXERCISES.values() if e.notebook == notebook]
             known = [self.exercises[name] for name in names if name in self.exercises]
-            rows.append((lesson, len(names), len(known), sum(k["ever_right"] for k in known)))
+            rows.append((notebook, len(names), len(known), sum(k["ever_right"] for k in known)))
         return rows
 
     def save(self, path: str | Path) -> Path:
-        """Write the progress to a file of your own.
-
-        Parameters
-        ----------
-        path : str or Path
-            A JSON file; replaced in one stroke if it is there.
-
-        Returns
-        -------
-        Path
-            Where it is.
-
-        Raises
-        ------
-        OSError
-            If it can't be written.
-        """
+        """Write the progress to a JSON file of your own, in one stroke, and return its path."""
         target = Path(path)
         document = {
             "overparam_edu_progress": _FORMAT,
@@ -117,25 +72,7 @@ class Progress:
         return target
 
     def load(self, path: str | Path) -> Progress:
-        """Add what a file holds to this progress; what is known here already is kept.
-
-        Parameters
-        ----------
-        path : str or Path
-            A file that `save` wrote.
-
-        Returns
-        -------
-        Progress
-            This one.
-
-        Raises
-        ------
-        OSError
-            If it can't be read.
-        ValueError
-            If it is no such file.
-        """
+        """Add what a file written by `save` holds; what is known here already is kept."""
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
             known = document["overparam_edu_progress"] == _FORMAT
@@ -150,11 +87,10 @@ class Progress:
         return self
 
     def __repr__(self) -> str:
-        lines = [
-            f"{number}: {right} of {count} right, {attempted} attempted"
-            for number, count, attempted, right in self.table()
-        ]
-        return "\n".join(lines)
+        return "\n".join(
+            f"{notebook}: {right} of {count} right, {attempted} attempted"
+            for notebook, count, attempted, right in self.table()
+        )
 
     def _repr_html_(self) -> str:
         head = "".join(
@@ -162,19 +98,15 @@ class Progress:
             for word in ("notebook", "right", "attempted", "exercises")
         )
         rows = "".join(
-            f"<tr><td>{number}</td><td>{right} {_dots(right, count)}</td>"
+            f"<tr><td>{notebook}</td><td>{right} {'●' * right}{'○' * (count - right)}</td>"
             f"<td>{attempted}</td><td>{count}</td></tr>"
-            for number, count, attempted, right in self.table()
+            for notebook, count, attempted, right in self.table()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _dots(right: int, count: int) -> str:
-    return "●" * right + "○" * (count - right)
-
-
 def _checked(entry: Any) -> dict[str, Any]:
-    """Return an exercise's entry from a file, or raise what `load` turns into plain words."""
+    """Return an exercise's entry from a file, or raise what `load` puts into plain words."""
     verdict, tries, right = entry["verdict"], entry["tries"], entry["ever_right"]
     if verdict not in VERDICTS or type(tries) is not int or tries < 0 or type(right) is not bool:
         raise ValueError
@@ -201,21 +133,7 @@ def progress() -> Progress:
 
 
 def find(name: str) -> Exercise:
-    """Return an exercise by its name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Exercise
-
-    Raises
-    ------
-    ValueError
-        If there is none; the error names the nearest.
-    """
+    """Return an exercise by its name, or raise a ValueError that suggests the nearest."""
     if not isinstance(name, str) or name not in EXERCISES:
         near = difflib.get_close_matches(str(name), EXERCISES, n=3) or list(EXERCISES)
         raise ValueError(f"name must be an exercise, such as {', '.join(near)}; got {brief(name)}")
@@ -240,8 +158,8 @@ def check(name: str, answer: Any) -> Feedback:
     Raises
     ------
     TypeError, ValueError
-        If there is no such exercise, or it asks for a prediction and `answer` is none. An error in
-        the answer's own code is reported, not raised.
+        If there is no such exercise, or it asks for a prediction and `answer` is not one. An error
+        in the answer's own code is reported, not raised.
 
     Examples
     --------
@@ -250,7 +168,7 @@ def check(name: str, answer: Any) -> Feedback:
     """
     exercise = find(name)
     if exercise.kind == "predict":
-        predict(name, _plain("answer", answer))
+        _predict(exercise, "answer", answer)
         return compare(name)
     feedback = examine(exercise, answer, tries=progress().tries(name))
     progress().note(feedback)
@@ -258,7 +176,7 @@ def check(name: str, answer: Any) -> Feedback:
 
 
 def predict(name: str, value: Any) -> None:
-    """Store a prediction, to be compared when you have seen what happens.
+    """Store a prediction, to be compared once you have seen what happens.
 
     Parameters
     ----------
@@ -270,29 +188,35 @@ def predict(name: str, value: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If there is no such exercise, it asks for no prediction, or `value` is none.
+        If there is no such exercise, it asks for no prediction, or `value` is not one.
 
     Examples
     --------
     >>> predict("width_factor", 1.0)
     """
-    if find(name).kind != "predict":
+    _predict(_to_predict(name), "value", value)
+
+
+def _to_predict(name: str) -> Exercise:
+    exercise = find(name)
+    if exercise.kind != "predict":
         raise ValueError(f"name must be an exercise that asks for a prediction; got {name!r}")
-    if (plain := _plain("value", value)) is not None:
-        progress().predictions[name] = plain
+    return exercise
 
 
-def _plain(name: str, value: Any) -> float | str | None:
-    """Return a prediction as it is kept, None if there is none."""
+def _predict(exercise: Exercise, argument: str, value: Any) -> None:
+    """Store a prediction as a plain number or word, so that it can be written to a file."""
     if value is None or value is ...:
-        return None
-    if isinstance(value, str):
-        return value
-    try:
-        plain = number(name, value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a finite number or a word; got {brief(value)}") from None
-    return int(plain) if isinstance(value, (int, np.integer)) else plain
+        return
+    if not isinstance(value, str):
+        try:
+            plain = number(argument, value)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{argument} must be a finite number or a word; got {brief(value)}"
+            ) from None
+        value = int(plain) if isinstance(value, (int, np.integer)) else plain
+    progress().predictions[exercise.name] = value
 
 
 def compare(name: str) -> Feedback:
@@ -306,7 +230,7 @@ def compare(name: str) -> Feedback:
     Returns
     -------
     Feedback
-        Whether it came as predicted. A surprise is no mistake: it says what to look at again.
+        Whether it came out as predicted. A surprise is no mistake: it says what to look at again.
 
     Raises
     ------
@@ -319,9 +243,7 @@ def compare(name: str) -> Feedback:
     >>> compare("width_factor").verdict
     'right'
     """
-    exercise = find(name)
-    if exercise.kind != "predict":
-        raise ValueError(f"name must be an exercise that asks for a prediction; got {name!r}")
+    exercise = _to_predict(name)
     value = progress().predictions.get(name)
     feedback = examine(exercise, value, tries=progress().tries(name))
     if feedback.verdict == "right":

@@ -1,7 +1,7 @@
-"""Self-check questions: every option has an answer of its own, and no kernel is needed.
+"""Self-check questions: every option is answered in its own words, and no kernel is needed.
 
-The questions are in ``questions.toml``. A question is a scene without a figure, so it is played by
-the same script as every picture, in JupyterLab, Notebook 7 and exported pages.
+The questions are in ``questions.toml``. A question is a scene without a figure, so that the same
+script plays it as plays every picture, in JupyterLab, Notebook 7 and exported pages.
 """
 
 from __future__ import annotations
@@ -22,17 +22,7 @@ _SIGNS = {True: ("✓ Right.", "#00684b"), False: ("→ Not right.", "#9a4300")}
 
 
 class Option(NamedTuple):
-    """One answer on offer.
-
-    Parameters
-    ----------
-    text : str
-        The answer, in Markdown.
-    right : bool
-        Whether it is right.
-    says : str
-        What is said to whoever chooses it, in Markdown.
-    """
+    """One answer on offer, and what is said to whoever chooses it; both in Markdown."""
 
     text: str
     right: bool
@@ -41,24 +31,7 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """A question with answers to choose from.
-
-    Parameters
-    ----------
-    name : str
-        An identifier.
-    notebook : str
-        Number of the notebook, such as ``"05"``.
-    asks : str
-        The question, in Markdown.
-    options : tuple of Option
-        Two to six; one of them is right.
-
-    Raises
-    ------
-    ValueError
-        If not exactly one option is right, or there are too few or too many.
-    """
+    """A question in Markdown with two to six options, one of them right."""
 
     name: str
     notebook: str
@@ -74,16 +47,10 @@ class Question:
             )
 
     def scene(self) -> Scene:
-        """Return the question as a scene: a choice, and a board that follows it.
-
-        Returns
-        -------
-        Scene
-        """
+        """Return the question as a scene: a choice, and a board that follows it."""
         from overparam_edu.player.scene import Axis, Board, Reading, Scene
 
         letters = list(_LETTERS[: len(self.options)])
-        axis = Axis("answer", "your answer", ["none yet", *letters])
         verdicts = ["Choose an answer."]
         verdicts += [
             f"{letter} is {'right' if option.right else 'not right'}."
@@ -92,7 +59,7 @@ class Question:
         boards = [self._board(chosen) for chosen in range(-1, len(self.options))]
         return Scene(
             None,
-            [axis],
+            [Axis("answer", "your answer", ["none yet", *letters])],
             [],
             Reading("{verdict}", {"verdict": (verdicts, ["answer"])}),
             alt="A question with answers to choose from",
@@ -118,13 +85,8 @@ def _read() -> dict[str, Question]:
     text = resources.files(__package__).joinpath("questions.toml").read_text(encoding="utf-8")
     questions = {}
     for entry in tomllib.loads(text)["question"]:
-        options = tuple(
-            Option(option["text"], option.get("right", False), option["says"])
-            for option in entry["options"]
-        )
-        questions[entry["name"]] = Question(
-            entry["name"], entry["notebook"], entry["asks"], options
-        )
+        options = tuple(Option(**{"right": False, **option}) for option in entry["options"])
+        questions[entry["name"]] = Question(**entry | {"options": options})
     return questions
 
 

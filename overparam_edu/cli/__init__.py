@@ -1,8 +1,8 @@
 """The command `overparam-edu`.
 
-Each subcommand is a module here that exports its `COMMAND` (the class is in command.py), and a row
-of `COMMANDS`. Whatever is heavy is imported when it runs, so that the help answers at once. A
-`CommandError` is told to the user as one plain sentence, with exit code 2.
+Each subcommand is a module here that exports its `COMMAND`, and a row of `COMMANDS`. Whatever is
+heavy is imported when it runs, so that the help answers at once. A `CommandError` reaches the user
+as one plain sentence, with exit code 2.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 from overparam_edu.cli import claims, doctor, lab, pages, present, reproduce
 from overparam_edu.cli.command import Command, CommandError
-from overparam_edu.cli.lab import FIRST_NOTEBOOK, QUIET_LAB
+from overparam_edu.cli.lab import QUIET_LAB
+from overparam_edu.publish import FIRST_NOTEBOOK
 
 __all__ = ["COMMANDS", "FIRST_NOTEBOOK", "QUIET_LAB", "Command", "CommandError", "main"]
 
@@ -41,11 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="overparam-edu",
         description="Interactive lessons on implicit acceleration by overparameterization.",
-        epilog="`overparam-edu COMMAND --help` tells more of each command.",
+        epilog="`overparam-edu COMMAND --help` tells more about each command.",
     )
-    parser.add_argument(
-        "--version", action=_ShowVersion, nargs=0, help="show the version and leave"
-    )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     rows = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         row = rows.add_parser(command.name, help=command.summary, description=command.description)
@@ -55,18 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The words after the program's name; those it was started with if None.
-
-    Returns
-    -------
-    int
-        0 if all went well, 2 if the command was wrong or could not be carried out.
-    """
+    """Run the command line on `argv`, by default the program's own; return 0, or 2 if it failed."""
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))

@@ -1,8 +1,10 @@
-"""What every command that serves pages asks first: is there a screen, is the port free."""
+"""What subcommands share: their form, and what those that serve pages ask first."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import logging
 import os
 import socket
 import sys
@@ -15,20 +17,9 @@ class CommandError(Exception):
 
 
 class Command(NamedTuple):
-    """One subcommand: its row in the help, its options, and what it does.
+    """One subcommand: its row and page of the help, its options, and what it does.
 
-    Parameters
-    ----------
-    name : str
-        What the user types.
-    summary : str
-        One line for ``overparam-edu --help``.
-    description : str
-        A paragraph for ``overparam-edu NAME --help``.
-    add_arguments : callable
-        Adds the options to the parser it is given.
-    run : callable
-        Takes the parsed options and returns the exit code.
+    ``run`` takes the parsed options and returns the exit code.
     """
 
     name: str
@@ -38,27 +29,38 @@ class Command(NamedTuple):
     run: Callable[[argparse.Namespace], int]
 
 
-def has_display() -> bool:
-    """Tell whether a browser could open here; elsewhere than on Linux there always is a desktop."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+def add_server_arguments(parser: argparse.ArgumentParser, port: int | None, help: str) -> None:
+    """Add the options of a command that serves pages: --no-browser and --port."""
+    parser.add_argument(
+        "--no-browser", action="store_true", help="only print the address, do not open a browser"
+    )
+    parser.add_argument("--port", type=int, default=port, metavar="N", help=help)
+
+
+def opens_browser(options: argparse.Namespace) -> bool:
+    """Return whether to open a browser: unless told not to, or on Linux without a display."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    display = not sys.platform.startswith("linux") or any(map(os.environ.get, names))
+    return display and not options.no_browser
+
+
+def before_serving(package: str, name: str, ip: str, port: int | None) -> None:
+    """Refuse what can't work, and keep Jupyter from starting other kernels or warning students."""
+    if importlib.util.find_spec(package) is None:
+        raise CommandError(
+            f"{name} is not installed for {sys.executable}; "
+            f"install it with: python -m pip install {package}"
+        )
+    if port is not None:
+        check_port(ip, port)
+    # The kernel "python3" is this interpreter's, whatever the user's home folder registers.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # Jupyter's packages warn of each other's old habits; a student can do nothing about them.
+    logging.captureWarnings(True)
 
 
 def check_port(ip: str, port: int) -> None:
-    """Refuse a port that can't be listened on.
-
-    Parameters
-    ----------
-    ip : str
-        Address to listen on.
-    port : int
-
-    Raises
-    ------
-    CommandError
-        If something else has the port, or it is none.
-    """
+    """Refuse a port on which nothing can listen."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name == "posix":

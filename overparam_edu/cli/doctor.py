@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from overparam_edu.cli.command import Command, CommandError, check_port
-from overparam_edu.cli.lab import DEFAULT_FOLDER, own_checkout, own_notebooks
+from overparam_edu.cli.lab import DEFAULT_FOLDER, own_notebooks
 from overparam_edu.cli.present import HERE, PORT
+from overparam_edu.publish import own_checkout
 
 # Labextensions that draw the lessons, and what installs them.
 WIDGETS = {"@jupyter-widgets/jupyterlab-manager": "ipywidgets", "anywidget": "anywidget"}
@@ -40,47 +41,39 @@ _MOVES = """async () => {
 }"""
 
 
-class Finding(NamedTuple):
-    """What a check found.
-
-    Parameters
-    ----------
-    words : str
-        One sentence.
-    remedy : str
-        What to do; empty if all is well.
-    matters : bool
-        Whether a class fails without it.
-    """
+class Diagnosis(NamedTuple):
+    """What a check found, what to do if not all is well, and whether a class fails without it."""
 
     words: str
     remedy: str = ""
     matters: bool = False
 
 
-def _broken(words: str, remedy: str) -> Finding:
-    return Finding(words, remedy, True)
+def _broken(words: str, remedy: str) -> Diagnosis:
+    return Diagnosis(words, remedy, True)
 
 
 def _pip(*names: str) -> str:
     return f"{sys.executable} -m pip install {' '.join(names)}"
 
 
-def _versions() -> Finding:
+def _versions() -> Diagnosis:
     from overparam_edu.classroom.setup import installed
 
     rows = installed()
     wrong = [row for row in rows if not row.fits]
     if not wrong:
         python = next(row.version for row in rows if row.name == "python")
-        return Finding(f"Python {python} and {len(rows) - 1} packages are as the course needs them")
+        return Diagnosis(
+            f"Python {python} and {len(rows) - 1} packages are as the course needs them"
+        )
     words = [f"{row.name} is {row.version or 'missing'}, needed is {row.wanted}" for row in wrong]
     packages = [f"'{row.name}{row.wanted}'" for row in wrong if row.name != "python"]
     remedy = _pip(*packages) if packages else "install a newer Python and make the environment anew"
     return _broken("; ".join(words), remedy)
 
 
-def _widgets() -> Finding:
+def _widgets() -> Diagnosis:
     from jupyter_core.paths import jupyter_path
     from jupyterlab.commands import get_app_dir
     from jupyterlab_server.config import get_page_config
@@ -98,10 +91,10 @@ def _widgets() -> Finding:
     off = [name for name in WIDGETS if any(one.split(":")[0] == name for one in off)]
     if off:
         return _broken(f"{' and '.join(off)} is off", f"jupyter labextension enable {off[0]}")
-    return Finding("ipywidgets and anywidget are there and on")
+    return Diagnosis("ipywidgets and anywidget are there and on")
 
 
-def _plotly() -> Finding:
+def _plotly() -> Diagnosis:
     again = _pip("--force-reinstall", "--no-deps", "plotly")
     try:
         file = resources.files("plotly").joinpath("package_data/plotly.min.js")
@@ -111,10 +104,10 @@ def _plotly() -> Finding:
     found = re.search(r"plotly\.js v(\d+)\.[\d.]+", begin)
     if not found or int(found[1]) < 3:
         return _broken("plotly.js is older than version 3, or damaged", again)
-    return Finding(f"{found[0]} comes with plotly")
+    return Diagnosis(f"{found[0]} comes with plotly")
 
 
-def _offline() -> Finding:
+def _offline() -> Diagnosis:
     """Find what lessons read, all of it in files of this environment."""
     from overparam_edu.experiments.datasets import load_auto_mpg
     from overparam_edu.player.page import player_script, styles
@@ -125,43 +118,36 @@ def _offline() -> Finding:
         count = len(list(own_notebooks().glob("[0-9]*.ipynb")))
     except (OSError, CommandError, ImportError, RuntimeError) as problem:
         return _broken(f"something that lessons read is missing: {problem}", again)
-    return Finding(f"{count} lessons, the player, a font and Auto MPG are on this disk")
+    return Diagnosis(f"{count} lessons, the player, a font and Auto MPG are on this disk")
 
 
 def find_browser() -> str | None:
-    """Return the path of an installed Chrome or Chromium, or None.
-
-    The environment variable ``OVERPARAM_EDU_BROWSER`` goes before what is found.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return the path of the browser in ``OVERPARAM_EDU_BROWSER``, else of an installed one."""
     named = os.environ.get("OVERPARAM_EDU_BROWSER")
     if named:
         return shutil.which(named)
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def _slider() -> Finding:
+def _slider() -> Diagnosis:
     """Move a slider of a saved explorer in a real browser without a network."""
     if importlib.util.find_spec("playwright") is None:
-        return Finding("not measured: playwright is not installed", _pip("playwright"))
+        return Diagnosis("not measured: playwright is not installed", _pip("playwright"))
     path = find_browser()
     if path is None:
-        return Finding("not measured: no Chrome or Chromium", "install one to measure it")
+        return Diagnosis("not measured: no Chrome or Chromium", "install one to measure it")
     try:
         times, asked = _measured(path)
     except Exception as problem:  # playwright's own errors, of many kinds
         line = str(problem).strip().splitlines()[0]
-        return Finding(f"not measured: {line}", "try an explorer by hand")
+        return Diagnosis(f"not measured: {line}", "try an explorer by hand")
     if asked:
         remedy = "install overparam-edu again, and report this"
         return _broken(f"a picture asked another host: {asked[0]}", remedy)
     seconds = statistics.median(times) / 1000
     words = f"{1000 * seconds:.0f} ms from hand to picture, without a network"
     slow = "close other programs, plug in the power, try again"
-    return Finding(words, slow if seconds > PATIENT else "")
+    return Diagnosis(words, slow if seconds > PATIENT else "")
 
 
 def _measured(browser_path: str) -> tuple[list[float], list[str]]:
@@ -186,7 +172,7 @@ def _measured(browser_path: str) -> tuple[list[float], list[str]]:
     return times[1:], [url for url in asked if not re.match("file:|data:|blob:", url)]
 
 
-def _cache() -> Finding:
+def _cache() -> Diagnosis:
     import pooch
 
     from overparam_edu.experiments.datasets import UCI_270, cached_archive
@@ -195,39 +181,39 @@ def _cache() -> Finding:
     code = "import overparam_edu as oe; oe.load_gas_ethanol()"
     fetch = f'{sys.executable} -c "{code}" fetches 13 MB'
     if not path.is_file():
-        return Finding(f"the gas data are not in {path.parent}; Auto MPG stands in", fetch)
+        return Diagnosis(f"the gas data are not in {path.parent}; Auto MPG stands in", fetch)
     if pooch.file_hash(str(path)) != UCI_270.sha256:
-        return Finding(f"{path} is damaged; Auto MPG stands in", f"delete it, then {fetch}")
-    return Finding(f"the gas data are in {path}")
+        return Diagnosis(f"{path} is damaged; Auto MPG stands in", f"delete it, then {fetch}")
+    return Diagnosis(f"the gas data are in {path}")
 
 
-def _voila() -> Finding:
+def _voila() -> Diagnosis:
     if importlib.util.find_spec("voila") is None:
         words = "`overparam-edu present` needs Voila, which is not installed"
-        return Finding(words, _pip("'voila>=0.5.8,<1'"))
-    return Finding("Voila is there for `overparam-edu present`")
+        return Diagnosis(words, _pip("'voila>=0.5.8,<1'"))
+    return Diagnosis("Voila is there for `overparam-edu present`")
 
 
-def _port() -> Finding:
+def _port() -> Diagnosis:
     try:
         check_port(HERE, PORT)
     except CommandError as problem:
         remedy = f"stop what has it (perhaps an earlier `present`), or add --port {PORT + 1}"
-        return Finding(f"`overparam-edu present` {problem}", remedy)
-    return Finding(f"port {PORT}, where `overparam-edu present` listens, is free")
+        return Diagnosis(f"`overparam-edu present` {problem}", remedy)
+    return Diagnosis(f"port {PORT}, where `overparam-edu present` listens, is free")
 
 
-def _pictures() -> Finding:
+def _pictures() -> Diagnosis:
     names = {"kaleido": "kaleido", "PIL": "pillow"}
     missing = [name for module, name in names.items() if importlib.util.find_spec(module) is None]
     if missing:
-        return Finding(f"save_png and save_gif need {' and '.join(missing)}", _pip(*missing))
+        return Diagnosis(f"save_png and save_gif need {' and '.join(missing)}", _pip(*missing))
     if find_browser() is None:
-        return Finding("save_png and save_gif need Chrome or Chromium", "install one of them")
-    return Finding("save_png and save_gif have what they need")
+        return Diagnosis("save_png and save_gif need Chrome or Chromium", "install one of them")
+    return Diagnosis("save_png and save_gif have what they need")
 
 
-def _folders() -> Finding:
+def _folders() -> Diagnosis:
     from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 
     lessons = own_checkout() or Path(DEFAULT_FOLDER).resolve()
@@ -236,7 +222,7 @@ def _folders() -> Finding:
     if refused:
         remedy = "work in another folder (`overparam-edu lab --dir FOLDER`), or make it writable"
         return _broken("; ".join(refused), remedy)
-    return Finding(f"{lessons} and Jupyter's folders can be written")
+    return Diagnosis(f"{lessons} and Jupyter's folders can be written")
 
 
 def _refused(folder: Path) -> str:
@@ -249,7 +235,7 @@ def _refused(folder: Path) -> str:
         return f"{there} can't be written: {problem.strerror or problem}"
 
 
-CHECKS: dict[str, Callable[[], Finding]] = {
+CHECKS: dict[str, Callable[[], Diagnosis]] = {
     "versions": _versions,
     "widgets": _widgets,
     "plotly.js": _plotly,
@@ -263,7 +249,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 }
 
 
-def _line(name: str, found: Finding) -> str:
+def _line(name: str, found: Diagnosis) -> str:
     mark = "BROKEN" if found.matters else "note" if found.remedy else "ok"
     how = "To mend" if found.matters else "Better"
     remedy = f". {how}: {found.remedy}" if found.remedy else ""

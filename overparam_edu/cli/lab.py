@@ -3,79 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.util
 import json
-import logging
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from overparam_edu.cli.command import Command, CommandError, check_port, has_display
+from overparam_edu.cli.command import (
+    Command,
+    CommandError,
+    add_server_arguments,
+    before_serving,
+    opens_browser,
+)
+from overparam_edu.publish import FIRST_NOTEBOOK, is_checkout, lesson_folder, own_checkout
 
-FIRST_NOTEBOOK = "00_start_here.ipynb"
 DEFAULT_FOLDER = "overparam-edu-notebooks"
 # Inside a folder of copies: what was copied, so that a later version knows what was left untouched.
 MANIFEST = ".overparam-edu.json"
 
 
 class CopyReport(NamedTuple):
-    """What `copy_notebooks` did with each file, by its path relative to the folder.
+    """What `copy_notebooks` did with each file, by its path relative to the folder."""
 
-    Parameters
-    ----------
-    copied : tuple of str
-        Files that were not there.
-    updated : tuple of str
-        Untouched copies of an older version, replaced by the newer one.
-    kept : tuple of str
-        Files the user changed, left alone; the package has nothing newer than they started from.
-    outdated : tuple of str
-        Files left alone although the package has another version than they started from.
-    """
-
-    copied: tuple[str, ...]
-    updated: tuple[str, ...]
-    kept: tuple[str, ...]
-    outdated: tuple[str, ...]
-
-
-def _is_checkout(folder: Path) -> bool:
-    return (folder / "pyproject.toml").is_file() and (
-        folder / "notebooks" / FIRST_NOTEBOOK
-    ).is_file()
-
-
-def own_checkout() -> Path | None:
-    """Return the repository this module runs from.
-
-    Returns
-    -------
-    Path or None
-        None where the package was installed from a wheel.
-    """
-    root = Path(__file__).resolve().parents[2]
-    return root if _is_checkout(root) else None
+    copied: tuple[str, ...]  # were not there
+    updated: tuple[str, ...]  # untouched copies of an older version, replaced by the newer one
+    kept: tuple[str, ...]  # changed by the user; the package has nothing newer
+    outdated: tuple[str, ...]  # changed by the user, and the package has another version now
 
 
 def own_notebooks() -> Path:
-    """Return the folder of the lessons that came with this package.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    CommandError
-        If it carries none.
-    """
-    checkout = own_checkout()
-    folder = (
-        checkout / "notebooks" if checkout else Path(__file__).resolve().parents[1] / "_notebooks"
-    )
+    """Return the folder of the lessons that came with this package."""
+    folder = lesson_folder()
     if not (folder / FIRST_NOTEBOOK).is_file():
         raise CommandError(
             f"this installation carries no notebooks ({folder / FIRST_NOTEBOOK} is missing); "
@@ -90,10 +50,6 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
         hidden = any(part.startswith((".", "__")) for part in relative.parts)
         if path.is_file() and not hidden:
             yield relative.as_posix(), path.read_bytes()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _read_manifest(folder: Path) -> dict[str, str]:
@@ -117,31 +73,15 @@ def copy_notebooks(source: Path, folder: Path) -> CopyReport:
     """Copy the notebooks in `source` to `folder` without ever overwriting the user's work.
 
     A file in `folder` is replaced only if it is, byte for byte, what an earlier call put there.
-
-    Parameters
-    ----------
-    source : Path
-        The packaged notebooks.
-    folder : Path
-        The user's folder; made if it is missing.
-
-    Returns
-    -------
-    CopyReport
-        What became of each file; those already as packaged are in none of its lists.
-
-    Raises
-    ------
-    OSError
-        If `folder` cannot be made, read or written.
+    Files that are as packaged already are in none of the report's lists.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = _read_manifest(folder)
     record = dict(before)
     report: dict[str, list[str]] = {name: [] for name in CopyReport._fields}
     for name, content in _files(source):
-        target, packaged = folder / name, _sha256(content)
-        present = _sha256(target.read_bytes()) if target.exists() else None
+        target, packaged = folder / name, sha256(content).hexdigest()
+        present = sha256(target.read_bytes()).hexdigest() if target.exists() else None
         if present not in (None, packaged, before.get(name)):
             report["kept" if before.get(name) == packaged else "outdated"].append(name)
             continue
@@ -155,7 +95,7 @@ def copy_notebooks(source: Path, folder: Path) -> CopyReport:
 
 
 def _tell(report: CopyReport, folder: Path) -> None:
-    def count(names: Sequence[str]) -> str:
+    def count(names: tuple[str, ...]) -> str:
         return f"{len(names)} file" + ("s" if len(names) != 1 else "")
 
     print(f"The notebooks are in {folder}")
@@ -166,31 +106,17 @@ def _tell(report: CopyReport, folder: Path) -> None:
     if report.kept:
         print(f"  kept as you changed them: {', '.join(report.kept)}")
     if report.outdated:
-        print(f"  kept as you changed them, but now different: {', '.join(report.outdated)}")
-        print("  (to get the packaged ones, give yours another name and run this again)")
+        print(f"  kept as you changed them, though newer ones exist: {', '.join(report.outdated)}")
+        print("  (to get the newer ones, rename yours and run this again)")
 
 
 def prepare(wanted: str | None) -> tuple[Path, str]:
     """Return the folder to serve and the first notebook's path in it, copying where needed.
 
-    Parameters
-    ----------
-    wanted : str or None
-        The folder the user named; otherwise the checkout this runs from, or `DEFAULT_FOLDER`.
-
-    Returns
-    -------
-    folder : Path
-    notebook : str
-        Relative to the folder.
-
-    Raises
-    ------
-    CommandError
-        If the notebooks can't be put there.
+    The folder is the one wanted, else the checkout this runs from, else `DEFAULT_FOLDER`.
     """
     folder = Path(wanted).expanduser().resolve() if wanted else own_checkout()
-    if folder is not None and _is_checkout(folder):
+    if folder is not None and is_checkout(folder):
         return folder, f"notebooks/{FIRST_NOTEBOOK}"
     folder = folder or Path(DEFAULT_FOLDER).resolve()
     source = own_notebooks()
@@ -226,7 +152,7 @@ def _lab_arguments(options: argparse.Namespace, folder: Path, notebook: str) -> 
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         settings["ServerApp.allow_root"] = True
     arguments = [f"--{name}={value}" for name, value in settings.items()]
-    if options.no_browser or not has_display():
+    if not opens_browser(options):
         arguments.append("--no-browser")
     return arguments
 
@@ -241,31 +167,19 @@ def _address(server: Any, notebook: str) -> str:
     return f"{scheme}://{host}:{server.port}{server.base_url}lab/tree/{notebook}{token}"
 
 
-def _announce(address: str) -> None:
-    print("JupyterLab is running. If no browser opens, open this address in one:")
-    print(f"    {address}")
-    print("To stop it, press Ctrl-C here twice.", flush=True)
-
-
 def _run_lab(options: argparse.Namespace) -> int:
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise CommandError(
-            f"JupyterLab is not installed for {sys.executable}; "
-            "install it with: python -m pip install jupyterlab"
-        )
-    if options.port is not None:
-        check_port(options.ip, options.port)
+    before_serving("jupyterlab", "JupyterLab", options.ip, options.port)
     folder, notebook = prepare(options.dir)
-    # The kernel "python3" is this interpreter's, whatever the user's home folder registers.
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    # Jupyter's packages warn of each other's old habits; a student can do nothing about them.
-    logging.captureWarnings(True)
     from jupyterlab.labapp import LabApp
 
     server = LabApp.initialize_server(argv=_lab_arguments(options, folder, notebook))
     # The loop takes its callbacks in turn, and the first of them opens the port: once this one
     # speaks, the address answers.
-    server.io_loop.add_callback(_announce, _address(server, notebook))
+    said = (
+        "JupyterLab is running. If no browser opens, open this address in one:\n"
+        f"    {_address(server, notebook)}\nTo stop it, press Ctrl-C here twice."
+    )
+    server.io_loop.add_callback(print, said, flush=True)
     # Jupyter would print its own, longer message about the address.
     server.identity_provider.token_generated = False
     server.start()
@@ -276,18 +190,10 @@ def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dir",
         metavar="FOLDER",
-        help="folder to work in; the notebooks are copied there if it is not a checkout of the "
+        help="folder to work in; the notebooks are copied there unless it is a checkout of the "
         f"repository (default: the checkout this runs from, otherwise ./{DEFAULT_FOLDER})",
     )
-    parser.add_argument(
-        "--no-browser", action="store_true", help="only print the address, do not open a browser"
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        metavar="N",
-        help="port to listen on (default: the first free from 8888)",
-    )
+    add_server_arguments(parser, None, "port to listen on (default: the first free from 8888)")
     parser.add_argument(
         "--ip",
         default="localhost",
@@ -300,9 +206,9 @@ def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     name="lab",
     summary="open the lessons in JupyterLab",
-    description="Open the lessons in JupyterLab, at notebook 00. Installed from a package, "
-    "copy the notebooks to a folder of yours first; a notebook you changed is never "
-    "overwritten. Nothing is asked of any other machine.",
+    description="Open the lessons in JupyterLab, at notebook 00. An installed package first copies "
+    "the notebooks to a folder of yours; a notebook that you changed is never overwritten. Nothing "
+    "is asked of any other machine.",
     add_arguments=_add_lab_arguments,
     run=_run_lab,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from overparam_edu.cli.command import Command, CommandError
@@ -13,15 +14,11 @@ def _run_pages(options: argparse.Namespace) -> int:
 
     notebooks = [Path(name) for name in options.notebooks] or None
     try:
-        built = build_pages(options.out, notebooks=notebooks, progress=_tell)
+        built = build_pages(options.out, notebooks=notebooks, progress=partial(print, flush=True))
     except (OSError, RuntimeError) as problem:
         raise CommandError(str(problem)) from None
     print(f"{built.size / 1e6:.1f} MB. Copy the whole folder: the pages share plotly.min.js.")
     return 0
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
-import logging
 import os
 import secrets
-import sys
 import webbrowser
 from pathlib import Path
 from typing import Any
 
-from overparam_edu.cli.command import Command, CommandError, check_port, has_display
-from overparam_edu.cli.lab import FIRST_NOTEBOOK, own_notebooks
+from overparam_edu.cli.command import (
+    Command,
+    CommandError,
+    add_server_arguments,
+    before_serving,
+    opens_browser,
+)
+from overparam_edu.cli.lab import own_notebooks
+from overparam_edu.publish import FIRST_NOTEBOOK
 
 # A port and a secret that stay, so that a bookmark works in the lecture as it did the day before.
 PORT = 8866
@@ -37,7 +41,7 @@ def _notebook(wanted: str | None) -> Path:
 
 
 def _secret(folder: Path) -> bytes:
-    """Return what only this user can read: 32 bytes, made at the first use."""
+    """Return 32 bytes that only this user can read, made at the first use."""
     path = folder / SECRET
     if not path.is_file() or path.stat().st_size != 32:
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,16 +78,8 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
 
 
 def _run_present(options: argparse.Namespace) -> int:
-    if importlib.util.find_spec("voila") is None:
-        raise CommandError(
-            f"Voila is not installed for {sys.executable}; "
-            "install it with: python -m pip install voila"
-        )
+    before_serving("voila", "Voila", HERE, options.port)
     notebook = _notebook(options.notebook)
-    check_port(HERE, options.port)
-    # The kernel "python3" is this interpreter's, whatever the user's home folder registers.
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    logging.captureWarnings(True)
     from jupyter_core.paths import jupyter_data_dir
     from tornado.ioloop import IOLoop
 
@@ -91,9 +87,8 @@ def _run_present(options: argparse.Namespace) -> int:
     token = hashlib.sha256(b"token" + secret).hexdigest()[:48]
     server = _server(notebook, options.port, secret, token)
     address = f"http://{HERE}:{options.port}/voila/render/{notebook.name}?token={token}"
-    show = has_display() and not options.no_browser
     # The loop takes its callbacks in turn: once this one speaks, the address answers.
-    IOLoop.current().add_callback(_announce, address, show=show)
+    IOLoop.current().add_callback(_announce, address, show=opens_browser(options))
     server.start()
     return 0
 
@@ -105,24 +100,16 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NOTEBOOK",
         help="a lesson's number such as 05, or the path of a notebook (default: lesson 00)",
     )
-    parser.add_argument(
-        "--no-browser", action="store_true", help="only print the address, do not open a browser"
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=PORT,
-        metavar="N",
-        help=f"port to listen on; bookmarks hold it (default: {PORT})",
-    )
+    words = f"port to listen on, which bookmarks contain (default: {PORT})"
+    add_server_arguments(parser, PORT, words)
 
 
 COMMAND = Command(
     name="present",
     summary="show a lesson on the projector, screen by screen",
     description="Show a lesson full screen in large type, for a lecture hall. Arrow keys and "
-    "clickers move through it and step the pictures; the address of the page holds all that is "
-    "seen, so a prepared moment can be bookmarked. Only this machine can open it. Needs Voila.",
+    "clickers move through it and step the pictures; the page's address holds all that is seen, so "
+    "a prepared moment can be bookmarked. Only this machine can open it. Needs Voila.",
     add_arguments=_add_arguments,
     run=_run_present,
 )

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import pytest
 
 import overparam_edu as oe
 from overparam_edu import cli
-from overparam_edu.classroom.claims import (
-    CLAIMS,
-    Claim,
-    Ledger,
-    Verdict,
-    checks as limits,
-    checks as measured,
-    checks as rules,
-    ledger,
-)
-from overparam_edu.classroom.claims.__main__ import refreshed
+from overparam_edu.classroom.__main__ import MARKS, main, with_table
+from overparam_edu.classroom.claims import CLAIMS, Claim, Ledger, Verdict, checks, ledger
 from overparam_edu.classroom.claims.ledger import Finding, small
 from overparam_edu.experiments.records import load_record
+from overparam_edu.experiments.replication import one_change_at_a_time
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
-LESSONS = ("rule", "limits", "measured")
 EACH = pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
 # Rows that the talk states too loosely: what must come out as a condition, not as a plain yes.
 LOOSE = {
-    "same_functions",
-    "warm_up_momentum",
-    "end_to_end_rule",
-    "near_zero_is_balanced",
-    "many_layers",
-    "no_regularizer",
-    "slide_norm",
-    "slide_factor",
-    "adagrad",
-    "adam_on_top",
-    "convnet_batch_loss",
+    *("same_functions", "warm_up_momentum", "end_to_end_rule", "near_zero_is_balanced"),
+    *("many_layers", "no_regularizer", "slide_norm", "slide_factor"),
+    *("adagrad", "adam_on_top", "convnet_batch_loss"),
 }
 # What the talk says and our runs do not show.
 NOT_REPRODUCED = {"adadelta"}
@@ -73,10 +54,10 @@ def test_a_claim_names_what_exists(claim):
     assert claim.statement.endswith(".")
 
 
-@EACH
-def test_a_claim_has_one_check_of_its_name(claim):
-    modules = [importlib.import_module(f"overparam_edu.classroom.claims.{m}") for m in LESSONS]
-    assert sum(claim.name in vars(module) for module in modules) == 1
+def test_each_claim_has_a_check_of_its_name_and_each_check_a_claim():
+    functions = {name for name, thing in vars(checks).items() if isinstance(thing, FunctionType)}
+    own = {name for name in functions if vars(checks)[name].__module__ == checks.__name__}
+    assert {name for name in own if not name.startswith("_")} == set(CLAIMS)
 
 
 # --- the verdicts ---
@@ -122,15 +103,6 @@ def _never(*arguments, **options):
     return SimpleNamespace(exists=False)
 
 
-def _longer(function, factor=1.1):
-    return lambda *arguments, **options: factor * function(*arguments, **options)
-
-
-def _other_depth(function):
-    """Return a function that takes one layer too many."""
-    return lambda W, G, depth: function(W, G, np.asarray(depth) + 1)
-
-
 def _bent_network(W, depth, **options):
     """Return layers with the right product that are not balanced."""
     first, *rest = oe.balanced_network(W, depth, **options).weights
@@ -143,8 +115,8 @@ def _skewed(W, depth, **options):
 
 
 def _memory(omega2, d_omega2, eta):
-    rho, gamma, mu = oe.derivations.warm_up_coefficients(omega2, d_omega2, eta)
-    return type(oe.derivations.warm_up_coefficients([1.0], [1.0], 1.0))(rho, -gamma, -mu)
+    memory = oe.derivations.warm_up_coefficients(omega2, d_omega2, eta)
+    return memory._replace(gamma=-memory.gamma, mu=-memory.mu)
 
 
 def _preconditioner(W, depth):
@@ -162,8 +134,7 @@ def _loop(*arguments, **options):
 def _runs():
     """Return the recorded convolutional networks with the roles exchanged, and no decay."""
     runs = oe.recorded_convnet()
-    order = [1, 0, 0]
-    return runs._replace(data=runs.data[order], decay=0 * runs.decay)
+    return runs._replace(data=runs.data[[1, 0, 0]], decay=0 * runs.decay)
 
 
 def _tuned(*arguments, **options):
@@ -172,8 +143,6 @@ def _tuned(*arguments, **options):
 
 
 def _variants(X, y, **options):
-    from overparam_edu.experiments.replication import one_change_at_a_time
-
     return tuple(v._replace(gain=3.0) for v in one_change_at_a_time(X, y, **options))
 
 
@@ -185,10 +154,6 @@ def _drifting(loss, network, **options):
     return SimpleNamespace(weights=(first * growth, *rest))
 
 
-def _convex(weights):
-    return SimpleNamespace(end_to_end_matrix=weights[0])
-
-
 def _one_update(loss, start, *, depth=1, **options):
     """Return a run of gradient descent, whatever depth was asked for."""
     return oe.descend(loss, start, depth=np.ones_like(np.asarray(depth, float)), **options)
@@ -198,81 +163,78 @@ def _wrong_power(w, gradient, depth):
     return oe.single_output_direction(w, gradient, depth) * (1 + np.linalg.norm(w))
 
 
-# For each claim: the module in which its check looks things up, the name, and a wrong thing.
+# For each claim what its check looks up, and a wrong thing to find there.
 SPOILT = {
-    "same_functions": (rules, "balanced_network", _skewed),
-    "not_convex": (rules, "LinearNetwork", _convex),
-    "warm_up_step": (rules, "warm_up_coefficients", _memory),
-    "warm_up_memory": (rules, "warm_up_coefficients", _memory),
-    "warm_up_momentum": (rules, "warm_up_coefficients", _memory),
-    "conserved": (rules, "gradient_flow", _drifting),
-    "end_to_end_rule": (rules, "balanced_network", _bent_network),
+    "same_functions": ("balanced_network", _skewed),
+    "not_convex": ("LinearNetwork", lambda layers: SimpleNamespace(end_to_end_matrix=layers[0])),
+    "warm_up_step": ("warm_up_coefficients", _memory),
+    "warm_up_memory": ("warm_up_coefficients", _memory),
+    "warm_up_momentum": ("warm_up_coefficients", _memory),
+    "conserved": ("gradient_flow", _drifting),
+    "end_to_end_rule": ("balanced_network", _bent_network),
     "width_free": (
-        rules,
         "turn_hidden_layers",
         lambda network, rng: oe.near_zero_network(network.widths, 0.1, rng=rng),
     ),
-    "weight_decay": (rules, "balanced_network", _bent_network),
-    "near_zero_is_balanced": (rules, "rebalance", lambda network: network),
-    "preconditioning": (rules, "preconditioner", _preconditioner),
+    "weight_decay": ("balanced_network", _bent_network),
+    "near_zero_is_balanced": ("rebalance", lambda network: network),
+    "preconditioning": ("preconditioner", _preconditioner),
     "never_uphill": (
-        rules,
         "end_to_end_direction",
         lambda W, G, depth: G - 1.5 * oe.end_to_end_direction(W, G, depth),
     ),
-    "amplifies_the_past": (rules, "end_to_end_direction", _other_depth(oe.end_to_end_direction)),
-    "single_output": (rules, "single_output_direction", _wrong_power),
-    "many_layers": (rules, "single_output_direction", _wrong_power),
-    "no_regularizer": (limits, "line_integral", _loop),
-    "loop_formula": (limits, "line_integral", _loop),
-    "loop_from_the_axis": (limits, "line_integral", _loop),
-    "depth_two_exception": (limits, "find_potential", _never),
-    "zero_loop": (limits, "curl", lambda *arguments: np.zeros(5)),
-    "criterion": (limits, "find_potential", _never),
-    "slope_at_zero": (limits, "find_potential", _never),
-    "stability_bound": (limits, "GradientDescent", lambda rate: oe.GradientDescent(1.1 * rate)),
-    "crawl": (limits, "SeparableLp", lambda y, p: oe.SeparableLp(y, p + 1)),
-    "slide_norm": (limits, "single_output_direction", _wrong_power),
-    "slide_factor": (limits, "descend", _one_update),
-    "faster_at_four": (limits, "tuned_learning_rate", _tuned),
-    "gain_estimate": (limits, "tuned_gain", lambda p, depth: 10.0),
-    "no_gain_at_two": (limits, "tuned_learning_rate", _tuned),
-    "start_at_zero": (limits, "descend", _one_update),
+    "amplifies_the_past": (
+        "end_to_end_direction",
+        lambda W, G, depth: oe.end_to_end_direction(W, G, depth + 1),
+    ),
+    "single_output": ("single_output_direction", _wrong_power),
+    "many_layers": ("single_output_direction", _wrong_power),
+    "no_regularizer": ("line_integral", _loop),
+    "loop_formula": ("line_integral", _loop),
+    "loop_from_the_axis": ("line_integral", _loop),
+    "depth_two_exception": ("find_potential", _never),
+    "zero_loop": ("curl", lambda *arguments: np.zeros(5)),
+    "criterion": ("find_potential", _never),
+    "slope_at_zero": ("find_potential", _never),
+    "stability_bound": ("GradientDescent", lambda rate: oe.GradientDescent(1.1 * rate)),
+    "crawl": ("SeparableLp", lambda y, p: oe.SeparableLp(y, p + 1)),
+    "slide_norm": ("single_output_direction", _wrong_power),
+    "slide_factor": ("descend", _one_update),
+    "faster_at_four": ("tuned_learning_rate", _tuned),
+    "gain_estimate": ("tuned_gain", lambda p, depth: 10.0),
+    "no_gain_at_two": ("tuned_learning_rate", _tuned),
+    "start_at_zero": ("descend", _one_update),
     "rule_on_the_network": (
-        measured,
         "rebalance",
         lambda network: oe.LinearNetwork((3 * network.weights[0], *network.weights[1:])),
     ),
-    "squares_on_cars": (measured, "load_record", swapped),
-    "quartic_on_cars": (measured, "load_record", swapped),
-    "squares_on_gas": (measured, "load_record", swapped),
-    "quartic_on_gas": (measured, "load_record", swapped),
-    "adagrad": (measured, "load_record", lambda name: _depth_two(name, 10.0)),
-    "adadelta": (measured, "load_record", lambda name: _depth_two(name, 0.5)),
-    "adam_on_top": (measured, "load_record", swapped),
-    "failed_replications": (measured, "one_change_at_a_time", _variants),
-    "loose_tolerance": (measured, "load_record", swapped),
-    "near_zero_stalls": (measured, "load_record", swapped),
-    "identity_moves": (measured, "load_record", swapped),
-    "stall_on_gas": (measured, "load_record", swapped),
-    "convnet_parameters": (measured, "convnet_parameter_count", len),
-    "convnet_faster": (measured, "recorded_convnet", _runs),
-    "convnet_batch_loss": (measured, "recorded_convnet", _runs),
-    "mostly_decay": (measured, "recorded_convnet", _runs),
+    "squares_on_cars": ("load_record", swapped),
+    "quartic_on_cars": ("load_record", swapped),
+    "squares_on_gas": ("load_record", swapped),
+    "quartic_on_gas": ("load_record", swapped),
+    "adagrad": ("load_record", lambda name: _depth_two(name, 10.0)),
+    "adadelta": ("load_record", lambda name: _depth_two(name, 0.5)),
+    "adam_on_top": ("load_record", swapped),
+    "failed_replications": ("one_change_at_a_time", _variants),
+    "loose_tolerance": ("load_record", swapped),
+    "near_zero_stalls": ("load_record", swapped),
+    "identity_moves": ("load_record", swapped),
+    "stall_on_gas": ("load_record", swapped),
+    "convnet_parameters": ("convnet_parameter_count", len),
+    "convnet_faster": ("recorded_convnet", _runs),
+    "convnet_batch_loss": ("recorded_convnet", _runs),
+    "mostly_decay": ("recorded_convnet", _runs),
 }
 
 
 @pytest.mark.slow
 @EACH
-def test_a_check_fails_when_what_it_tests_is_wrong(claim, monkeypatch):
-    limits._tuned_steps.cache_clear()
-    measured._variants.cache_clear()
-    monkeypatch.setattr(*SPOILT[claim.name])
-    try:
-        verdict = claim.check()
-    finally:
-        limits._tuned_steps.cache_clear()
-        measured._variants.cache_clear()
+def test_a_check_fails_when_what_it_tests_is_wrong(claim, monkeypatch, request):
+    for cached in (checks._tuned_steps, checks._variants):
+        cached.cache_clear()
+        request.addfinalizer(cached.cache_clear)
+    monkeypatch.setattr(checks, *SPOILT[claim.name])
+    verdict = claim.check()
     if verdict.word == "no record":
         pytest.skip(verdict.number)
     fails = verdict.word in ("does not hold", "not reproduced")
@@ -289,7 +251,7 @@ def test_a_missing_record_is_said(monkeypatch):
     def missing(name):
         raise FileNotFoundError(2, "No such file", f"somewhere/{name}.json")
 
-    monkeypatch.setattr(measured, "load_record", missing)
+    monkeypatch.setattr(checks, "load_record", missing)
     verdict = CLAIMS["adam_on_top"].check()
     assert verdict == ("no record", "gas_adam.json is not among the recorded runs")
 
@@ -303,28 +265,36 @@ def test_a_missing_record_is_said(monkeypatch):
     ],
 )
 def test_words(holds, as_stated, word, monkeypatch):
-    monkeypatch.setattr(rules, "not_convex", lambda: Finding(holds, as_stated, "1"))
+    monkeypatch.setattr(checks, "not_convex", lambda: Finding(holds, "1", as_stated))
     assert CLAIMS["not_convex"].check() == (word, "1")
 
 
 def test_how_small_an_error_is():
-    assert [small(x) for x in (0.0, 2e-11, 0.5, 30.0)] == [
-        "less than 1e-12",
-        "less than 1e-9",
-        "less than 1",
-        "30",
-    ]
+    said = "less than 1e-12, less than 1e-9, less than 1, 30"
+    assert ", ".join(small(x) for x in (0.0, 2e-11, 0.5, 30.0)) == said
 
 
 # --- where it is shown ---
 
 
 @pytest.mark.slow
-def test_the_readme_has_the_table_with_these_verdicts_and_numbers(checked):
-    text = README.read_text(encoding="utf-8")
-    assert refreshed(text, checked.to_markdown()) == text, (
-        "run: python -m overparam_edu.classroom.claims README.md"
+def test_the_table_in_the_documents_has_these_verdicts_and_numbers(checked):
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    [path] = [path for path in documents if MARKS[0] in path.read_text(encoding="utf-8")]
+    text = path.read_text(encoding="utf-8")
+    assert with_table(text, checked.to_markdown()) == text, (
+        f"run: python -m overparam_edu.classroom {path.relative_to(ROOT)}"
     )
+
+
+def test_the_command_writes_the_table_between_its_marks(tmp_path, monkeypatch):
+    monkeypatch.setattr(Ledger, "check", lambda self: self)
+    (tmp_path / "claims.md").write_text(
+        f"before\n{MARKS[0]}old\n{MARKS[1]}\nafter", encoding="utf-8"
+    )
+    assert main([str(tmp_path / "claims.md")]) == 0
+    text = (tmp_path / "claims.md").read_text(encoding="utf-8")
+    assert text == f"before\n{MARKS[0]}\n{oe.claims().to_markdown()}\n\n{MARKS[1]}\nafter"
 
 
 def test_a_lesson_or_a_name_selects():
@@ -353,7 +323,7 @@ def test_the_command_prints_a_verdict_and_its_number_for_each(capsys):
 
 
 def test_the_command_fails_with_a_claim(capsys, monkeypatch):
-    monkeypatch.setattr(rules, "not_convex", lambda: Finding(False, False, "0"))
+    monkeypatch.setattr(checks, "not_convex", lambda: Finding(False, "0"))
     assert cli.main(["claims", "not_convex"]) == 1
     assert cli.main(["claims", "nonsense"]) == 2
     assert "got 'nonsense'" in capsys.readouterr().err

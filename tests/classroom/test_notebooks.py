@@ -1,4 +1,4 @@
-"""Run All of every notebook, untouched and with the solutions filled in, in one pass.
+"""The cells made of exercises and questions; and Run All, untouched and with the solutions, in one.
 
 Behind each exercise's untouched stub and check, its solution and check run as well: the first must
 say "not attempted", the second "right". Everything else in the notebook runs between.
@@ -6,14 +6,16 @@ say "not attempted", the second "right". Everything else in the notebook runs be
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from overparam_edu.classroom.cells import exercise_cells, refresh
+from overparam_edu.classroom.__main__ import exercise_cells, main, refresh
 from overparam_edu.classroom.exercises import EXERCISES
 from overparam_edu.classroom.questions import QUESTIONS
 
@@ -74,9 +76,7 @@ def test_the_notebook_has_its_questions_and_exercises_up_to_date(path):
     notebook = nbformat.read(path, as_version=4)
     before = nbformat.writes(notebook)
     refresh(notebook, path.name[:2])
-    assert nbformat.writes(notebook) == before, (
-        "run: python -m overparam_edu.classroom.cells notebooks/"
-    )
+    assert nbformat.writes(notebook) == before, "run: python -m overparam_edu.classroom notebooks/"
 
 
 def test_every_notebook_asks_three_questions_or_more():
@@ -85,3 +85,57 @@ def test_every_notebook_asks_three_questions_or_more():
         if question.notebook in counts:
             counts[question.notebook] += 1
     assert all(3 <= count <= 6 for count in counts.values()), counts
+
+
+# --- the generator ---
+
+
+def ids(notebook):
+    return [cell["id"] for cell in notebook.cells]
+
+
+def test_cells_go_to_the_end_and_then_stay_where_they_are_put():
+    notebook = new_notebook(cells=[new_markdown_cell("# Title", id="a")])
+    refresh(notebook, "07")
+    assert ids(notebook)[:2] == ["a", "heading-questions"]
+    assert ids(notebook)[-1] == "ex-cure_of_the_stall-solution"
+    question = next(c for c in notebook.cells if c["id"].startswith("q-"))
+    notebook.cells.remove(question)
+    notebook.cells.insert(0, question)
+    moved = ids(notebook)
+    refresh(notebook, "07")
+    assert ids(notebook) == moved
+
+
+def test_what_is_no_longer_declared_goes_and_the_lesson_stays():
+    old = new_code_cell("oe.ask('old')", id="q-old", metadata={"tags": ["question"]})
+    notebook = new_notebook(cells=[new_code_cell("1 + 1", id="mine"), old])
+    refresh(notebook, "00")
+    assert "q-old" not in ids(notebook)
+    assert notebook.cells[0]["source"] == "1 + 1"
+
+
+def test_a_changed_exercise_is_brought_up_to_date_in_place():
+    notebook = new_notebook()
+    refresh(notebook, "00")
+    notebook.cells[-3]["source"] = "out of date"
+    refresh(notebook, "00")
+    assert notebook.cells[-3]["source"] == EXERCISES["product_of_layers"].stub
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_solution_is_folded_tagged_and_gives_the_stub_nothing_away(name):
+    _, stub, check, solution = exercise_cells(name)
+    assert solution["metadata"] == {"tags": ["solution"], "jupyter": {"source_hidden": True}}
+    assert f"solution_of_{name}" in solution["source"]
+    assert not re.search(rf"(?<!_of_)(?<!\")\b{name}\b", solution["source"])
+    assert "..." in stub["source"]
+    assert name in check["source"]
+
+
+def test_the_command_writes_only_what_changed(tmp_path, capsys):
+    path = tmp_path / "00_start.ipynb"
+    nbformat.write(new_notebook(), path)
+    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "00_start.ipynb: refreshed\n00_start.ipynb: up to date\n"

@@ -1,7 +1,8 @@
-"""Checks of the claims of lessons 06 to 08: experiments, run now if short, else as recorded.
+"""A check of each claim, in the order of the lessons: a function of the claim's name.
 
-Each function is named after its claim. Whatever is said of a recorded run is computed from its
-curves. What is tested is looked up in this module, so that a test can put something wrong there.
+Runs are made now if they are short, else read from the records; what is said of a recorded run is
+computed from its curves. What is tested is looked up in this module, so that a test can put
+something wrong in its place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from overparam_edu.checks import Array
-from overparam_edu.classroom.claims.ledger import Finding, found, small
+from overparam_edu.classroom.claims.ledger import Finding, small
 from overparam_edu.derivations.illustration import tuned_gain
 from overparam_edu.derivations.own_loss import SymbolicLoss
 from overparam_edu.derivations.potential import find_potential
@@ -34,7 +35,7 @@ from overparam_edu.dynamics.warm_up import (
     run_warm_up,
     warm_up_coefficients,
 )
-from overparam_edu.experiments.compare import arrivals, overtakes, tuned
+from overparam_edu.experiments.compare import best_curve, overtaking_step, steps_to_level
 from overparam_edu.experiments.convnet import convnet_parameter_count, recorded_convnet
 from overparam_edu.experiments.curves import learning_curves, least_loss
 from overparam_edu.experiments.datasets import load_auto_mpg, two_feature_loss
@@ -49,7 +50,18 @@ from overparam_edu.experiments.rule_against_network import (
     turn_hidden_layers,
 )
 
-_START = 0.3 * np.eye(3, 4)
+_NEAR_ZERO = np.array([0.01, 0.01])
+_LINEAR = LinearLoss([0.0, 1.0])
+_SQUARES, _QUARTIC = SeparableLp((1.0, 0.1), p=2), SeparableLp((1.0, 0.1), p=4)
+_SQUEEZED = QuadraticLoss([[2.0, 0.0], [0.0, 1.0]], [1.0, 0.5])
+_POINTS = np.array([[0.7, 0.2], [-0.4, 0.9], [1.3, -0.6], [0.1, 0.33], [-0.8, -0.5]])
+_MATRIX = 0.3 * np.eye(3, 4)
+_DEEP = (2, 3)
+
+
+def _cars(p: float) -> LpRegression:
+    cars = load_auto_mpg(standardized=True)
+    return LpRegression(cars.X, cars.y, p=p, reduction="mean")
 
 
 def _matrices(*shape: int, count: int = 2) -> Array:
@@ -59,6 +71,9 @@ def _matrices(*shape: int, count: int = 2) -> Array:
 def _order(coarse: float, fine: float, ratio: float) -> float:
     """Return the power of the step size with which an error falls."""
     return float(np.log(coarse / fine) / np.log(ratio))
+
+
+# --- lessons 00 to 03: the rule ---
 
 
 def same_functions() -> Finding:
@@ -72,7 +87,7 @@ def same_functions() -> Finding:
     error = max(np.abs(product - W).max() for product in products)
     missed = np.linalg.svd(W)[1][2]  # what no product through width 2 can have
     number = f"difference {small(error)}; a layer of width 2 misses by {missed:.2f}"
-    return found(error < 1e-9, number, as_stated=missed < 1e-9)
+    return Finding(error < 1e-9, number, as_stated=missed < 1e-9)
 
 
 def not_convex() -> Finding:
@@ -84,7 +99,7 @@ def not_convex() -> Finding:
         return float(loss.value(network.end_to_end_matrix[0]))
 
     ends, middle = (value(1.0) + value(-1.0)) / 2, value(0.0)
-    return found(middle > ends, f"loss {ends:g} at two minima, {middle:g} half-way between them")
+    return Finding(middle > ends, f"loss {ends:g} at two minima, {middle:g} half-way between them")
 
 
 def _warm_up(eta: float, time: float) -> WarmUpRun:
@@ -103,7 +118,7 @@ def warm_up_step() -> Finding:
         guess = (1 - gamma[0]) * run.points[0] - rho[0] * run.gradients[0]
         errors.append(np.abs(guess - run.points[1]).max())
     order = _order(errors[0], errors[1], ratio=10)
-    return found(abs(order - 2) < 0.05, f"what is left out falls as η^{order:.2f}")
+    return Finding(abs(order - 2) < 0.05, f"what is left out falls as η^{order:.2f}")
 
 
 def _rebuild_error(steps: int) -> float:
@@ -116,7 +131,7 @@ def _rebuild_error(steps: int) -> float:
 def warm_up_memory() -> Finding:
     """Measure the order at which the past gradients alone rebuild a run."""
     order = _order(_rebuild_error(200), _rebuild_error(800), ratio=4)
-    return found(abs(order - 1) < 0.1, f"the rebuilt path's error falls as η^{order:.2f}")
+    return Finding(abs(order - 1) < 0.1, f"the rebuilt path's error falls as η^{order:.2f}")
 
 
 def warm_up_momentum() -> Finding:
@@ -128,7 +143,7 @@ def warm_up_momentum() -> Finding:
     right = (memory.mu > 0) == grows[:, None]
     share = right[pairs].mean()
     number = f"sign as claimed for {share:.0%} of {pairs.sum():,} weights"
-    return found(share == 1.0, number, as_stated=bool(np.all(grows)))
+    return Finding(share == 1.0, number, as_stated=bool(np.all(grows)))
 
 
 def conserved() -> Finding:
@@ -139,7 +154,8 @@ def conserved() -> Finding:
     first, second, _ = flow.weights
     gaps = np.swapaxes(second, -1, -2) @ second - first @ np.swapaxes(first, -1, -2)
     drift, moved = np.abs(gaps - gaps[0]).max(), np.abs(first[-1] - first[0]).max()
-    return found(drift < 1e-6 < moved, f"changes by {small(drift)} while weights move {moved:.2f}")
+    number = f"changes by {small(drift)} while weights move {moved:.2f}"
+    return Finding(drift < 1e-6 < moved, number)
 
 
 def end_to_end_rule() -> Finding:
@@ -147,20 +163,20 @@ def end_to_end_rule() -> Finding:
     loss, rates = synthetic_regression(), [0.02, 0.01, 0.005]
     balanced, drawn = (
         measure_distance_order(network, loss, learning_rates=rates, time=3.0).order
-        for network in (balanced_network(_START, 3), near_zero_network((4, 3, 3, 3), 0.5, rng=0))
+        for network in (balanced_network(_MATRIX, 3), near_zero_network((4, 3, 3, 3), 0.5, rng=0))
     )
     number = f"distance falls as η^{balanced:.2f}; from random layers of size 0.5 as η^{drawn:.2f}"
-    return found(abs(balanced - 1) < 0.1, number, as_stated=abs(drawn - 1) < 0.1)
+    return Finding(abs(balanced - 1) < 0.1, number, as_stated=abs(drawn - 1) < 0.1)
 
 
 def width_free() -> Finding:
     """Check that three widths take one path."""
     loss, ends = synthetic_regression(), []
     for hidden in (3, 8, 50):
-        wide = turn_hidden_layers(balanced_network(_START, 3, hidden=hidden), rng=hidden)
+        wide = turn_hidden_layers(balanced_network(_MATRIX, 3, hidden=hidden), rng=hidden)
         ends.append(train(wide, loss, optimizer=GradientDescent(0.05), steps=300).points[-1])
     error = max(np.abs(end - ends[0]).max() for end in ends)
-    return found(
+    return Finding(
         error < 1e-9, f"widths 3, 8, 50: matrices after 300 steps differ by {small(error)}"
     )
 
@@ -168,26 +184,25 @@ def width_free() -> Finding:
 def weight_decay() -> Finding:
     """Measure the order at which decaying layers follow the rule with decay."""
     order = measure_distance_order(
-        balanced_network(_START, 3),
+        balanced_network(_MATRIX, 3),
         synthetic_regression(),
         learning_rates=[0.02, 0.01, 0.005],
         time=3.0,
         weight_decay=0.1,
     ).order
-    return found(abs(order - 1) < 0.1, f"distance to the layers falls as η^{order:.2f}")
+    return Finding(abs(order - 1) < 0.1, f"distance to the layers falls as η^{order:.2f}")
 
 
 def near_zero_is_balanced() -> Finding:
     """Measure how far random layers stray from the rule, beside balanced ones."""
-    cars = load_auto_mpg(standardized=True)
-    loss = LpRegression(cars.X, cars.y, p=4, reduction="mean")
+    loss = _cars(4)
     drawn = near_zero_network((7, 1, 1, 1), 0.1, rng=0)
     even, random = (
         compare_rule_with_network(layers, loss, learning_rate=0.01, steps=3_000).distances.max()
         for layers in (rebalance(drawn), drawn)
     )
     number = f"depth 3 strays from the rule by {even:.1%} if balanced, {random:.0%} if random"
-    return found(even < 0.02, number, as_stated=random < 0.02)
+    return Finding(even < 0.02, number, as_stated=random < 0.02)
 
 
 def preconditioning() -> Finding:
@@ -204,7 +219,7 @@ def preconditioning() -> Finding:
         np.abs(stacked - end_to_end_direction(W, G, 3)).max(),
         np.abs(np.linalg.eigvalsh(P.matrix) - np.sort(sum(terms, np.zeros((3, 4))).ravel())).max(),
     )
-    return found(max(errors) < 1e-9, f"rule and eigenvalues differ by {small(max(errors))}")
+    return Finding(max(errors) < 1e-9, f"rule and eigenvalues differ by {small(max(errors))}")
 
 
 def never_uphill() -> Finding:
@@ -216,7 +231,7 @@ def never_uphill() -> Finding:
         step = end_to_end_direction(W, G, depth)
         sizes = np.linalg.norm(step, axis=(1, 2)) * np.linalg.norm(G, axis=(1, 2))
         cosines.append(((step * G).sum(axis=(1, 2)) / sizes).min())
-    return found(min(cosines) > 0, f"least cosine {min(cosines):.3f} among 600 steps")
+    return Finding(min(cosines) > 0, f"least cosine {min(cosines):.3f} among 600 steps")
 
 
 def amplifies_the_past() -> Finding:
@@ -228,7 +243,7 @@ def amplifies_the_past() -> Finding:
     ]
     ratio, formula = steps[0] / steps[1], 4 ** (2 - 2 / depth)
     number = f"σ = 2 against 0.5 at depth 3: steps {ratio:.2f} times as long"
-    return found(abs(ratio - formula) < 1e-9, number)
+    return Finding(abs(ratio - formula) < 1e-9, number)
 
 
 def single_output() -> Finding:
@@ -240,7 +255,7 @@ def single_output() -> Finding:
         ).max()
         for depth in (1, 2, 3, 8)
     ]
-    return found(max(errors) < 1e-9, f"difference {small(max(errors))}")
+    return Finding(max(errors) < 1e-9, f"difference {small(max(errors))}")
 
 
 def many_layers() -> Finding:
@@ -254,17 +269,10 @@ def many_layers() -> Finding:
     number = (
         f"‖w‖ = 0.5: across {million[1]:.4f}; along, {growth:,.0f} times more for 1,000 times N"
     )
-    return found(abs(million[1] - 0.25) < 1e-4, number, as_stated=growth < 1.01)
+    return Finding(abs(million[1] - 0.25) < 1e-4, number, as_stated=growth < 1.01)
 
 
-_LINEAR = LinearLoss([0.0, 1.0])
-_SQUARES, _QUARTIC = SeparableLp((1.0, 0.1), p=2), SeparableLp((1.0, 0.1), p=4)
-_SQUEEZED = QuadraticLoss([[2.0, 0.0], [0.0, 1.0]], [1.0, 0.5])
-_POINTS = np.array([[0.7, 0.2], [-0.4, 0.9], [1.3, -0.6], [0.1, 0.33], [-0.8, -0.5]])
-_START_limits = np.array([0.01, 0.01])
-
-
-# --- beyond regularization ---
+# --- lesson 04: beyond regularization ---
 
 
 def _loop(loss: Loss, depth: float) -> float:
@@ -283,7 +291,7 @@ def no_regularizer() -> Finding:
     deep = min(_loop(loss, N) for loss in (_LINEAR, _SQUARES, _QUARTIC) for N in (2.5, 3, 4, 8))
     two = min(_loop(loss, 2) for loss in (_LINEAR, _SQUARES, _QUARTIC))
     number = f"N above 2: at least {deep:.3f} of the largest piece; N = 2: {small(two)}"
-    return found(deep > 1e-3, number, as_stated=two > 1e-3)
+    return Finding(deep > 1e-3, number, as_stated=two > 1e-3)
 
 
 def loop_formula() -> Finding:
@@ -292,7 +300,8 @@ def loop_formula() -> Finding:
     q = 3 - 2 / N
     formula = 2 * (R**q - r**q) * (N - 1) * (N - 2) / (3 * N - 2)
     error = np.abs(line_integral(_LINEAR, N, r, R).total - formula).max()
-    return found(error < 1e-9, f"Gauss-Legendre differs by {small(error)}; N = 3: {formula[4]:.4f}")
+    number = f"Gauss-Legendre differs by {small(error)}; N = 3: {formula[4]:.4f}"
+    return Finding(error < 1e-9, number)
 
 
 def loop_from_the_axis() -> Finding:
@@ -300,7 +309,7 @@ def loop_from_the_axis() -> Finding:
     depths = np.array([1.0, 1.5, 2.0, 3.0, 8.0])
     loops = [line_integral(loss, depths, 0.2, 1.0) for loss in (_SQUARES, _QUARTIC, _SQUEEZED)]
     error = max(np.abs(loop.total - np.asarray(loop.closed_form)).max() for loop in loops)
-    return found(error < 1e-9, f"15 loops, closed form against Gauss-Legendre: {small(error)}")
+    return Finding(error < 1e-9, f"15 loops, closed form against Gauss-Legendre: {small(error)}")
 
 
 def depth_two_exception() -> Finding:
@@ -309,14 +318,14 @@ def depth_two_exception() -> Finding:
     exists = [find_potential(text, 2).exists for text in ("w1 + 2*w2", "(w1-1)^2 + (w2-1)^2")]
     bent = min(_turn(loss, 2) for loss in (_SQUEEZED, _QUARTIC))
     number = f"curl {small(flat)}; with p = 4 or another shape {bent:.2g}"
-    return found(flat < 1e-9 and all(exists) and bent > 1e-2, number)
+    return Finding(flat < 1e-9 and all(exists) and bent > 1e-2, number)
 
 
 def zero_loop() -> Finding:
     """Check that a squeezed quadratic has a curl, and a loop of 0."""
     loop, turn = _loop(_SQUEEZED, 2), _turn(_SQUEEZED, 2)
     number = f"squeezed quadratic, N = 2: loop {small(loop)}, curl {turn:.2f}"
-    return found(loop < 1e-9 and turn > 1e-2, number)
+    return Finding(loop < 1e-9 and turn > 1e-2, number)
 
 
 def criterion() -> Finding:
@@ -333,7 +342,7 @@ def criterion() -> Finding:
     agree = [
         find_potential(text, N).exists == (_turn(SymbolicLoss(text), N) < 1e-6) for text, N in cases
     ]
-    return found(all(agree), f"criterion and curl agree on {sum(agree)} of {len(cases)} losses")
+    return Finding(all(agree), f"criterion and curl agree on {sum(agree)} of {len(cases)} losses")
 
 
 def slope_at_zero() -> Finding:
@@ -341,14 +350,14 @@ def slope_at_zero() -> Finding:
     exists = find_potential("(w1^2 + w2^2 - 1)^2", 3).exists
     other = find_potential("(w1^2 + w2^2 - 1)^2 + w1", 3).exists
     number = f"potential at N = 3: {_yes(exists)}; with a slope at 0: {_yes(other)}"
-    return found(exists and not other, number)
+    return Finding(exists and not other, number)
 
 
 def _yes(answer: bool) -> str:
     return "yes" if answer else "no"
 
 
-# --- illustration of acceleration ---
+# --- lesson 05: why depth can be faster ---
 
 
 def _comes_down(rate: float, p: float) -> bool:
@@ -368,7 +377,7 @@ def stability_bound() -> Finding:
         edges.append(low)
     off = max(abs(edge - 1) for edge in edges)
     number = f"measured edge over formula, p = 2, 4, 6: {', '.join(f'{e:.3f}' for e in edges)}"
-    return found(off < 0.01, number)
+    return Finding(off < 0.01, number)
 
 
 def crawl() -> Finding:
@@ -388,7 +397,7 @@ def crawl() -> Finding:
         gaps = 0.3 - run.points[:, 1]
         powers.append(float(np.log(gaps[1] / gaps[0]) / np.log(4)))
     number = f"power of t measured {powers[0]:.3f} for p = 4, {powers[1]:.3f} for p = 6"
-    return found(abs(powers[0] + 1 / 2) < 0.03 and abs(powers[1] + 1 / 4) < 0.03, number)
+    return Finding(abs(powers[0] + 1 / 2) < 0.03 and abs(powers[1] + 1 / 4) < 0.03, number)
 
 
 def slide_norm() -> Finding:
@@ -400,14 +409,14 @@ def slide_norm() -> Finding:
         ratios.append(float(w.sum() ** 1.5 / factor))
     worst, near = ratios
     number = f"N = 4: factor too large by {worst:.2f} at w₁ = w₂, by {near:.2f} at w₂ = w₁/100"
-    return found(abs(near - 1) < 0.02, number, as_stated=abs(worst - 1) < 0.02)
+    return Finding(abs(near - 1) < 0.02, number, as_stated=abs(worst - 1) < 0.02)
 
 
 @cache
 def _tuned_steps(y1: float, y2: float, p: float, depths: tuple[float, ...]) -> Array:
     target = 0.01 * y2**p / p
     return tuned_learning_rate(
-        SeparableLp((y1, y2), p), _START_limits, depth=depths, target=target
+        SeparableLp((y1, y2), p), _NEAR_ZERO, depth=depths, target=target
     ).steps
 
 
@@ -430,7 +439,7 @@ def slide_factor() -> Finding:
     fair = tuned[0] / tuned[1:]
     number = f"y₁ = 2: slide {_pair(slide)}, same rate {_pair(shared)}, own rates {_pair(fair)}"
     close = np.abs(shared / slide - 1).max() < 0.05
-    return found(close, number, as_stated=np.abs(fair / slide - 1).max() < 0.05)
+    return Finding(close, number, as_stated=np.abs(fair / slide - 1).max() < 0.05)
 
 
 def _pair(values: Array) -> str:
@@ -441,7 +450,7 @@ def faster_at_four() -> Finding:
     """Check that each depth above 1 needs fewer steps at its own tuned rate."""
     steps = _tuned_steps(1.0, 0.1, 4, (1.0, 2.0, 3.0))
     number = f"steps at N = 1, 2, 3, own rates: {', '.join(f'{s:.0f}' for s in steps)}"
-    return found(bool(np.all(steps[1:] < steps[0])), number)
+    return Finding(bool(np.all(steps[1:] < steps[0])), number)
 
 
 def gain_estimate() -> Finding:
@@ -450,51 +459,52 @@ def gain_estimate() -> Finding:
     measured = steps[0] / steps[1:]
     estimate = np.array([tuned_gain(4, depth) for depth in (2, 3)])
     number = f"N = 2, 3: measured {_pair(measured)}, estimated {_pair(estimate)}"
-    return found(bool(np.all(np.abs(measured / estimate - 1) < 0.25)), number)
+    return Finding(bool(np.all(np.abs(measured / estimate - 1) < 0.25)), number)
 
 
 def no_gain_at_two() -> Finding:
     """Check that for p = 2 depth 1 needs the fewest steps."""
     steps = _tuned_steps(1.0, 0.1, 2, (1.0, 2.0, 3.0, 4.0))
     number = f"steps at N = 1 to 4, own rates: {', '.join(f'{s:.0f}' for s in steps)}"
-    return found(bool(np.all(steps[1:] > steps[0])), number)
+    return Finding(bool(np.all(steps[1:] > steps[0])), number)
 
 
 def start_at_zero() -> Finding:
     """Check that from 0 nothing moves, and from near 0 deeper is later."""
     still, run = (
         descend(_QUARTIC, start, depth=[2, 3, 4], optimizer=GradientDescent(0.5), steps=2_000)
-        for start in (0 * _START_limits, _START_limits)
+        for start in (0 * _NEAR_ZERO, _NEAR_ZERO)
     )
     moved, waits = np.abs(still.points).max(), run.steps_to(still.losses[0] / 2)
     later = bool(np.all(np.diff(waits) > 0) and np.isfinite(waits[-1]))
     half = ", ".join(f"{wait:.0f}" for wait in waits)
     number = f"from 0: moved {moved:g}; from 0.01: half-way after {half} at N = 2, 3, 4"
-    return found(moved == 0 and later, number)
+    return Finding(moved == 0 and later, number)
 
 
-_DEEP = (2, 3)
+# --- lesson 06: regression ---
 
 
 def rule_on_the_network() -> Finding:
     """Check that on real data the rule's loss curve lies on that of the layers."""
-    cars = load_auto_mpg(standardized=True)
     apart = []
     for p in (2, 4):
-        loss = LpRegression(cars.X, cars.y, p=p, reduction="mean")
+        loss = _cars(p)
         for depth in _DEEP:
             layers = rebalance(near_zero_network((7, *[1] * depth), 0.1, rng=0))
             run = compare_rule_with_network(layers, loss, learning_rate=0.005, steps=4_000)
             gap = np.abs(run.rule.losses - run.network.losses).max()
             apart.append(gap / run.network.losses[0])
     number = f"l2 and l4, depths 2 and 3: curves at most {max(apart):.2%} of the start's loss apart"
-    return found(max(apart) < 0.01, number)
+    return Finding(max(apart) < 0.01, number)
 
 
 def _gains(record: Record, tolerance: float) -> dict[int, float]:
-    """Return how many times fewer iterations each depth takes than depth 1."""
+    """Return the iterations of depth 1 over those of each deeper network."""
     level = record.least * (1 + tolerance)
-    taken = {N: float(np.median(arrivals(record.of(depth=N), level).steps)) for N in (1, *_DEEP)}
+    taken = {
+        N: float(np.median(steps_to_level(record.of(depth=N), level).steps)) for N in (1, *_DEEP)
+    }
     return {N: taken[1] / taken[N] for N in _DEEP}
 
 
@@ -505,13 +515,13 @@ def _listed(gains: dict[int, float]) -> str:
 def squares_on_cars() -> Finding:
     """Check that no depth gains on the squares."""
     gains = _gains(load_record("cars_l2"), 1e-4)
-    return found(max(gains.values()) < 1, f"iterations of depth 1 over theirs: {_listed(gains)}")
+    return Finding(max(gains.values()) < 1, f"iterations of depth 1 over theirs: {_listed(gains)}")
 
 
 def quartic_on_cars() -> Finding:
     """Check that depths 2 and 3 gain on the fourth powers."""
     gains = _gains(load_record("cars_l4"), 1e-4)
-    return found(min(gains.values()) > 1, f"iterations of depth 1 over theirs: {_listed(gains)}")
+    return Finding(min(gains.values()) > 1, f"iterations of depth 1 over theirs: {_listed(gains)}")
 
 
 def loose_tolerance() -> Finding:
@@ -519,11 +529,11 @@ def loose_tolerance() -> Finding:
     record = load_record("cars_l4")
     loose, strict = _gains(record, 0.5), _gains(record, 1e-4)
     number = f"within 50 %: {_listed(loose)}; within 0.01 %: {_listed(strict)}"
-    return found(max(loose.values()) < 1 < min(strict.values()), number)
+    return Finding(max(loose.values()) < 1 < min(strict.values()), number)
 
 
 def _at_the_end(record: Record, depth: int) -> float:
-    return float(np.median(tuned(record.of(depth=depth)).losses[-1]))
+    return float(np.median(best_curve(record.of(depth=depth)).losses[-1]))
 
 
 def squares_on_gas() -> Finding:
@@ -531,28 +541,31 @@ def squares_on_gas() -> Finding:
     record = load_record("gas_l2")
     ends = [_at_the_end(record, depth) for depth in (1, 2)]
     number = f"loss after 100,000: {ends[0]:.4f} at depth 1, {ends[1]:.4f} at depth 2"
-    return found(ends[1] > 0.99 * ends[0], number)
+    return Finding(ends[1] > 0.99 * ends[0], number)
 
 
 def quartic_on_gas() -> Finding:
     """Find when depths 2 and 3 reach the end of depth 1."""
     record = load_record("gas_l4_seeds")
     end, last = _at_the_end(record, 1), record.curves[0].steps[-1]
-    taken = {N: np.median(arrivals(record.of(depth=N), end).steps) for N in _DEEP}
+    taken = {N: np.median(steps_to_level(record.of(depth=N), end).steps) for N in _DEEP}
     gains = {N: float(last / steps) for N, steps in taken.items()}
     number = f"iterations to depth 1's loss after {last:,}: fewer by {_listed(gains)}"
-    return found(min(gains.values()) > 1, number)
+    return Finding(min(gains.values()) > 1, number)
 
 
 def _against(accelerator: str) -> Finding:
     """Compare plain gradient descent on two layers with an accelerator on one."""
     record = load_record("gas_l4")
-    deep, rival = tuned(record.of(depth=2)), tuned(record.of(depth=1, optimizer=accelerator))
+    deep, rival = (
+        best_curve(record.of(depth=2)),
+        best_curve(record.of(depth=1, optimizer=accelerator)),
+    )
     ends = [float(np.median(run.losses[-1])) for run in (deep, rival)]
-    since = overtakes(deep, rival)
+    since = overtaking_step(deep, rival)
     ahead = f"ahead for good from {since:,.0f}" if np.isfinite(since) else "not ahead"
     number = f"loss after 1,000,000: {ends[0]:.4f} at depth 2, {accelerator} {ends[1]:.4f}; {ahead}"
-    return found(ends[0] < ends[1], number, as_stated=since == 0)
+    return Finding(ends[0] < ends[1], number, as_stated=since == 0)
 
 
 def adagrad() -> Finding:
@@ -569,20 +582,22 @@ def adam_on_top() -> Finding:
     """Compare Adam on two layers with Adam on one."""
     record = load_record("gas_adam")
     ends = [
-        float(np.median(tuned(record.of(depth=depth, optimizer="Adam")).losses[-1]))
+        float(np.median(best_curve(record.of(depth=depth, optimizer="Adam")).losses[-1]))
         for depth in (1, 2)
     ]
-    cars = load_auto_mpg(standardized=True)
-    loss = LpRegression(cars.X, cars.y, p=4, reduction="mean")
+    loss = _cars(4)
     runs = learning_curves(
-        cars.X, cars.y, depths=(1, 2), optimizer="Adam", seeds=[0], steps=400, progress=False
+        loss.X, loss.y, depths=(1, 2), optimizer="Adam", seeds=[0], steps=400, progress=False
     )
-    one, two = (float(arrivals(run, 1.01 * least_loss(loss)).steps[0]) for run in runs)
+    one, two = (float(steps_to_level(run, 1.01 * least_loss(loss)).steps[0]) for run in runs)
     number = (
         f"gas data, after 100,000: {ends[0]:.4f} at depth 1, {ends[1]:.4f} at depth 2; "
         f"Auto MPG, to within 1 %: {one:,.0f} and {two:,.0f} iterations"
     )
-    return found(ends[1] < ends[0], number, as_stated=two < one)
+    return Finding(ends[1] < ends[0], number, as_stated=two < one)
+
+
+# --- lesson 07: going deeper ---
 
 
 def near_zero_stalls() -> Finding:
@@ -591,7 +606,7 @@ def near_zero_stalls() -> Finding:
     moves = {N: first_move(record.of(depth=N)) for N in (2, 3, 4, 8, 16)}
     number = f"first move: {', '.join(f'{_step(s)} at depth {N}' for N, s in moves.items())}"
     later = list(moves.values()) == sorted(moves.values())
-    return found(later and np.isinf(moves[16]), number)
+    return Finding(later and np.isinf(moves[16]), number)
 
 
 def identity_moves() -> Finding:
@@ -599,11 +614,11 @@ def identity_moves() -> Finding:
     record = load_record("cars_deeper")
     curves = {N: record.of(depth=N, start="identity") for N in (2, 4, 8, 16, 32)}
     moves = [first_move(c) for c in curves.values()]
-    ends = {N: float(np.median(tuned(c).losses[-1])) / record.least for N, c in curves.items()}
+    ends = {N: float(np.median(best_curve(c).losses[-1])) / record.least for N, c in curves.items()}
     number = (
         f"first move after {_step(max(moves))}; depth 32 ends at {ends[32]:.2f} times the least"
     )
-    return found(max(moves) <= 3 and max(ends.values()) < 2, number)
+    return Finding(max(moves) <= 3 and max(ends.values()) < 2, number)
 
 
 def _step(step: float) -> str:
@@ -620,7 +635,7 @@ def stall_on_gas() -> Finding:
         f"depth 8 first moves: near zero {_step(zero)}, identity after {_step(one)}; "
         f"depth 4 near zero: {waits}"
     )
-    return found(np.isinf(zero) and one < 100, number)
+    return Finding(np.isinf(zero) and one < 100, number)
 
 
 @cache
@@ -637,14 +652,17 @@ def failed_replications() -> Finding:
     hidden = [name for name, gain in gains.items() if not gain >= 1.1]
     number = f"gain {talk:.1f}; below 1.1 with {' or '.join(hidden)}"
     expected = {"mean squared error", "shared learning rate"}
-    return found(talk > 2 and expected <= set(hidden), number)
+    return Finding(talk > 2 and expected <= set(hidden), number)
+
+
+# --- lesson 08: the convolutional network ---
 
 
 def convnet_parameters() -> Finding:
-    """Count."""
+    """Count the parameters with and without the extra matrices."""
     original, deep = (convnet_parameter_count(network) for network in ("original", "factors"))
     number = f"{original:,} and {deep - original:,} more ({deep / original - 1:.1%})"
-    return found((original, deep - original) == (1_663_370, 262_244), number)
+    return Finding((original, deep - original) == (1_663_370, 262_244), number)
 
 
 def _end(term: str, network: str) -> Array:
@@ -661,7 +679,7 @@ def convnet_faster() -> Finding:
         f"data term {np.median(before):.3f}, with them {np.median(after):.3f}; "
         f"lower for {np.sum(after < before)} of {len(after)} seeds"
     )
-    return found(bool(np.all(after < before)), number)
+    return Finding(bool(np.all(after < before)), number)
 
 
 def convnet_batch_loss() -> Finding:
@@ -673,10 +691,10 @@ def convnet_batch_loss() -> Finding:
         f"{original:.1f} without them; with them {factors:.1f} if the factors decay, {product:.1f} "
         "if their product does"
     )
-    return found(product < original, number, as_stated=factors < original)
+    return Finding(product < original, number, as_stated=factors < original)
 
 
 def mostly_decay() -> Finding:
     """Measure how much of the plotted loss is weight decay at the end."""
     share = float(np.mean(_end("decay", "original") / _end("total", "original")))
-    return found(share > 0.5, f"{share:.0%} of the loss at the end is weight decay")
+    return Finding(share > 0.5, f"{share:.0%} of the loss at the end is weight decay")

@@ -6,7 +6,7 @@ import html
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, resources
@@ -15,68 +15,6 @@ from typing import NamedTuple
 
 from overparam_edu.checks import brief
 
-# Rounding differs from machine to machine: the first of these above an error is what is said.
-_LADDER = ("1e-12", "1e-9", "1e-6", "0.001", "1")
-
-
-class Finding(NamedTuple):
-    """What a check found.
-
-    Parameters
-    ----------
-    holds : bool
-        Whether the claim is true under the conditions that the ledger states.
-    as_stated : bool
-        Whether it is true without them too, as the talk has it.
-    number : str
-        What was measured, in a few words.
-    """
-
-    holds: bool
-    as_stated: bool
-    number: str
-
-
-def found(holds: bool, number: str, *, as_stated: bool = True) -> Finding:
-    """Return a finding; a claim that fails under its conditions fails as stated.
-
-    Parameters
-    ----------
-    holds : bool
-    number : str
-    as_stated : bool
-        As in `Finding`.
-
-    Returns
-    -------
-    Finding
-    """
-    return Finding(bool(holds), bool(holds and as_stated), number)
-
-
-def small(error: float) -> str:
-    """Return how small an error is, in words that no rounding changes.
-
-    Parameters
-    ----------
-    error : float
-        0 or more.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> small(3e-16), small(0.2), small(7.0)
-    ('less than 1e-12', 'less than 1', '7')
-    """
-    for bound in _LADDER:
-        if error < float(bound):
-            return f"less than {bound}"
-    return f"{error:.2g}"
-
-
 # For each outcome the word for a theorem, the word for an experiment, and sign and colour.
 _WORDS = {
     "yes": ("holds", "reproduced", "✓", "#00684b"),
@@ -84,29 +22,29 @@ _WORDS = {
     "no": ("does not hold", "not reproduced", "✗", "#9a4300"),
     "absent": ("no record", "no record", "–", "#5a5a5a"),
 }
-_SIGNS = {
-    word: look
-    for *words, sign, colour in _WORDS.values()
-    for word in words
-    for look in [(sign, colour)]
-}
+_LOOK = {word: row[2:] for row in _WORDS.values() for word in row[:2]}
 # An experiment that is not reproduced is a result, not a failure.
 FAILURES = ("does not hold", "no record")
-_CODE = 3  # the column
+
+
+class Finding(NamedTuple):
+    """What a check found: whether the claim holds under its conditions, and without them too."""
+
+    holds: bool
+    number: str
+    as_stated: bool = True
+
+
+def small(error: float) -> str:
+    """Return how small an error is, in words that no machine's rounding changes."""
+    for bound in ("1e-12", "1e-9", "1e-6", "0.001", "1"):
+        if error < float(bound):
+            return f"less than {bound}"
+    return f"{error:.2g}"
 
 
 class Verdict(NamedTuple):
-    """What became of a claim.
-
-    Parameters
-    ----------
-    word : str
-        "holds", "holds with a condition" or "does not hold"; of an experiment "reproduced",
-        "reproduced with a condition" or "not reproduced"; "no record" where a recorded run that it
-        needs is not there.
-    number : str
-        What was measured.
-    """
+    """What became of a claim: one of the words above, and what was measured."""
 
     word: str
     number: str
@@ -124,10 +62,8 @@ class Claim:
         The claim as the talk has it, in plain words.
     conditions : str
         What it needs beyond what is stated; empty if nothing.
-    talk : str
-        The talk's section; empty for what is this course's own.
-    paper : str
-        Where it stands in the paper; empty if nowhere.
+    talk, paper : str
+        Where it stands; empty if nowhere, or for what is this course's own.
     code : str
         A public name of the package that embodies it, such as ``"preconditioner"``.
     notebook : str
@@ -162,30 +98,17 @@ class Claim:
         return bool(self.talk) and "06" <= self.notebook <= "08"
 
     def check(self) -> Verdict:
-        """Run the claim's check, and verify its derivation.
-
-        Returns
-        -------
-        Verdict
-
-        Examples
-        --------
-        >>> CLAIMS["single_output"].check().word
-        'holds'
-        """
+        """Run the claim's check, and verify its derivation."""
+        checks = import_module(f"{__package__}.checks")
         try:
-            finding = _check(self.name)()
+            finding: Finding = getattr(checks, self.name)()
         except FileNotFoundError as missing:
             name = Path(missing.filename or "a file").name
             return Verdict(_WORDS["absent"][0], f"{name} is not among the recorded runs")
         if self.derivation and not _proved(self.derivation):
-            finding = Finding(False, False, f"oe.{self.derivation}() has a step that fails")
+            finding = Finding(False, f"oe.{self.derivation}() has a step that fails")
         outcome = ("yes" if finding.as_stated else "if") if finding.holds else "no"
         return Verdict(_WORDS[outcome][self.is_experiment], finding.number)
-
-
-def _check(name: str) -> Callable[[], Finding]:
-    return getattr(import_module(f"{__package__}.checks"), name)  # type: ignore[no-any-return]
 
 
 @cache
@@ -205,36 +128,18 @@ CLAIMS = _read()
 
 @dataclass(frozen=True)
 class Ledger:
-    """Claims, with their verdicts if they were checked; shows itself as a table.
-
-    Parameters
-    ----------
-    claims : tuple of Claim
-    verdicts : dict of str to Verdict
-        By the claim's name; empty until `check` is called.
-    """
+    """Claims, with their verdicts by name once they are checked; shows itself as a table."""
 
     claims: tuple[Claim, ...]
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     def results(self) -> Iterator[tuple[Claim, Verdict]]:
-        """Check one claim after another, and yield each when it is done.
-
-        Yields
-        ------
-        Claim, Verdict
-        """
+        """Check one claim after another, and yield each when it is done."""
         for claim in self.claims:
             yield claim, claim.check()
 
     def check(self) -> Ledger:
-        """Check all of them.
-
-        Returns
-        -------
-        Ledger
-            With verdicts.
-        """
+        """Return a ledger of the same claims with their verdicts."""
         from tqdm import tqdm
 
         # Standard output, since notebooks show standard error as if something had gone wrong.
@@ -243,13 +148,7 @@ class Ledger:
         return Ledger(self.claims, {claim.name: verdict for claim, verdict in bar})
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Return the table's cells, its head first.
-
-        Returns
-        -------
-        list of tuple of str
-            Claim, conditions, source, code and proof, lesson; then verdict and number, if any.
-        """
+        """Return the table's cells, its head first; verdicts and numbers if there are any."""
         head = ("claim", "needs", "where", "code and proof", "lesson")
         rows = [(c.statement, c.conditions, c.source, c.names, c.notebook) for c in self.claims]
         if not self.verdicts:
@@ -261,14 +160,13 @@ class Ledger:
         ]
 
     def to_markdown(self) -> str:
-        """Return the table as Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Return the table as Markdown."""
         head, *rows = self.rows()
-        lines = [head, ("---",) * len(head), *(_marked(row) for row in rows)]
+        lines = [head, ("---",) * len(head)]
+        for row in rows:
+            cells = [_raised(html.escape(cell, quote=False)).replace("|", r"\|") for cell in row]
+            code = " ".join(f"`{word}`" for word in row[3].split())
+            lines.append((*cells[:3], code, *cells[4:]))
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def __repr__(self) -> str:
@@ -291,21 +189,8 @@ class Ledger:
         return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _marked(row: tuple[str, ...]) -> tuple[str, ...]:
-    code = " ".join(f"`{word}`" for word in row[_CODE].split())
-    cells = [_raised(html.escape(cell, quote=False)).replace("|", r"\|") for cell in row]
-    return (*cells[:_CODE], code, *cells[_CODE + 1 :])
-
-
-def _raised(text: str) -> str:
-    """Return text with x^(...), x^y, x_{...} and x_y as HTML."""
-    text = re.sub(r"\^\(((?:[^()]|\([^()]*\))*)\)", r"<sup>\1</sup>", text)
-    text = re.sub(r"\^(-?[\w.]+)", r"<sup>\1</sup>", text)
-    return re.sub(r"\b(\w+?)_(?:\{([^}]*)\}|(\w)\b)", r"\1<sub>\2\3</sub>", text)
-
-
 def _cell(text: str) -> str:
-    sign, colour = _SIGNS.get(text, ("", ""))
+    sign, colour = _LOOK.get(text, ("", ""))
     words = _raised(html.escape(text))
     if text.startswith("oe."):
         broken = re.sub(r"([._])", r"\1<wbr>", text).split()
@@ -314,6 +199,13 @@ def _cell(text: str) -> str:
     if sign:
         words = f'<strong style="color:{colour}">{sign} {words}</strong>'
     return f'<td style="text-align:left;vertical-align:top">{words}</td>'
+
+
+def _raised(text: str) -> str:
+    """Return text with x^(...), x^y, x_{...} and x_y as HTML."""
+    text = re.sub(r"\^\(((?:[^()]|\([^()]*\))*)\)", r"<sup>\1</sup>", text)
+    text = re.sub(r"\^(-?[\w.]+)", r"<sup>\1</sup>", text)
+    return re.sub(r"\b(\w+?)_(?:\{([^}]*)\}|(\w)\b)", r"\1<sub>\2\3</sub>", text)
 
 
 def claims(*which: str) -> Ledger:

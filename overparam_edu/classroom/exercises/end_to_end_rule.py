@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
 from overparam_edu.dynamics.networks import LinearNetwork, balanced_network, near_zero_network
 from overparam_edu.dynamics.rule import end_to_end_direction, single_output_direction
 
@@ -21,10 +21,11 @@ def _power(A: Any, t: float) -> Any:
     return (vectors * np.maximum(values, 0.0) ** t) @ vectors.T
 
 
-def _terms(W: Any, G: Any, N: int, left: Any, right: Any, first: int = 1, last: int = 0) -> Any:
-    """Return a sum of the rule's form with the powers `left(j)` and `right(j)`."""
+def _terms(W: Any, G: Any, N: int, start: float = 0, scale: float = 1) -> Any:
+    """Return the rule's sum, with exponents that begin at `start` or are scaled."""
     return sum(
-        _power(W @ W.T, left(j)) @ G @ _power(W.T @ W, right(j)) for j in range(first, N + 1 + last)
+        _power(W @ W.T, scale * (j + start) / N) @ G @ _power(W.T @ W, scale * (N - 1 - j) / N)
+        for j in range(N)
     )
 
 
@@ -61,70 +62,44 @@ _MATRIX = Exercise(
         "        total = total + power(W @ W.T, (j - 1) / N) @ G @ power(W.T @ W, (N - j) / N)\n"
         "    return total"
     ),
-    properties=(
-        Property("at depth 1 it is $G$ itself", lambda f: close(f(_W, _G, 1), _G, 1e-4)),
-        Property(
-            "it is how a real network of 3 balanced layers moves in a very small step",
-            lambda f: close(f(_W, _G, 3), _measured(_W, _G, 3), 1e-4),
+    properties={
+        "at depth 1 it is $G$ itself": lambda f: close(f(_W, _G, 1), _G, 1e-4),
+        "it is how a real network of 3 balanced layers moves in a very small step": lambda f: close(
+            f(_W, _G, 3), _measured(_W, _G, 3), 1e-4
         ),
-        Property(
-            r"with $2W$ in place of $W$ it is $2^{2-2/N}$ times as large",
-            lambda f: close(f(2 * _W, _G, 4), 2**1.5 * np.asarray(f(_W, _G, 4)), 1e-4),
+        "with $2W$ in place of $W$ it is $2^{2-2/N}$ times as large": lambda f: close(
+            f(2 * _W, _G, 4), 2**1.5 * np.asarray(f(_W, _G, 4)), 1e-4
         ),
-        Property(
-            "turning the outputs turns the direction and nothing else",
-            lambda f: close(f(_Q @ _W, _Q @ _G, 3), _Q @ np.asarray(f(_W, _G, 3)), 1e-4),
+        "rotating the outputs rotates the direction": lambda f: close(
+            f(_Q @ _W, _Q @ _G, 3), _Q @ np.asarray(f(_W, _G, 3)), 1e-4
         ),
-        Property(
-            "a matrix of 2 outputs and 4 inputs works too",
-            lambda f: close(f(*_FLAT, 2), _measured(_FLAT[0], _FLAT[1], 2), 1e-3),
+        "a matrix of 2 outputs and 4 inputs works too": lambda f: close(
+            f(*_FLAT, 2), _measured(_FLAT[0], _FLAT[1], 2), 1e-3
         ),
-    ),
-    mistakes=(
-        Mistake(
-            r"Left and right are exchanged: $WW^\top$ acts on the outputs, so it stands on the "
-            "left.",
-            lambda W, G, N: sum(
-                _power(W.T @ W, (j - 1) / N) @ G @ _power(W @ W.T, (N - j) / N)
-                for j in range(1, N + 1)
-            ),
+    },
+    mistakes={
+        r"Left and right are exchanged: $WW^\top$ acts on the outputs, so it stands on the "
+        r"left.": lambda W, G, N: _terms(W.T, G, N),
+        "The exponents are divided by $N$: those of one term add up to "
+        "$(N-1)/N$.": lambda W, G, N: _terms(W, G, N, scale=N),
+        "A sum over the layers, not their mean: each contributes its whole move.": lambda W, G, N: (
+            _terms(W, G, N) / N
         ),
-        Mistake(
-            "The powers: they are divided by $N$, so that those of one term add up to $(N-1)/N$.",
-            lambda W, G, N: _terms(W, G, N, lambda j: j - 1, lambda j: N - j),
+        "The last term is missing: `range(1, N)` stops before $N$.": lambda W, G, N: (
+            _terms(W, G, N) - _power(W @ W.T, (N - 1) / N) @ G
         ),
-        Mistake(
-            "It is a sum over the layers, not their mean: every layer contributes its whole move.",
-            lambda W, G, N: _terms(W, G, N, lambda j: (j - 1) / N, lambda j: (N - j) / N) / N,
-        ),
-        Mistake(
-            "The last term is missing: `range(1, N)` stops before $N$.",
-            lambda W, G, N: (
-                _terms(W, G, N, lambda j: (j - 1) / N, lambda j: (N - j) / N, last=-1)
-                + np.zeros_like(G)
-            ),
-        ),
-        Mistake(
-            r"Off by one: the first term ($j=1$) has $[WW^\top]^0$, which is the identity.",
-            lambda W, G, N: _terms(W, G, N, lambda j: j / N, lambda j: (N - j) / N),
-        ),
-        Mistake(
-            r"You took a power of a square root: $WW^\top$ already has squared singular values.",
-            lambda W, G, N: _terms(
-                W, G, N, lambda j: (j - 1) / (2 * N), lambda j: (N - j) / (2 * N)
-            ),
-        ),
-        Mistake(
-            "That is how $W$ moves with a plus sign. The minus of gradient descent is written "
-            "outside; here the direction itself is asked for.",
-            lambda W, G, N: -_terms(W, G, N, lambda j: (j - 1) / N, lambda j: (N - j) / N),
-        ),
-    ),
+        r"Off by one: the first term ($j=1$) has $[WW^\top]^0$, which is the "
+        r"identity.": lambda W, G, N: _terms(W, G, N, start=1),
+        r"You took a power of a square root: $WW^\top$ already has squared singular "
+        r"values.": lambda W, G, N: _terms(W, G, N, scale=1 / 2),
+        "That is the change of $W$, with its minus sign. "
+        "The direction itself is asked for.": lambda W, G, N: -_terms(W, G, N),
+    },
     hints=(
         "Begin with `total = 0` and add one term for each `j in range(1, N + 1)`.",
         "One term: `power(W @ W.T, (j - 1) / N) @ G @ power(W.T @ W, (N - j) / N)`.",
     ),
-    praise="These lines hold all of the talk's Theorem 1: no hidden width in sight.",
+    praise="These lines are the talk's Theorem 1, and no hidden width is in sight.",
     probes=((_W, _G, 2), (_W, _G, 3), (_G, _W, 4)),
 )
 
@@ -137,12 +112,8 @@ def _along(w: Any, g: Any) -> Any:
     return (w @ g) / (w @ w) * w
 
 
-def _rule(w: Any, g: Any, N: float, size: Any, extra: Any, along: Any = _along) -> Any:
-    return size(w, N) * (g + extra(N) * along(w, g))
-
-
-def _right_size(w: Any, N: float) -> float:
-    return float(_norm(w) ** (2 - 2 / N))
+def _rule(w: Any, g: Any, power: float, extra: float, along: Any = _along) -> Any:
+    return _norm(w) ** power * (g + extra * along(w, g))
 
 
 _SINGLE = Exercise(
@@ -152,90 +123,62 @@ _SINGLE = Exercise(
     title="One output: Claim 2",
     prompt=(
         r"Write the rule for one output, $\|w\|^{2-2/N}\,(g + (N-1)\,\mathrm{Pr}_w\,g)$, for "
-        r"vectors `w` (not 0) and `g` and any real $N\ge1$. $\mathrm{Pr}_w$ projects on the line "
-        "through $w$."
+        r"vectors `w` (not 0) and `g` and any real $N\ge1$. $\mathrm{Pr}_w$ projects onto the line "
+        r"through $w$."
     ),
     todo="three lines: a size, a projection, their sum",
     solution=(
         "def single_rule(w, g, N):\n    size = np.linalg.norm(w) ** (2 - 2 / N)\n"
         "    projection = (w @ g) / (w @ w) * w\n    return size * (g + (N - 1) * projection)"
     ),
-    properties=(
-        Property("at depth 1 it is `g`", lambda f: close(f(_v, _g, 1), _g)),
-        Property(
-            "it is the matrix rule for a matrix of one row",
-            lambda f: close(f(_v, _g, 3), end_to_end_direction(_v[None], _g[None], 3)[0]),
+    properties={
+        "at depth 1 it is `g`": lambda f: close(f(_v, _g, 1), _g),
+        "it is the matrix rule for a matrix of one row": lambda f: close(
+            f(_v, _g, 3), end_to_end_direction(_v[None], _g[None], 3)[0]
         ),
-        Property(
-            "it is how a real network of 4 balanced layers moves in a very small step",
-            lambda f: close(f(_v, _g, 4), _measured(_v, _g[None], 4)[0], 1e-5),
+        "it is how a real network of 4 balanced layers moves in a very small step": lambda f: close(
+            f(_v, _g, 4), _measured(_v, _g[None], 4)[0], 1e-5
         ),
-        Property(
-            r"along $w$ the gradient is multiplied by $N\|w\|^{2-2/N}$",
-            lambda f: close(f(_v, _v, 2.5), 2.5 * _norm(_v) ** 1.2 * _v),
+        r"along $w$ the gradient is multiplied by "
+        r"$N\|w\|^{2-2/N}$": lambda f: close(f(_v, _v, 2.5), 2.5 * _norm(_v) ** 1.2 * _v),
+        "rotating `w` and `g` rotates the result": lambda f: close(
+            f(_Q @ _v, _Q @ _g, 3), _Q @ np.asarray(f(_v, _g, 3))
         ),
-        Property(
-            "turning `w` and `g` turns the result",
-            lambda f: close(f(_Q @ _v, _Q @ _g, 3), _Q @ np.asarray(f(_v, _g, 3))),
+    },
+    mistakes={
+        r"The norm's power: is it of $\|w\|$ or of $\|w\|^2$? "
+        r"You have half of it.": lambda w, g, N: _rule(w, g, 1 - 1 / N, N - 1),
+        r"The norm's power is twice too large: "
+        r"`w @ w` is $\|w\|^2$ already.": lambda w, g, N: _rule(w, g, 4 - 4 / N, N - 1),
+        "The power $2 - 2/N$: check that it is 0 at depth 1 and 1 at depth 2.": lambda w, g, N: (
+            _rule(w, g, 2 / N, N - 1)
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "The norm's power: is it of $\\|w\\|$ or of $\\|w\\|^2$? You have half of it.",
-            lambda w, g, N: _rule(w, g, N, lambda w, N: _norm(w) ** (1 - 1 / N), lambda N: N - 1),
+        "How often does the part along $w$ count? Together with the one in `g` it is $N$ "
+        "times.": lambda w, g, N: _rule(w, g, 2 - 2 / N, N),
+        "The factor of the projection is missing.": lambda w, g, N: _rule(w, g, 2 - 2 / N, 1),
+        "Only the size is there. Depth also amplifies the part of `g` along `w`.": lambda w, g, N: (
+            _rule(w, g, 2 - 2 / N, 0)
         ),
-        Mistake(
-            r"The norm's power is twice too large: `w @ w` is $\|w\|^2$ already.",
-            lambda w, g, N: _rule(w, g, N, lambda w, N: _norm(w) ** (4 - 4 / N), lambda N: N - 1),
+        "The projection onto a line does not change when `w` gets longer: "
+        "divide.": lambda w, g, N: _rule(w, g, 2 - 2 / N, N - 1, lambda w, g: (w @ g) * w),
+        "A projection divides by `w @ w`, the squared norm.": lambda w, g, N: _rule(
+            w, g, 2 - 2 / N, N - 1, lambda w, g: (w @ g) / _norm(w) * w
         ),
-        Mistake(
-            r"The power $2 - 2/N$: check that it is 0 at depth 1 and 1 at depth 2.",
-            lambda w, g, N: _rule(w, g, N, lambda w, N: _norm(w) ** (2 / N), lambda N: N - 1),
+        "You projected `w` onto `g`. It is `g` that is projected onto `w`.": lambda w, g, N: _rule(
+            w, g, 2 - 2 / N, N - 1, lambda w, g: _along(g, w)
         ),
-        Mistake(
-            "How often does the part along $w$ count? Together with the one in `g` it is $N$ "
-            "times.",
-            lambda w, g, N: _rule(w, g, N, _right_size, lambda N: N),
+        "The sign: the projection is added; depth pushes on along $w$.": lambda w, g, N: _rule(
+            w, g, 2 - 2 / N, 1 - N
         ),
-        Mistake(
-            "The factor of the projection is missing.",
-            lambda w, g, N: _rule(w, g, N, _right_size, lambda N: 1),
+        r"The projection part is multiplied by $\|w\|^{2-2/N}$ too.": lambda w, g, N: (
+            _norm(w) ** (2 - 2 / N) * g + (N - 1) * _along(w, g)
         ),
-        Mistake(
-            "Only the size is there. Depth also amplifies the part of `g` along `w`.",
-            lambda w, g, N: _rule(w, g, N, _right_size, lambda N: 0),
-        ),
-        Mistake(
-            "A projection on the line through `w` does not change when `w` gets longer: divide.",
-            lambda w, g, N: _rule(w, g, N, _right_size, lambda N: N - 1, lambda w, g: (w @ g) * w),
-        ),
-        Mistake(
-            "A projection divides by `w @ w`, the squared norm.",
-            lambda w, g, N: _rule(
-                w, g, N, _right_size, lambda N: N - 1, lambda w, g: (w @ g) / _norm(w) * w
-            ),
-        ),
-        Mistake(
-            "You projected `w` on `g`. It is `g` that is projected on `w`.",
-            lambda w, g, N: _rule(
-                w, g, N, _right_size, lambda N: N - 1, lambda w, g: (w @ g) / (g @ g) * g
-            ),
-        ),
-        Mistake(
-            "The sign: the projection is added, depth pushes on along $w$.",
-            lambda w, g, N: _rule(w, g, N, _right_size, lambda N: 1 - N),
-        ),
-        Mistake(
-            "The size is there once too few: the projection part is multiplied by "
-            r"$\|w\|^{2-2/N}$ too.",
-            lambda w, g, N: _right_size(w, N) * g + (N - 1) * _along(w, g),
-        ),
-    ),
+    },
     hints=(
         r"`size = np.linalg.norm(w) ** (2 - 2 / N)`.",
         r"`projection = (w @ g) / (w @ w) * w`; then `size * (g + (N - 1) * projection)`.",
     ),
-    praise="An adaptive learning rate and a push along the way come so far: the talk in one line.",
+    praise="An adaptive learning rate, and a push along the path so far: the talk in one line.",
     probes=((_v, _g, 2), (2 * _v, _g, 3), (_g, _v, 2.5)),
 )
 
@@ -267,63 +210,53 @@ _UNBALANCED = Exercise(
     title="Break the balance",
     prompt=(
         "The rule assumes balanced layers. Give a `LinearNetwork` of **two** layers, 2 inputs and "
-        "1 output, whose end-to-end vector moves by more than **10 %** differently from what the "
-        "rule says, in an arbitrarily small step with $g = (1, 0.5)$."
+        "1 output, whose end-to-end vector takes a step that differs from the rule's by more than "
+        "**10 %**, however small the learning rate, for $g = (1, 0.5)$."
     ),
     todo="for example oe.LinearNetwork(([[1.0, 2.0]], [[3.0]]))",
     solution="unbalanced_start = oe.LinearNetwork(([[1.0, 0.0]], [[5.0]]))",
-    properties=(
-        Property("it is a `LinearNetwork` of two layers, 2 inputs, 1 output", _fits),
-        Property(
-            "the two steps differ by more than 10 %",
-            lambda network: np.isfinite(_gap(network)) and _gap(network) > 0.1,
+    properties={
+        "it is a `LinearNetwork` of two layers, 2 inputs, 1 output": _fits,
+        "the two steps differ by more than 10 %": lambda network: (
+            np.isfinite(_gap(network)) and _gap(network) > 0.1
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "This network is balanced: the rule is exact for it. Make one layer larger than the "
-            "other.",
+    },
+    mistakes={
+        "This network is balanced: the rule is exact for it. "
+        "Make one layer larger than the other.": Mistake(
             balanced_network([0.8, 0.3], depth=2),
             lambda n: _fits(n) and np.any(n.end_to_end_matrix) and n.imbalance() < 1e-9,
         ),
-        Mistake(
-            "At exactly 0 nothing moves, in the rule or in the network: no contradiction there.",
+        "At exactly 0 nothing moves, in the rule or in the network: "
+        "no contradiction there.": Mistake(
             _of([[0.0, 0.0]], [[0.0]]),
             lambda n: _fits(n) and not np.any(n.weights[0]) and not np.any(n.weights[1]),
         ),
-        Mistake(
-            "Not balanced, but too little so. What matters is the ratio of the layers' sizes.",
-            _of([[1.0, 0.0]], [[1.05]]),
-            lambda n: _fits(n) and 0 < _gap(n) <= 0.1,
+        "Unbalanced, but not enough. What matters is the ratio of the layers' sizes.": Mistake(
+            _of([[1.0, 0.0]], [[1.05]]), lambda n: _fits(n) and 0 < _gap(n) <= 0.1
         ),
-        Mistake(
-            "One layer has nothing to be balanced with. Take two.",
-            _of([[1.0, 2.0]]),
-            lambda n: isinstance(n, LinearNetwork) and n.depth == 1,
+        "One layer has nothing to be balanced with. Take two.": Mistake(
+            _of([[1.0, 2.0]]), lambda n: isinstance(n, LinearNetwork) and n.depth == 1
         ),
-        Mistake(
-            "Two layers are asked for, so that the difference can be computed for all alike.",
+        "Exactly two layers, please: every answer is compared in the same way.": Mistake(
             near_zero_network((2, 1, 1, 1), 0.1),
             lambda n: isinstance(n, LinearNetwork) and n.depth > 2,
         ),
-        Mistake(
-            "The network must take 2 inputs and give 1 output.",
+        "The network must take 2 inputs and give 1 output.": Mistake(
             _of([[1.0]], [[2.0]]),
             lambda n: isinstance(n, LinearNetwork) and n.widths[::2] != (2, 1),
         ),
-        Mistake(
-            "Wrap the layers up: `oe.LinearNetwork((first, second))`.",
-            ([[1.0, 2.0]], [[3.0]]),
-            lambda n: isinstance(n, (tuple, list, np.ndarray)),
+        "Make a network of the layers: `oe.LinearNetwork((first, second))`.": Mistake(
+            ([[1.0, 2.0]], [[3.0]]), lambda n: isinstance(n, (tuple, list, np.ndarray))
         ),
-    ),
+    },
     hints=(
         r"The layers are balanced when $\|W_1\| = \|W_2\|$ here (one hidden unit).",
         "Try a first layer of length 1 and a second layer of 5.",
     ),
     praise=(
-        "The imbalance is conserved by gradient flow: it does not go away by itself. Starts near "
-        "zero keep it small only compared with what the layers grow to."
+        "The imbalance is conserved by gradient flow: it does not go away by itself. A start near "
+        "zero keeps it small only relative to what the layers grow to."
     ),
 )
 
@@ -342,19 +275,20 @@ _WIDTH = Exercise(
         "A balanced network of two layers has 2 hidden units; another with the same end-to-end "
         "matrix has 50. By what factor is the second one's end-to-end step longer?"
     ),
-    todo="your guess: a number",
     solution="width_factor = 1",
-    properties=(Property("the measured ratio", lambda x: close(float(x), _width_ratio(), 1e-3)),),
-    mistakes=(
-        Mistake("More weights move, but each of them less: the width is not in the rule.", 25),
-        Mistake("No: the width appears nowhere in the rule, not even as a square root.", 5),
-        Mistake("The end-to-end matrix is the same, so larger layers are not to be had.", 50),
-        Mistake("Wider is not slower: look for the width in the rule.", 0.04),
-        Mistake("Do you think of an average over units? The rule is a sum over **layers**.", 0.2),
-        Mistake("Of the two widths, neither matters. Look for them in the rule.", 2),
-    ),
+    properties={
+        "the measured ratio": lambda x: close(float(x), _width_ratio(), 1e-3),
+    },
+    mistakes={
+        "More weights move, but each of them less: the width is not in the rule.": 25,
+        "No: the width appears nowhere in the rule, not even as a square root.": 5,
+        "Twenty-five times the units, yet the same end-to-end matrix and the same step.": 50,
+        "Wider is not slower: look for the width in the rule.": 0.04,
+        "Were you thinking of an average over units? The rule is a sum over **layers**.": 0.2,
+        "Of the two widths, neither matters. Look for them in the rule.": 2,
+    },
     hints=("Which quantities are in the rule? $W$, $G$, $N$, the learning rate.",),
-    praise="Depth matters and width does not, as long as it is at least $\\min(k, d)$.",
+    praise=r"Depth matters and width does not, as long as it is at least $\min(k, d)$.",
 )
 
 EXERCISES = (_MATRIX, _SINGLE, _UNBALANCED, _WIDTH)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
 from overparam_edu.dynamics.networks import LinearNetwork
 
 
@@ -42,32 +42,22 @@ _IDENTITY = Exercise(
         "def identity_layers(d, N, scale, seed):\n    rng = np.random.default_rng(seed)\n"
         "    return [np.eye(d) + scale * rng.standard_normal((d, d)) for _ in range(N)]"
     ),
-    properties=(
-        Property(
-            "there are `N` layers of shape (d, d)", lambda f: np.shape(f(3, 5, 0.1, 0)) == (5, 3, 3)
+    properties={
+        "there are `N` layers of shape (d, d)": lambda f: np.shape(f(3, 5, 0.1, 0)) == (5, 3, 3),
+        "without noise the product of 50 layers is the identity": lambda f: close(
+            _product(f(3, 50, 0.0, 0)), np.eye(3)
         ),
-        Property(
-            "without noise the product of 50 layers is the identity",
-            lambda f: close(_product(f(3, 50, 0.0, 0)), np.eye(3)),
+        "the noise has the standard deviation asked for": lambda f: 0.045 < _spread(f) < 0.055,
+        "no two layers are alike": lambda f: (
+            not np.allclose(f(3, 2, 0.1, 0)[0], f(3, 2, 0.1, 0)[1])
         ),
-        Property(
-            "the noise has the standard deviation asked for", lambda f: 0.045 < _spread(f) < 0.055
+        "another seed, other noise; the same seed, the same": lambda f: (
+            close(f(3, 2, 0.1, 4), f(3, 2, 0.1, 4))
+            and not np.allclose(f(3, 2, 0.1, 4), f(3, 2, 0.1, 5))
         ),
-        Property(
-            "no two layers are alike",
-            lambda f: not np.allclose(f(3, 2, 0.1, 0)[0], f(3, 2, 0.1, 0)[1]),
-        ),
-        Property(
-            "another seed, other noise; the same seed, the same",
-            lambda f: (
-                close(f(3, 2, 0.1, 4), f(3, 2, 0.1, 4))
-                and not np.allclose(f(3, 2, 0.1, 4), f(3, 2, 0.1, 5))
-            ),
-        ),
-    ),
-    mistakes=(
-        Mistake(
-            "The identity was scaled as well. Only the noise is small.",
+    },
+    mistakes={
+        "The identity was scaled as well. Only the noise is small.": Mistake(
             _make(
                 lambda rng, d, N, s: [
                     s * (np.eye(d) + rng.standard_normal((d, d))) for _ in range(N)
@@ -78,8 +68,7 @@ _IDENTITY = Exercise(
                 0.1 * (np.eye(3) + np.random.default_rng(0).standard_normal((3, 3))),
             ),
         ),
-        Mistake(
-            "Only the first layer has the identity.",
+        "Only the first layer has the identity.": Mistake(
             _make(
                 lambda rng, d, N, s: [
                     (np.eye(d) if j == 0 else 0) + s * rng.standard_normal((d, d)) for j in range(N)
@@ -87,39 +76,32 @@ _IDENTITY = Exercise(
             ),
             lambda f: close(f(3, 5, 0.0, 0)[0], np.eye(3)) and not np.any(f(3, 5, 0.0, 0)[1]),
         ),
-        Mistake(
-            "That is near-zero initialisation: where is the identity?",
+        "That is near-zero initialisation: where is the identity?": Mistake(
             _make(lambda rng, d, N, s: [s * rng.standard_normal((d, d)) for _ in range(N)]),
             lambda f: close(_product(f(3, 5, 0.0, 0)), np.zeros((3, 3))),
         ),
-        Mistake(
-            "The noise is not scaled.",
+        "The noise is not scaled.": Mistake(
             _make(lambda rng, d, N, s: [np.eye(d) + rng.standard_normal((d, d)) for _ in range(N)]),
             lambda f: _spread(f) > 0.5,
         ),
-        Mistake(
-            "Every layer has the same noise: draw anew for each.",
+        "Every layer has the same noise: draw anew for each.": Mistake(
             _make(lambda rng, d, N, s: [np.eye(d) + s * rng.standard_normal((d, d))] * N),
             lambda f: close(f(3, 2, 0.1, 0)[0], f(3, 2, 0.1, 0)[1]) and _spread(f) > 0,
         ),
-        Mistake(
-            "There is no noise at all: all layers would stay equal for ever.",
-            _make(lambda rng, d, N, s: [np.eye(d)] * N),
-            lambda f: _spread(f) == 0,
+        "There is no noise at all: all layers would stay equal for ever.": Mistake(
+            _make(lambda rng, d, N, s: [np.eye(d)] * N), lambda f: _spread(f) == 0
         ),
-        Mistake(
-            "The noise is never negative: use `standard_normal`, which has both signs.",
+        "The noise is never negative: use `standard_normal`, which has both signs.": Mistake(
             _make(lambda rng, d, N, s: [np.eye(d) + s * rng.random((d, d)) for _ in range(N)]),
             lambda f: all(np.min(np.asarray(V) - np.eye(20)) >= 0 for V in f(20, 3, 0.05, 0)),
         ),
-        Mistake(
-            "`seed` is not used.",
+        "`seed` is not used.": Mistake(
             lambda d, N, s, seed: list(
                 np.eye(d) + s * np.random.default_rng(0).standard_normal((N, d, d))
             ),
             lambda f: close(f(3, 2, 0.1, 4), f(3, 2, 0.1, 5)),
         ),
-    ),
+    },
     hints=(
         "`np.eye(d)` is the identity.",
         "`np.eye(d) + scale * rng.standard_normal((d, d))`, `N` times.",
@@ -148,39 +130,29 @@ _STALL = Exercise(
         r"$w$ itself, at the same learning rate? (Use the rule along $w$: $N\|w\|^{2-2/N}$.)"
     ),
     solution="def first_step_factor(scale, N):\n    return N * scale ** (2 * N - 2)",
-    properties=(
-        Property("at depth 1 it is 1", lambda f: close(f(0.1, 1), 1.0)),
-        Property(
-            "it is what the chain rule gives for 4 layers",
-            lambda f: close(f(0.1, 4), _real_factor(0.1, 4)),
+    properties={
+        "at depth 1 it is 1": lambda f: close(f(0.1, 1), 1.0),
+        "it is what the chain rule gives for 4 layers": lambda f: close(
+            f(0.1, 4), _real_factor(0.1, 4)
         ),
-        Property("from `scale = 1` it is $N$", lambda f: close(f(1.0, 8), 8.0)),
-        Property(
-            "a ten times smaller start at depth 3: ten thousand times slower",
-            lambda f: close(f(0.1, 3) / f(0.01, 3), 1e4),
+        "from `scale = 1` it is $N$": lambda f: close(f(1.0, 8), 8.0),
+        "at depth 3 a start ten times smaller is ten thousand times slower": lambda f: close(
+            f(0.1, 3) / f(0.01, 3), 1e4
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "$\\|w\\|$ is not `scale`: it is the product of $N$ factors.",
-            lambda s, N: N * s ** (2 - 2 / N),
+    },
+    mistakes={
+        r"$\|w\|$ is not `scale`: "
+        r"it is the product of $N$ factors.": lambda s, N: N * s ** (2 - 2 / N),
+        "Along $w$ the rule has a factor $N$.": lambda s, N: s ** (2 * N - 2),
+        "That is the size of $w$, not of its step.": lambda s, N: s**N,
+        "That is one layer's gradient. "
+        "The product moves by all of them, each times $N-1$ others.": lambda s, N: s ** (N - 1),
+        "The move of each layer is multiplied by the $N-1$ others once more.": lambda s, N: (
+            N * s ** (N - 1)
         ),
-        Mistake("Along $w$ the rule has a factor $N$.", lambda s, N: s ** (2 * N - 2)),
-        Mistake("That is the size of $w$, not of its step.", lambda s, N: s**N),
-        Mistake(
-            "That is one layer's gradient. The product moves by all of them, each times $N-1$ "
-            "others.",
-            lambda s, N: s ** (N - 1),
-        ),
-        Mistake(
-            "Each layer's move counts in $w$ times the $N-1$ others once more.",
-            lambda s, N: N * s ** (N - 1),
-        ),
-        Mistake(
-            "Power $2N$? At depth 1 there would be a factor left.", lambda s, N: N * s ** (2 * N)
-        ),
-        Mistake("Upside down: a small start makes small steps.", lambda s, N: N * s ** (2 - 2 * N)),
-    ),
+        "Power $2N$? At depth 1 there would be a factor left.": lambda s, N: N * s ** (2 * N),
+        "Upside down: a small start makes small steps.": lambda s, N: N * s ** (2 - 2 * N),
+    },
     hints=(
         r"Put $\|w\| = $ `scale` $^N$ into $N\|w\|^{2-2/N}$.",
         "`scale ** (N * (2 - 2 / N))` is `scale ** (2 * N - 2)`.",
@@ -206,31 +178,23 @@ _CURE = Exercise(
     kind="choose",
     title="What cures the stall, and why?",
     prompt=(
-        "A linear network of 16 layers with near-zero start does not move. Which "
-        "change is the cure, for the "
-        f"reason given?\n\n{_OPTIONS}"
+        "A linear network of 16 layers, started near zero, does not move. Which change is the "
+        f"cure, for the reason given?\n\n{_OPTIONS}"
     ),
     todo="a letter, such as 'A'",
     solution='cure_of_the_stall = "B"',
-    properties=(
-        Property("one of the six", lambda c: isinstance(c, str) and c.strip().upper() == "B"),
-    ),
-    mistakes=(
-        Mistake(
-            "At the start the factor is many powers of ten. A rate that makes up for it explodes "
-            "as soon as the weights have grown.",
-            "A",
-        ),
-        Mistake(
-            "The width is not in the rule. At the same end-to-end matrix the step is the same.", "C"
-        ),
-        Mistake("Weight decay pulls towards 0, deeper into the saddle.", "D"),
-        Mistake(
-            "At exactly 0 nothing moves, for ever: every layer's gradient contains the others.", "E"
-        ),
-        Mistake("Better balanced, true. But the step shrinks with a high power of the size.", "F"),
-        Mistake("Give one letter from A to F, in quotes.", 2, lambda c: not isinstance(c, str)),
-    ),
+    properties={
+        "one of the six": lambda c: isinstance(c, str) and c.strip().upper() == "B",
+    },
+    mistakes={
+        "At the start the factor is many powers of ten. "
+        "A rate that makes up for it explodes as soon as the weights have grown.": "A",
+        "The width is not in the rule. At the same end-to-end matrix the step is the same.": "C",
+        "Weight decay pulls towards 0, deeper into the saddle.": "D",
+        "At exactly 0 nothing moves, for ever: every layer's gradient contains the others.": "E",
+        "Better balanced, true. But the step shrinks with a high power of the size.": "F",
+        "Give one letter from A to F, in quotes.": Mistake(2, lambda c: not isinstance(c, str)),
+    },
     hints=(r"The step carries $\|W\|^{2-2/N}$. Which change makes $\|W\|$ about 1?",),
     praise="And this is what residual connections do in practice: each layer starts as "
     "the identity.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
 from overparam_edu.dynamics.losses import LinearLoss, Loss, SeparableLp
 from overparam_edu.dynamics.optimizers import GradientDescent
 from overparam_edu.dynamics.training import descend
@@ -31,60 +31,46 @@ _BOUND = Exercise(
         "learning rate above which it diverges, for an array `y` of any length and even `p`."
     ),
     solution="def largest_rate(y, p):\n    return 2 / np.abs(y).max() ** (p - 2)",
-    properties=(
-        Property("for $p = 2$ it is 2, whatever the targets", lambda f: close(f(_Y, 2), 2.0)),
-        Property(
-            "at 98 % of it a run from 0 comes down", lambda f: _survives(0.98 * f(_Y, 4), _Y, 4)
+    properties={
+        "for $p = 2$ it is 2, whatever the targets": lambda f: close(f(_Y, 2), 2.0),
+        "at 98 % of it the loss of a run from 0 falls": lambda f: _survives(0.98 * f(_Y, 4), _Y, 4),
+        "at 102 % of it that loss does not fall": lambda f: not _survives(1.02 * f(_Y, 4), _Y, 4),
+        "for $p = 6$ too": lambda f: (
+            _survives(0.98 * f(_Y, 6), _Y, 6) and not _survives(1.02 * f(_Y, 6), _Y, 6)
         ),
-        Property("at 102 % of it a run does not", lambda f: not _survives(1.02 * f(_Y, 4), _Y, 4)),
-        Property(
-            "for $p = 6$ too",
-            lambda f: _survives(0.98 * f(_Y, 6), _Y, 6) and not _survives(1.02 * f(_Y, 6), _Y, 6),
+        "signs of the targets do not matter": lambda f: close(f(-_Y, 4), f(_Y, 4)),
+    },
+    mistakes={
+        "The **farthest** coordinate sets the limit, not the nearest.": lambda y, p: (
+            2 / np.abs(y).min() ** (p - 2)
         ),
-        Property("signs of the targets do not matter", lambda f: close(f(-_Y, 4), f(_Y, 4))),
-    ),
-    mistakes=(
-        Mistake(
-            "The **farthest** coordinate sets the limit, not the nearest.",
-            lambda y, p: 2 / np.abs(y).min() ** (p - 2),
+        r"Only half of it: $|1 - \eta\Delta^{p-2}| < 1$ allows the factor to be "
+        r"negative.": lambda y, p: 1 / np.abs(y).max() ** (p - 2),
+        r"The power: divide the step $\eta\Delta^{p-1}$ by "
+        r"$\Delta$.": lambda y, p: 2 / np.abs(y).max() ** (p - 1),
+        "That is the loss's power; a step has one less, its factor two less.": lambda y, p: (
+            2 / np.abs(y).max() ** p
         ),
-        Mistake(
-            r"Only half of it: $|1 - \eta\Delta^{p-2}| < 1$ allows the factor to be negative.",
-            lambda y, p: 1 / np.abs(y).max() ** (p - 2),
+        "Coordinates do not add up: each has its own recurrence. Take the worst.": lambda y, p: (
+            2 / np.abs(y).sum() ** (p - 2)
         ),
-        Mistake(
-            r"The power: divide the step $\eta\Delta^{p-1}$ by $\Delta$.",
-            lambda y, p: 2 / np.abs(y).max() ** (p - 1),
+        "Not the mean: one coordinate that diverges is enough.": lambda y, p: (
+            2 / np.abs(y).mean() ** (p - 2)
         ),
-        Mistake(
-            "That is the loss's power; a step has one less, its factor two less.",
-            lambda y, p: 2 / np.abs(y).max() ** p,
+        "Coordinates do not mix, so the length of the vector is not what counts.": lambda y, p: (
+            2 / np.linalg.norm(y) ** (p - 2)
         ),
-        Mistake(
-            "Coordinates do not add up: each has its own recurrence. Take the worst.",
-            lambda y, p: 2 / np.abs(y).sum() ** (p - 2),
+        r"That is 2 over the curvature at 0. For $p>2$ a step may overshoot by more: "
+        r"it is the factor $1-\eta\Delta^{p-2}$ that counts, without $p-1$.": lambda y, p: (
+            2 / ((p - 1) * np.abs(y).max() ** (p - 2))
         ),
-        Mistake(
-            "Not the mean: one coordinate that diverges is enough.",
-            lambda y, p: 2 / np.abs(y).mean() ** (p - 2),
+        "Upside down: far targets need **smaller** rates.": lambda y, p: (
+            2 * np.abs(y).max() ** (p - 2)
         ),
-        Mistake(
-            "Coordinates do not mix, so the length of the vector is not what counts.",
-            lambda y, p: 2 / np.linalg.norm(y) ** (p - 2),
-        ),
-        Mistake(
-            "That is 2 over the curvature at 0. For $p>2$ a step may overshoot by more: it is "
-            r"the factor $1-\eta\Delta^{p-2}$ that counts, without $p-1$.",
-            lambda y, p: 2 / ((p - 1) * np.abs(y).max() ** (p - 2)),
-        ),
-        Mistake(
-            "Upside down: far targets ask for **smaller** rates.",
-            lambda y, p: 2 * np.abs(y).max() ** (p - 2),
-        ),
-    ),
+    },
     hints=(
         r"One step: $\Delta \leftarrow \Delta(1-\eta\Delta^{p-2})$.",
-        "Bound the factor by 1 for the largest $|\\Delta|$.",
+        r"Bound the factor by 1 for the largest $|\Delta|$.",
     ),
     praise="The far coordinate decides, and the near one has to live with it.",
     probes=((_Y, 4), (2 * _Y, 6), (_Y[:2], 4)),
@@ -115,49 +101,36 @@ _CRAWL = Exercise(
         "def crawl(delta0, eta, p, t):\n"
         "    return (delta0 ** (2 - p) + (p - 2) * eta * t) ** (-1 / (p - 2))"
     ),
-    properties=(
-        Property(r"at $t=0$ it is $\Delta_0$", lambda f: close(f(0.2, 0.7, 4, 0), 0.2)),
-        Property("it obeys the equation", _obeys),
-        Property(
-            "long afterwards the start is forgotten",
-            lambda f: close(f(0.2, 1.0, 4, 1e9), f(0.9, 1.0, 4, 1e9), 1e-6),
+    properties={
+        r"at $t=0$ it is $\Delta_0$": lambda f: close(f(0.2, 0.7, 4, 0), 0.2),
+        "it obeys the equation": _obeys,
+        "long afterwards the start is forgotten": lambda f: close(
+            f(0.2, 1.0, 4, 1e9), f(0.9, 1.0, 4, 1e9), 1e-6
         ),
-        Property(
-            "for $p = 4$, a hundred times longer is ten times closer",
-            lambda f: close(f(1.0, 1.0, 4, 1e8), f(1.0, 1.0, 4, 1e6) / 10, 1e-4),
+        "for $p = 4$, a hundred times longer is ten times closer": lambda f: close(
+            f(1.0, 1.0, 4, 1e8), f(1.0, 1.0, 4, 1e6) / 10, 1e-4
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "An exponential would need the same factor in each step. Here it gets closer to 1.",
-            lambda d, eta, p, t: d * np.exp(-eta * t),
+    },
+    mistakes={
+        "An exponential would need the same factor in each step. "
+        "Here it gets closer to 1.": lambda d, eta, p, t: d * np.exp(-eta * t),
+        "That is the limit for large $t$. The start is missing.": lambda d, eta, p, t: (
+            ((p - 2) * eta * t) ** (-1 / (p - 2)) if t else np.inf
         ),
-        Mistake(
-            "That is the limit for large $t$. The start is missing.",
-            lambda d, eta, p, t: ((p - 2) * eta * t) ** (-1 / (p - 2)) if t else np.inf,
-        ),
-        Mistake(
-            r"The factor $p-2$ is missing: integrating $\Delta^{1-p}$ divides by it.",
-            lambda d, eta, p, t: (d ** (2 - p) + eta * t) ** (-1 / (p - 2)),
-        ),
-        Mistake(
-            "The powers: $\\int \\Delta^{-(p-1)}d\\Delta$ has the power $-(p-2)$.",
-            lambda d, eta, p, t: (d ** (1 - p) + (p - 1) * eta * t) ** (-1 / (p - 1)),
-        ),
-        Mistake(
-            "The outer power must undo the inner one: at $t = 0$ it should give back the start.",
-            lambda d, eta, p, t: (d ** (2 - p) + (p - 2) * eta * t) ** (1 / (p - 2)),
-        ),
-        Mistake(
-            "The sign: as $t$ grows the bracket grows, and the distance falls.",
+        r"The factor $p-2$ is missing: integrating $\Delta^{1-p}$ divides by "
+        r"it.": lambda d, eta, p, t: (d ** (2 - p) + eta * t) ** (-1 / (p - 2)),
+        r"The powers: $\int \Delta^{-(p-1)}d\Delta$ has the power "
+        r"$-(p-2)$.": lambda d, eta, p, t: (d ** (1 - p) + (p - 1) * eta * t) ** (-1 / (p - 1)),
+        "The outer power must undo the inner one: at $t = 0$ it should give back the "
+        "start.": lambda d, eta, p, t: (d ** (2 - p) + (p - 2) * eta * t) ** (1 / (p - 2)),
+        "The sign: as $t$ grows the bracket grows, and the distance falls.": Mistake(
             lambda d, eta, p, t: (d ** (2 - p) - (p - 2) * eta * t / 100) ** (-1 / (p - 2)),
             lambda f: f(0.2, 0.7, 4, 1) > 0.2,
         ),
-        Mistake(
-            "A straight line would reach 0. The slope gets flatter on the way.",
-            lambda d, eta, p, t: d - eta * d ** (p - 1) * t,
+        "A straight line would reach 0. The slope gets flatter on the way.": lambda d, eta, p, t: (
+            d - eta * d ** (p - 1) * t
         ),
-    ),
+    },
     hints=(
         r"Separate: $\Delta^{1-p}\,d\Delta = -\eta\,dt$, and integrate both sides.",
         r"$\Delta^{2-p} = \Delta_0^{2-p} + (p-2)\eta t$; now solve for $\Delta$.",
@@ -197,9 +170,9 @@ _FAIR = Exercise(
     kind="compare",
     title="A fair comparison",
     prompt=(
-        "On `oe.SeparableLp((1.0, 0.1), p=4)` from `[0.01, 0.01]`, with each depth at its "
-        "**own** tuned learning rate: how many times fewer steps does depth 3 take than depth 1 "
-        r"until the loss is 1 % of $\frac14\,0.1^4$? Compute it with `oe.tuned_learning_rate`."
+        r"On `oe.SeparableLp((1.0, 0.1), p=4)` from `[0.01, 0.01]`, with each depth at its **own** "
+        r"tuned learning rate, count the steps until the loss is 1 % of $\frac14\,0.1^4$. How many "
+        r"does depth 1 take for each one of depth 3? Compute it with `oe.tuned_learning_rate`."
     ),
     todo="steps at depth 1 divided by steps at depth 3",
     solution=(
@@ -208,22 +181,16 @@ _FAIR = Exercise(
         "easy, [0.01, 0.01], depth=[1, 3], target=0.01 * 0.1**4 / 4)\n"
         "fair_gain = raced.steps[0] / raced.steps[1]"
     ),
-    properties=(
-        Property("the ratio of the tuned steps", lambda x: close(float(x), _fair()[0], 0.05)),
-    ),
-    mistakes=(
-        Mistake(
-            "That is the ratio upside down: steps of depth 1 over steps of depth 3.",
-            145 / 407,
-            lambda x: close(float(x), 1 / _fair()[0], 0.05),
+    properties={
+        "the ratio of the tuned steps": lambda x: close(float(x), _fair()[0], 0.05),
+    },
+    mistakes={
+        "That is the ratio upside down: steps of depth 1 over steps of depth 3.": Mistake(
+            145 / 407, lambda x: close(float(x), 1 / _fair()[0], 0.05)
         ),
-        Mistake(
-            "That is the slide's factor $y_1^{2-2/N}$. It compares at a shared rate; measure "
-            "instead.",
-            1.0,
-        ),
-        Mistake(
-            "That is a ratio of **learning rates**. A larger rate is not yet fewer steps.",
+        "That is the slide's factor $y_1^{2-2/N}$. "
+        "It compares at a shared rate; measure instead.": 1.0,
+        "That is a ratio of **learning rates**. A larger rate is not yet fewer steps.": Mistake(
             4.488 / 1.833,
             lambda x: any(
                 close(float(x), ratio, 0.05)
@@ -231,26 +198,19 @@ _FAIR = Exercise(
                 for ratio in (rate[0] / rate[1], rate[1] / rate[0])
             ),
         ),
-        Mistake(
-            "That is the gain at a **shared** rate, which flatters one side. Tune each depth.",
-            1.13,
-            lambda x: close(float(x), _fair()[1], 0.05),
+        "That is the gain at a **shared** rate, which flatters one side. Tune each depth.": Mistake(
+            1.13, lambda x: close(float(x), _fair()[1], 0.05)
         ),
-        Mistake(
-            "Those are numbers of steps. Divide one by the other.",
-            325.0,
-            lambda x: np.size(x) > 1 or float(x) > 20,
+        "Those are numbers of steps. Divide one by the other.": Mistake(
+            325.0, lambda x: np.size(x) > 1 or float(x) > 20
         ),
-        Mistake(
-            "That is the estimate of the board. It leaves out the way to leave the start: measure.",
-            3.14,
-        ),
-    ),
+        "That is the estimate. It leaves out the time it takes to leave the start: measure.": 3.14,
+    },
     hints=(
         "`oe.tuned_learning_rate(loss, start, depth=[1, 3], target=...)` returns `.steps`.",
         "Divide `.steps[0]` by `.steps[1]`.",
     ),
-    praise="At tuned rates and under a criterion that shuts out luck: this is a number to quote.",
+    praise="At tuned rates and under a criterion that rules out luck: this is a number to quote.",
 )
 
 
@@ -270,51 +230,44 @@ _SLOWER = Exercise(
     title="Where depth is slower",
     prompt=(
         "“Depth speeds up training.” Find a counterexample: an `oe.SeparableLp` with two targets, "
-        "none of them 0, on which depth 2 takes **more** steps than depth 1 from `[0.01, 0.01]`, "
-        "each at its own tuned rate."
+        "neither of them 0, on which depth 2 takes **more** steps than depth 1 from `[0.01, "
+        "0.01]`, each at its own tuned rate."
     ),
     todo="oe.SeparableLp((y1, y2), p=...)",
     solution="slower_with_depth = oe.SeparableLp((1.0, 0.1), p=2)",
-    properties=(
-        Property("it is an `oe.SeparableLp` with two targets", _race),
-        Property("no target is 0", lambda loss: np.all(np.abs(loss.targets) > 0.02)),
-        Property("depth 2 takes more steps to 1 % of the near coordinate's loss", _slower),
-    ),
-    mistakes=(
-        Mistake(
-            "There depth 2 is faster: the near coordinate crawls at depth 1. Which $p$ has no "
-            "crawl?",
+    properties={
+        "it is an `oe.SeparableLp` with two targets": _race,
+        "no target is 0": lambda loss: np.all(np.abs(loss.targets) > 0.02),
+        "depth 2 takes more steps to 1 % of the near coordinate's loss": _slower,
+    },
+    mistakes={
+        "There depth 2 is faster: the near coordinate crawls at depth 1. "
+        "Which $p$ has no crawl?": Mistake(
             SeparableLp((1.0, 0.1), p=4),
             lambda loss: _race(loss) and loss.p > 2 and np.ptp(np.abs(loss.targets)) > 0.1,
         ),
-        Mistake(
-            "A target of 0 (or nearly) is where the run starts, so there is nothing to race for.",
+        "A target of 0 (or nearly) is where the run starts, "
+        "so there is nothing to race for.": Mistake(
             SeparableLp((1.0, 0.0), p=2),
             lambda loss: _race(loss) and np.any(np.abs(loss.targets) <= 0.02),
         ),
-        Mistake(
-            "Two targets, please.",
+        "Two targets, please.": Mistake(
             SeparableLp((1.0, 0.5, 0.1), p=2),
             lambda loss: isinstance(loss, SeparableLp) and loss.shape != (2,),
         ),
-        Mistake(
-            "Use `oe.SeparableLp`, so that all answers are raced alike.",
+        "Use `oe.SeparableLp`, so that every answer runs the same race.": Mistake(
             LinearLoss([1.0, 1.0]),
             lambda loss: isinstance(loss, Loss) and not isinstance(loss, SeparableLp),
         ),
-        Mistake(
-            "A loss is asked for: `oe.SeparableLp((y1, y2), p=...)`.",
-            2,
-            lambda loss: not isinstance(loss, Loss),
+        "A loss is asked for: `oe.SeparableLp((y1, y2), p=...)`.": Mistake(
+            2, lambda loss: not isinstance(loss, Loss)
         ),
-        Mistake(
-            "Depth 2 is still faster here: take the crawl away.",
-            SeparableLp((1.0, 0.95), p=6),
-            _race,
+        "Depth 2 is still faster here: take the crawl away.": Mistake(
+            SeparableLp((1.0, 0.95), p=6), _race
         ),
-    ),
+    },
     hints=("Depth helps where the near coordinate crawls. Take the crawl away.", "Try $p = 2$."),
-    praise="At $p=2$ nothing crawls, so there is no safe ground to win and depth only costs.",
+    praise="At $p=2$ nothing crawls, so there is nothing to gain and depth only costs.",
 )
 
 EXERCISES = (_BOUND, _CRAWL, _FAIR, _SLOWER)

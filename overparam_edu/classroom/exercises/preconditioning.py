@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
 from overparam_edu.dynamics.rule import end_to_end_direction, preconditioner
 
 _RNG = np.random.default_rng(3)
@@ -14,12 +14,9 @@ _W, _G = _RNG.standard_normal((2, 2, 3))
 _P = preconditioner(_W, 3).matrix
 
 
-def _sum(r: float, s: float, left: Any, right: Any, terms: Any) -> float:
-    return float(sum(r ** left(j) * s ** right(j) for j in terms))
-
-
-def _amplified(r: float, s: float, N: int) -> float:
-    return _sum(r, s, lambda j: 2 * (N - j) / N, lambda j: 2 * (j - 1) / N, range(1, N + 1))
+def _amplified(a: float, b: float, N: int, scale: float = 2, start: float = 0) -> Any:
+    """Return the eigenvalue, with exponents that are scaled or begin at `start`."""
+    return sum(a ** (scale * (N - 1 - j) / N) * b ** (scale * (j + start) / N) for j in range(N))
 
 
 def _all_of(f: Any, sigma: Any, N: int) -> Any:
@@ -41,66 +38,39 @@ _EIGENVALUE = Exercise(
         "def amplification(a, b, N):\n"
         "    return sum(a ** (2 * (N - j) / N) * b ** (2 * (j - 1) / N) for j in range(1, N + 1))"
     ),
-    properties=(
-        Property("at depth 1 nothing is amplified: 1", lambda f: close(f(3.0, 0.5, 1), 1.0)),
-        Property(
-            r"for equal singular values it is $N\sigma^{2-2/N}$",
-            lambda f: close(f(1.7, 1.7, 5), 5 * 1.7**1.6),
+    properties={
+        "at depth 1 nothing is amplified: 1": lambda f: close(f(3.0, 0.5, 1), 1.0),
+        r"for equal singular values it is "
+        r"$N\sigma^{2-2/N}$": lambda f: close(f(1.7, 1.7, 5), 5 * 1.7**1.6),
+        r"beside a zero it is the other's $\sigma^{2-2/N}$: "
+        r"one output, across $w$": lambda f: (
+            close(f(2.0, 0.0, 3), 2 ** (4 / 3)) and close(f(0.0, 2.0, 3), 2 ** (4 / 3))
         ),
-        Property(
-            r"beside a zero it is the other's $\sigma^{2-2/N}$: one output, across $w$",
-            lambda f: close(f(2.0, 0.0, 3), 2 ** (4 / 3)) and close(f(0.0, 2.0, 3), 2 ** (4 / 3)),
+        "exchanging the two changes nothing": lambda f: close(f(2.0, 0.7, 4), f(0.7, 2.0, 4)),
+        "all of them are the eigenvalues of the library's preconditioner": lambda f: close(
+            _all_of(f, (2.0, 0.5), 3),
+            np.linalg.eigvalsh(preconditioner(np.diag([2.0, 0.5]), 3).matrix),
         ),
-        Property(
-            "exchanging the two changes nothing", lambda f: close(f(2.0, 0.7, 4), f(0.7, 2.0, 4))
+    },
+    mistakes={
+        r"The powers are halved: $WW^\top$ has eigenvalues "
+        r"$\sigma^2$.": lambda a, b, N: _amplified(a, b, N, scale=1),
+        "The powers are not divided by $N$.": lambda a, b, N: _amplified(a, b, N, scale=2 * N),
+        "A sum over the layers, not their mean.": lambda a, b, N: _amplified(a, b, N) / N,
+        "The last term is missing: `range(1, N)` stops before $N$.": lambda a, b, N: (
+            _amplified(a, b, N) - b ** (2 * (N - 1) / N)
         ),
-        Property(
-            "all of them are the eigenvalues of the library's preconditioner",
-            lambda f: close(
-                _all_of(f, (2.0, 0.5), 3),
-                np.linalg.eigvalsh(preconditioner(np.diag([2.0, 0.5]), 3).matrix),
-            ),
+        "Off by one in a power: the exponents of one term add up to $2 - 2/N$.": lambda a, b, N: (
+            _amplified(a, b, N, start=1)
         ),
-    ),
-    mistakes=(
-        Mistake(
-            r"The powers are halved: $WW^\top$ has eigenvalues $\sigma^2$.",
-            lambda a, b, N: _sum(
-                a, b, lambda j: (N - j) / N, lambda j: (j - 1) / N, range(1, N + 1)
-            ),
+        "You added the two powers within a term. They are multiplied.": lambda a, b, N: float(
+            sum(a ** (2 * (N - j) / N) + b ** (2 * (j - 1) / N) for j in range(1, N + 1))
         ),
-        Mistake(
-            "The powers are not divided by $N$.",
-            lambda a, b, N: _sum(
-                a, b, lambda j: 2 * (N - j), lambda j: 2 * (j - 1), range(1, N + 1)
-            ),
-        ),
-        Mistake("A sum over the layers, not their mean.", lambda a, b, N: _amplified(a, b, N) / N),
-        Mistake(
-            "The last term is missing: `range(1, N)` stops before $N$.",
-            lambda a, b, N: _sum(
-                a, b, lambda j: 2 * (N - j) / N, lambda j: 2 * (j - 1) / N, range(1, N)
-            ),
-        ),
-        Mistake(
-            "Off by one in a power: the exponents of one term add up to $2 - 2/N$.",
-            lambda a, b, N: _sum(
-                a, b, lambda j: 2 * (N - j) / N, lambda j: 2 * j / N, range(1, N + 1)
-            ),
-        ),
-        Mistake(
-            "You added the two powers within a term. They are multiplied.",
-            lambda a, b, N: float(
-                sum(a ** (2 * (N - j) / N) + b ** (2 * (j - 1) / N) for j in range(1, N + 1))
-            ),
-        ),
-        Mistake(
-            "That is the middle of the range, $N$ times. The terms differ: sum them one by one.",
-            lambda a, b, N: N * (a * b) ** ((N - 1) / N),
-        ),
-    ),
+        "That is the middle of the range, $N$ times. The terms differ: "
+        "sum them one by one.": lambda a, b, N: N * (a * b) ** ((N - 1) / N),
+    },
     hints=(
-        "There are $N$ terms, $j = 1, \\dots, N$.",
+        r"There are $N$ terms, $j = 1, \dots, N$.",
         "Term $j$: `a ** (2*(N-j)/N) * b ** (2*(j-1)/N)`.",
     ),
     praise="Large singular values meet a larger learning rate: depth trusts where it has been.",
@@ -108,7 +78,7 @@ _EIGENVALUE = Exercise(
 )
 
 
-def _applied(P: Any, G: Any, first: str, second: str) -> Any:
+def _applied(P: Any, G: Any, first: Any = "F", second: Any = "F") -> Any:
     return (P @ G.ravel(order=first)).reshape(G.shape, order=second)
 
 
@@ -125,62 +95,52 @@ _VEC = Exercise(
         'def apply_preconditioner(P, G):\n    stacked = G.ravel(order="F")\n'
         '    return (P @ stacked).reshape(G.shape, order="F")'
     ),
-    properties=(
-        Property(
-            "it is the end-to-end rule",
-            lambda f: close(f(_P, _G), end_to_end_direction(_W, _G, 3)),
+    properties={
+        "it is the end-to-end rule": lambda f: close(f(_P, _G), end_to_end_direction(_W, _G, 3)),
+        "the identity gives `G` back": lambda f: close(f(np.eye(6), _G), _G),
+        "it is linear in `G`": lambda f: close(f(_P, _G + 2 * _W), f(_P, _G) + 2 * f(_P, _W)),
+    },
+    mistakes={
+        "You stacked rows. The eigenvectors are for stacked columns.": lambda P, G: _applied(
+            P, G, "C", "C"
         ),
-        Property("the identity gives `G` back", lambda f: close(f(np.eye(6), _G), _G)),
-        Property(
-            "it is linear in `G`", lambda f: close(f(_P, _G + 2 * _W), f(_P, _G) + 2 * f(_P, _W))
+        "You stacked columns on the way in, but rows on the way out.": lambda P, G: _applied(
+            P, G, "F", "C"
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "You stacked rows. The eigenvectors are for stacked columns.",
-            lambda P, G: _applied(P, G, "C", "C"),
+        "You stacked rows on the way in, but columns on the way out.": lambda P, G: _applied(
+            P, G, "C", "F"
         ),
-        Mistake(
-            "Columns went in; on the way out you laid them as rows.",
-            lambda P, G: _applied(P, G, "F", "C"),
+        "Only the diagonal of `P` was used: it mixes entries.": lambda P, G: _applied(
+            np.diag(np.diag(P)), G
         ),
-        Mistake(
-            "The way out is right; on the way in rows were stacked.",
-            lambda P, G: _applied(P, G, "C", "F"),
+        "The preconditioner multiplies the gradient; you used its inverse.": lambda P, G: _applied(
+            np.linalg.inv(P), G
         ),
-        Mistake(
-            "Only the diagonal of `P` was used: it mixes entries.",
-            lambda P, G: _applied(np.diag(np.diag(P)), G, "F", "F"),
+        "The sign: the direction is asked for, not the step.": lambda P, G: -_applied(P, G),
+        "That is still the stacked vector: give it the shape of `G`.": lambda P, G: (
+            P @ G.ravel(order="F")
         ),
-        Mistake(
-            "The preconditioner multiplies the gradient; you solved with it.",
-            lambda P, G: _applied(np.linalg.inv(P), G, "F", "F"),
-        ),
-        Mistake(
-            "The sign is that of the direction, not of the step.",
-            lambda P, G: -_applied(P, G, "F", "F"),
-        ),
-        Mistake(
-            "This gives the stacked vector: shape it back.", lambda P, G: P @ G.ravel(order="F")
-        ),
-    ),
+    },
     hints=(
         '`G.ravel(order="F")` stacks columns.',
         'Shape back with `.reshape(G.shape, order="F")`.',
     ),
-    praise="Every wrong order gives a matrix that looks plausible: this is why a check "
-    "is worth having.",
+    praise="Every wrong order gives a plausible matrix: that is why a check is worth having.",
     probes=((_P, _G), (_P, _W)),
 )
 
 
 def _spread(W: Any) -> float:
-    values = preconditioner(W, 3).eigenvalues
+    values = preconditioner(np.asarray(W, float), 3).eigenvalues
     return float(values.max() / values.min())
 
 
-def _matrix(W: Any) -> Any:
-    return np.asarray(W, float)
+def _is_square(W: Any) -> bool:
+    return bool(np.shape(W) == (2, 2))
+
+
+def _is_multiple(W: Any) -> bool:
+    return bool(np.allclose(W, W[0][0] * np.eye(2)))
 
 
 _PLAIN = Exercise(
@@ -195,53 +155,33 @@ _PLAIN = Exercise(
     ),
     todo="[[a, b], [c, d]]",
     solution="harmless_matrix = [[0.6, -0.8], [0.8, 0.6]]  # a rotation",
-    properties=(
-        Property("it is a 2 × 2 matrix", lambda W: _matrix(W).shape == (2, 2)),
-        Property(
-            "it is no multiple of the identity",
-            lambda W: not np.allclose(_matrix(W), _matrix(W)[0, 0] * np.eye(2)),
+    properties={
+        "it is a 2 × 2 matrix": _is_square,
+        "it is no multiple of the identity": lambda W: not _is_multiple(W),
+        "all eigenvalues of the preconditioner are equal, and above 0": lambda W: (
+            np.isfinite(_spread(W)) and _spread(W) < 1 + 1e-3
         ),
-        Property(
-            "all eigenvalues of the preconditioner are equal, and above 0",
-            lambda W: np.isfinite(_spread(_matrix(W))) and _spread(_matrix(W)) < 1 + 1e-3,
+    },
+    mistakes={
+        "At $W = 0$ nothing moves at all.": [[0, 0], [0, 0]],
+        "Right, but too easy: this one is a multiple of the identity.": Mistake(
+            [[1, 0], [0, 1]], lambda W: _is_square(W) and _is_multiple(W) and np.any(W)
         ),
-    ),
-    mistakes=(
-        Mistake("At $W = 0$ nothing moves at all.", [[0, 0], [0, 0]]),
-        Mistake(
-            "Right, but too easy: this one is a multiple of the identity.",
-            [[1, 0], [0, 1]],
-            lambda W: (
-                _matrix(W).shape == (2, 2)
-                and np.allclose(_matrix(W), _matrix(W)[0, 0] * np.eye(2))
-                and np.any(_matrix(W))
-            ),
-        ),
-        Mistake(
-            "This matrix has rank 1: directions across it are hardly amplified at all.",
+        "This matrix has rank 1: directions across it are hardly amplified at all.": Mistake(
             [[1, 1], [1, 1]],
-            lambda W: (
-                _matrix(W).shape == (2, 2)
-                and np.linalg.svd(_matrix(W))[1][1] < 1e-9 * np.linalg.norm(_matrix(W))
-            ),
+            lambda W: _is_square(W) and np.linalg.svd(W)[1][1] < 1e-9 * np.linalg.norm(W),
         ),
-        Mistake("A 2 × 2 matrix is asked for.", [1.0, 1.0], lambda W: _matrix(W).shape != (2, 2)),
-        Mistake(
-            "Diagonal, but its singular values differ, so directions are amplified differently.",
-            [[2, 0], [0, 1]],
-            lambda W: np.allclose(_matrix(W), np.diag(np.diag(_matrix(W)))),
+        "A 2 × 2 matrix is asked for.": Mistake([1.0, 1.0], lambda W: not _is_square(W)),
+        "Diagonal, but its singular values differ, "
+        "so directions are amplified differently.": Mistake(
+            [[2, 0], [0, 1]], lambda W: np.allclose(W, np.diag(np.diag(W)))
         ),
-        Mistake(
-            "A symmetric matrix is not enough. Compute its singular values: they must be equal.",
-            [[2, 1], [1, 2]],
-            lambda W: np.allclose(_matrix(W), _matrix(W).T),
+        "A symmetric matrix is not enough. Compute its singular values: they must be "
+        "equal.": Mistake([[2, 1], [1, 2]], lambda W: np.allclose(W, np.transpose(W))),
+        "The singular values must be equal. Which matrices stretch all directions alike?": Mistake(
+            [[1, 1], [0, 1]], lambda W: _spread(W) > 1 + 1e-3
         ),
-        Mistake(
-            "The singular values must be equal. Which matrices stretch all directions alike?",
-            [[1, 1], [0, 1]],
-            lambda W: _spread(_matrix(W)) > 1 + 1e-3,
-        ),
-    ),
+    },
     hints=(
         "The eigenvalues depend on the singular values alone. When are all of them equal?",
         "Matrices with equal singular values: multiples of rotations and reflections.",
@@ -259,29 +199,25 @@ _RATIO = Exercise(
         "$W$ is 2 × 2 with singular values 4 and 1, and $N = 2$. What is the largest eigenvalue "
         "of the preconditioner divided by the smallest?"
     ),
-    todo="your guess: a number",
     solution="widest_ratio = 4",
-    properties=(
-        Property(
-            "the ratio, from `oe.preconditioner`",
-            lambda x: close(
-                float(x),
-                np.divide(*preconditioner(np.diag([4.0, 1.0]), 2).eigenvalues[[0, 3]]),
-                0.02,
-            ),
+    properties={
+        "the ratio, from `oe.preconditioner`": lambda x: close(
+            float(x),
+            np.divide(*preconditioner(np.diag([4.0, 1.0]), 2).eigenvalues[[0, 3]]),
+            0.02,
         ),
-    ),
-    mistakes=(
-        Mistake(r"At $N=2$ the powers are $\sigma^{2-2/N} = \sigma^1$, not $\sigma^2$.", 16),
-        Mistake(r"At $N=2$ the powers are $\sigma^1$, not $\sqrt\sigma$.", 2),
-        Mistake("That is the largest eigenvalue itself, $4 + 4$. Divide by the smallest.", 8),
-        Mistake("That would be no bending at all; the singular values differ.", 1),
-        Mistake("Largest and smallest both have two terms: $4+4$ over what?", 5),
-        Mistake("You compared the largest with the mixed direction. The smallest is $1+1$.", 1.6),
-        Mistake("The other way round: largest divided by smallest.", 0.25),
-    ),
+    },
+    mistakes={
+        r"At $N=2$ the powers are $\sigma^{2-2/N} = \sigma^1$, not $\sigma^2$.": 16,
+        r"At $N=2$ the powers are $\sigma^1$, not $\sqrt\sigma$.": 2,
+        "That is the largest eigenvalue itself, $4 + 4$. Divide by the smallest.": 8,
+        "That would be no bending at all; the singular values differ.": 1,
+        "Largest and smallest both have two terms: $4+4$ over what?": 5,
+        "You compared the largest with the mixed direction. The smallest is $1+1$.": 1.6,
+        "The other way round: largest divided by smallest.": 0.25,
+    },
     hints=(r"At $N=2$ the eigenvalues are $\sigma_r + \sigma_s$.", "They are 8, 5, 5 and 2."),
-    praise="At depth $N$ the ratio is $(\\sigma_1/\\sigma_2)^{2-2/N}$: it tends to the square.",
+    praise=r"At depth $N$ the ratio is $(\sigma_1/\sigma_2)^{2-2/N}$: it tends to the square.",
 )
 
 EXERCISES = (_EIGENVALUE, _VEC, _PLAIN, _RATIO)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
 
 _W1, _G = np.array([0.6, -0.4, 0.9]), np.array([0.5, 0.3, -0.8])
 
@@ -43,58 +43,39 @@ _STEP = Exercise(
         "def warm_up_step(w1, omega2, g, eta):\n    new_w1 = w1 - eta * omega2 * g\n"
         "    new_omega2 = omega2 - eta * (w1 @ g)\n    return new_omega2 * new_w1"
     ),
-    properties=(
-        Property(
-            "it is the step that gradients by finite differences make",
-            lambda f: close(f(_W1, 0.7, _G, 0.3), _real_step(0.3)),
+    properties={
+        "it is the step taken with finite-difference gradients": lambda f: close(
+            f(_W1, 0.7, _G, 0.3), _real_step(0.3)
         ),
-        Property(
-            "with `eta = 0` the product stays", lambda f: close(f(_W1, 0.7, _G, 0.0), 0.7 * _W1)
+        "with `eta = 0` the product stays": lambda f: close(f(_W1, 0.7, _G, 0.0), 0.7 * _W1),
+        r"at $\omega_2 = 0$ the vector $w_1$ does not move, "
+        r"but $w$ does": lambda f: close(f(_W1, 0.0, _G, 0.5), -0.5 * (_W1 @ _G) * _W1),
+    },
+    mistakes={
+        r"Chain rule for $w_1$: moving it moves $w$ only $\omega_2$ times as "
+        r"far.": lambda w1, o, g, eta: (o - eta * (w1 @ g)) * (w1 - eta * g),
+        r"Both move in one step: the scalar has a gradient too, "
+        r"$\langle w_1, g\rangle$.": lambda w1, o, g, eta: o * (w1 - eta * o * g),
+        "Now only the scalar moves. What about $w_1$?": lambda w1, o, g, eta: (
+            (o - eta * (w1 @ g)) * w1
         ),
-        Property(
-            "at $\\omega_2 = 0$ the vector $w_1$ does not move, but $w$ does",
-            lambda f: close(f(_W1, 0.0, _G, 0.5), -0.5 * (_W1 @ _G) * _W1),
+        "Both gradients are taken **before** the step; you used a new value in one of "
+        "them.": lambda w1, o, g, eta: (o - eta * ((w1 - eta * o * g) @ g)) * (w1 - eta * o * g),
+        "The sign: gradient descent goes against the gradient.": lambda w1, o, g, eta: (
+            (o + eta * (w1 @ g)) * (w1 + eta * o * g)
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "Chain rule for $w_1$: moving it moves $w$ only $\\omega_2$ times as far.",
-            lambda w1, o, g, eta: (o - eta * (w1 @ g)) * (w1 - eta * g),
-        ),
-        Mistake(
-            "Both move in one step: the scalar has a gradient too, $\\langle w_1, g\\rangle$.",
-            lambda w1, o, g, eta: o * (w1 - eta * o * g),
-        ),
-        Mistake(
-            "Now only the scalar moves. What about $w_1$?",
-            lambda w1, o, g, eta: (o - eta * (w1 @ g)) * w1,
-        ),
-        Mistake(
-            "Both gradients are taken **before** the step; you used a new value in one of them.",
-            lambda w1, o, g, eta: (o - eta * ((w1 - eta * o * g) @ g)) * (w1 - eta * o * g),
-        ),
-        Mistake(
-            "The sign: gradient descent goes against the gradient.",
-            lambda w1, o, g, eta: (o + eta * (w1 @ g)) * (w1 + eta * o * g),
-        ),
-        Mistake(
-            "This drops the term of order $\\eta^2$. The exact product has four terms.",
-            lambda w1, o, g, eta: o * w1 - eta * o**2 * g - eta * (w1 @ g) * w1,
-        ),
-        Mistake(
-            "The scalar's gradient pairs `g` with $w_1$, not with $w = w_1\\omega_2$.",
-            lambda w1, o, g, eta: (o - eta * o * (w1 @ g)) * (w1 - eta * o * g),
-        ),
-        Mistake(
-            "That is plain gradient descent on $w$. The step acts on $w_1$ and $\\omega_2$.",
-            lambda w1, o, g, eta: o * w1 - eta * g,
-        ),
-    ),
+        r"This drops the term of order $\eta^2$. The exact product has four "
+        r"terms.": lambda w1, o, g, eta: o * w1 - eta * o**2 * g - eta * (w1 @ g) * w1,
+        r"The scalar's gradient pairs `g` with $w_1$, not with "
+        r"$w = w_1\omega_2$.": lambda w1, o, g, eta: (o - eta * o * (w1 @ g)) * (w1 - eta * o * g),
+        r"That is plain gradient descent on $w$. "
+        r"The step acts on $w_1$ and $\omega_2$.": lambda w1, o, g, eta: o * w1 - eta * g,
+    },
     hints=(
-        "The gradient in $w_1$ is $\\omega_2 g$, in $\\omega_2$ it is $\\langle w_1, g\\rangle$.",
+        r"The gradient in $w_1$ is $\omega_2 g$, in $\omega_2$ it is $\langle w_1, g\rangle$.",
         "Compute both new parameters from the old ones, and only then multiply.",
     ),
-    praise="Multiply it out and you see the learning rate $\\eta\\omega_2^2$ and a term along $w$.",
+    praise=r"Multiply it out and you see the learning rate $\eta\omega_2^2$ and a term along $w$.",
     probes=((_W1, 0.7, _G, 0.3), (2 * _W1, -0.4, _G, 0.1)),
 )
 
@@ -123,55 +104,39 @@ _COEFFICIENTS = Exercise(
         "def rate_and_shrinking(w1, omega2, g, eta):\n    rho = eta * omega2**2\n"
         "    gamma = eta * (w1 @ g) / omega2\n    return rho, gamma"
     ),
-    properties=(
-        Property(
-            "a tenfold smaller `eta` makes the error of the formula a hundred times smaller",
-            _coefficients_explain,
+    properties={
+        "with a tenth of `eta` the formula's error is a hundredth": _coefficients_explain,
+        "both are proportional to `eta`": lambda f: close(
+            f(_W1, 0.7, _G, 0.2), 2 * np.asarray(f(_W1, 0.7, _G, 0.1))
         ),
-        Property(
-            "both are proportional to `eta`",
-            lambda f: close(f(_W1, 0.7, _G, 0.2), 2 * np.asarray(f(_W1, 0.7, _G, 0.1))),
+        r"where `g` is orthogonal to $w_1$ nothing shrinks or grows: "
+        r"$\gamma = 0$": lambda f: abs(f(_W1, 0.7, np.array([2.0, 3.0, 0.0]), 0.1)[1]) < 1e-12,
+    },
+    mistakes={
+        r"$\rho$ needs $\omega_2$ twice: once in the gradient of $w_1$, "
+        r"once in the product.": lambda w1, o, g, eta: (eta * o, eta * (w1 @ g) / o),
+        r"$\gamma$ multiplies $w$, and $w_1 = w/\omega_2$: "
+        r"something must be divided.": lambda w1, o, g, eta: (eta * o**2, eta * (w1 @ g)),
+        r"Sign of $\gamma$: the formula already has "
+        r"$1 - \gamma$.": lambda w1, o, g, eta: (eta * o**2, -eta * (w1 @ g) / o),
+        r"The order: $\rho$ first.": lambda w1, o, g, eta: (eta * (w1 @ g) / o, eta * o**2),
+        "Both coefficients carry the learning rate `eta`.": lambda w1, o, g, eta: (
+            o**2,
+            (w1 @ g) / o,
         ),
-        Property(
-            "where `g` is at right angles to $w_1$ nothing shrinks or grows: $\\gamma = 0$",
-            lambda f: abs(f(_W1, 0.7, np.array([2.0, 3.0, 0.0]), 0.1)[1]) < 1e-12,
-        ),
-    ),
-    mistakes=(
-        Mistake(
-            "$\\rho$ needs $\\omega_2$ twice: once in the gradient of $w_1$, once in the product.",
-            lambda w1, o, g, eta: (eta * o, eta * (w1 @ g) / o),
-        ),
-        Mistake(
-            "$\\gamma$ multiplies $w$, and $w_1 = w/\\omega_2$: something is to be divided.",
-            lambda w1, o, g, eta: (eta * o**2, eta * (w1 @ g)),
-        ),
-        Mistake(
-            "Sign of $\\gamma$: the formula already has $1 - \\gamma$.",
-            lambda w1, o, g, eta: (eta * o**2, -eta * (w1 @ g) / o),
-        ),
-        Mistake(
-            "The order: $\\rho$ first.", lambda w1, o, g, eta: (eta * (w1 @ g) / o, eta * o**2)
-        ),
-        Mistake(
-            "Both coefficients carry the learning rate `eta`.",
-            lambda w1, o, g, eta: (o**2, (w1 @ g) / o),
-        ),
-        Mistake(
-            "$\\gamma$: divide by $\\omega_2$, don't multiply. Write $w_1$ as $w/\\omega_2$.",
-            lambda w1, o, g, eta: (eta * o**2, eta * o * (w1 @ g)),
-        ),
-        Mistake(
-            "The sign of $\\rho$: the formula already has $-\\rho\\,g$.",
-            lambda w1, o, g, eta: (-eta * o**2, eta * (w1 @ g) / o),
-        ),
-    ),
+        r"$\gamma$: divide by $\omega_2$, don't multiply. "
+        r"Write $w_1$ as $w/\omega_2$.": lambda w1, o, g, eta: (eta * o**2, eta * o * (w1 @ g)),
+        r"The sign of $\rho$: the formula already has "
+        r"$-\rho\,g$.": lambda w1, o, g, eta: (-eta * o**2, eta * (w1 @ g) / o),
+    },
     hints=(
-        "Multiply $(\\omega_2 - \\eta\\langle w_1, g\\rangle)(w_1 - \\eta\\omega_2 g)$ out.",
-        "The term $-\\eta\\langle w_1,g\\rangle w_1$ is $-\\gamma w$ with $w = w_1\\omega_2$.",
+        r"Multiply $(\omega_2 - \eta\langle w_1, g\rangle)(w_1 - \eta\omega_2 g)$ out.",
+        r"The term $-\eta\langle w_1,g\rangle w_1$ is $-\gamma w$ with $w = w_1\omega_2$.",
     ),
-    praise="A learning rate that adapts with $\\omega_2$, and a factor on $w$ that will "
-    "become momentum.",
+    praise=(
+        r"A learning rate that adapts with $\omega_2$, and a factor on $w$ that will become "
+        r"momentum."
+    ),
     probes=((_W1, 0.7, _G, 0.3), (2 * _W1, -0.4, _G, 0.1)),
 )
 
@@ -217,53 +182,34 @@ _MEMORY = Exercise(
         "def memory_weight(rho, gamma, tau, t):\n    fade = np.prod(1 - gamma[tau + 1 : t])\n"
         "    return -gamma[t] * rho[tau] * fade"
     ),
-    properties=(
-        Property("the unrolled sum equals the recursion for five steps", _unrolled),
-        Property(
-            "while the norm grows ($\\gamma < 0$) every weight is positive: momentum",
-            lambda f: all(f(_RHO, _GAMMA, s, 4) > 0 for s in range(4)),
+    properties={
+        "the unrolled sum equals the recursion for five steps": _unrolled,
+        r"while the norm grows ($\gamma < 0$) every weight is positive: "
+        r"momentum": lambda f: all(f(_RHO, _GAMMA, s, 4) > 0 for s in range(4)),
+        "it agrees with the library": lambda f: close(
+            [f(_RHO, _GAMMA, s, 4) for s in range(4)],
+            _library_weights(),
         ),
-        Property(
-            "it is what the library computes",
-            lambda f: close(
-                [f(_RHO, _GAMMA, s, 4) for s in range(4)],
-                _library_weights(),
-            ),
+    },
+    mistakes={
+        r"The sign: "
+        r"$-\gamma_t w(t)$ and $w(t) = -\sum(\dots)$ give minus times minus.": _weight(1.0, 1, 0),
+        r"The gradient of time $\tau$ is not faded by $1-\gamma_\tau$ itself.": _weight(-1, 0, 0),
+        r"Update $t$ is the one being written: "
+        r"its factor $1-\gamma_t$ is not in the product.": _weight(-1, 1, 1),
+        r"Where is $\gamma_t$? Only that part of $w(t)$ is new.": _weight(-1, 1, 0, head=False),
+        r"The past fades by $1-\gamma_s$, with a minus.": lambda rho, gamma, tau, t: (
+            -gamma[t] * rho[tau] * np.prod(1 + gamma[tau + 1 : t])
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "The sign: $-\\gamma_t w(t)$ and $w(t) = -\\sum(\\dots)$ give minus times minus.",
-            _weight(1.0, 1, 0),
+        "Factors of successive steps multiply; you added them.": lambda rho, gamma, tau, t: (
+            -gamma[t] * rho[tau] * np.sum(1 - gamma[tau + 1 : t])
         ),
-        Mistake(
-            "The gradient of time $\\tau$ is not faded by $1-\\gamma_\\tau$ itself.",
-            _weight(-1, 0, 0),
-        ),
-        Mistake(
-            "Update $t$ is the one being written: its factor $1-\\gamma_t$ is not in the product.",
-            _weight(-1, 1, 1),
-        ),
-        Mistake(
-            "Where is $\\gamma_t$? Only that part of $w(t)$ is added anew.",
-            _weight(-1, 1, 0, head=False),
-        ),
-        Mistake(
-            "The past fades by $1-\\gamma_s$, with a minus.",
-            lambda rho, gamma, tau, t: -gamma[t] * rho[tau] * np.prod(1 + gamma[tau + 1 : t]),
-        ),
-        Mistake(
-            "Factors of successive steps multiply; you added them.",
-            lambda rho, gamma, tau, t: -gamma[t] * rho[tau] * np.sum(1 - gamma[tau + 1 : t]),
-        ),
-        Mistake(
-            "The fading in between is missing: what happens from $\\tau+1$ to $t-1$?",
-            lambda rho, gamma, tau, t: -gamma[t] * rho[tau],
-        ),
-    ),
+        r"The fading in between is missing: "
+        r"what happens from $\tau+1$ to $t-1$?": lambda rho, gamma, tau, t: -gamma[t] * rho[tau],
+    },
     hints=(
         r"First write $w(t) = -\sum_{\tau<t} \rho_\tau g_\tau \prod_{s=\tau+1}^{t-1}(1-\gamma_s)$.",
-        "Then $-\\gamma_t w(t)$ is the part that is added anew in update $t$.",
+        r"Then $-\gamma_t w(t)$ is the part that is new in update $t$.",
     ),
     praise="One extra scalar gives momentum with a memory as long as the run.",
     probes=((_RHO, _GAMMA, 0, 3), (_RHO, _GAMMA, 1, 4), (_RHO, _GAMMA, 0, 4)),
@@ -304,27 +250,24 @@ _ORDER = Exercise(
         r"Make $\eta$ ten times smaller, over the same time $\eta T$. By what factor does the "
         "error at the end fall?"
     ),
-    todo="your guess: a number",
     solution="rebuild_ratio = 10",
-    properties=(Property("the ratio of two measured errors", _is_the_ratio),),
-    mistakes=(
-        Mistake("Right for one step. But there are ten times as many steps now.", 100),
-        Mistake("It does fall: each step's error has a factor $\\eta^2$.", 1),
-        Mistake("It falls, it does not grow: more steps, but each far more exact.", 0.1),
-        Mistake(
-            "Count again: order $\\eta^2$ a step, and the number of steps grows as $1/\\eta$.", 1000
+    properties={
+        "the ratio of two measured errors": _is_the_ratio,
+    },
+    mistakes={
+        "Right for one step. But there are ten times as many steps now.": 100,
+        r"It does fall: each step's error has a factor $\eta^2$.": 1,
+        "It falls, it does not grow: more steps, but each far more exact.": 0.1,
+        r"Count again: order $\eta^2$ per step, and the number of steps grows as $1/\eta$.": 1000,
+        "Errors here add up, they are not random: no square root.": Mistake(
+            3.2, lambda x: 2.5 < float(x) < 4
         ),
-        Mistake(
-            "Errors here add up, they are not random: no square root.",
-            3.2,
-            lambda x: 2.5 < float(x) < 4,
+        "The same sign each step: the errors don't cancel.": Mistake(
+            30, lambda x: 25 < float(x) < 40
         ),
-        Mistake(
-            "The same sign each step: the errors don't cancel.", 30, lambda x: 25 < float(x) < 40
-        ),
-    ),
-    hints=("Error a step, times number of steps.",),
-    praise="First order over a fixed time: $\\eta^2$ a step, $1/\\eta$ steps.",
+    },
+    hints=("Error per step, times number of steps.",),
+    praise=r"First order over a fixed time: $\eta^2$ per step, $1/\eta$ steps.",
 )
 
 EXERCISES = (_STEP, _COEFFICIENTS, _MEMORY, _ORDER)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, Property, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
 from overparam_edu.dynamics.tuning import tuned_learning_rate
 
 if TYPE_CHECKING:
@@ -44,49 +44,36 @@ _NUMERICAL = Exercise(
         "def numerical_gradient(value, w, h=1e-4):\n    nudges = h * np.eye(len(w))\n"
         "    return np.array([(value(w + n) - value(w - n)) / (2 * h) for n in nudges])"
     ),
-    properties=(
-        Property(
-            "it is exact for a straight line, to rounding",
-            lambda f: close(f(lambda w: 3 * w[0] - w[1], _P, 0.1), [3.0, -1.0]),
+    properties={
+        "it is exact for a linear function, up to rounding": lambda f: close(
+            f(lambda w: 3 * w[0] - w[1], _P, 0.1), [3.0, -1.0]
         ),
-        Property(
-            "it is exact for a parabola too: that is what central means",
-            lambda f: close(f(lambda w: w[0] ** 2 + 5 * w[1] ** 2, _P, 0.1), [1.4, -3.0]),
+        "it is exact for a parabola too: that is what central means": lambda f: close(
+            f(lambda w: w[0] ** 2 + 5 * w[1] ** 2, _P, 0.1), [1.4, -3.0]
         ),
-        Property(
-            "a function with products", lambda f: close(f(_value, _P, 1e-4), _slope(_P), 1e-6)
+        "a function with products": lambda f: close(f(_value, _P, 1e-4), _slope(_P), 1e-6),
+        "three variables": lambda f: close(f(lambda w: w @ w, np.ones(3), 1e-3), 2 * np.ones(3)),
+    },
+    mistakes={
+        "That is a forward difference: its error is of order $h$. Go both ways.": lambda v, w, h: (
+            _differences(v, w, h, 1, 0, h)
         ),
-        Property(
-            "three variables", lambda f: close(f(lambda w: w @ w, np.ones(3), 1e-3), 2 * np.ones(3))
+        "From $w-h$ to $w+h$ it is $2h$.": lambda v, w, h: _differences(v, w, h, 1, 1, h),
+        "The difference is not divided by the distance yet.": lambda v, w, h: _differences(
+            v, w, h, 1, 1, 1
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "That is a forward difference: its error is of order $h$. Go both ways.",
-            lambda v, w, h: _differences(v, w, h, 1, 0, h),
+        "The sign: forward minus backward.": lambda v, w, h: _differences(v, w, h, 1, 1, -2 * h),
+        "You moved all coordinates at once. One at a time.": lambda v, w, h: np.full(
+            len(w), (v(w + h) - v(w - h)) / (2 * h)
         ),
-        Mistake("From $w-h$ to $w+h$ it is $2h$.", lambda v, w, h: _differences(v, w, h, 1, 1, h)),
-        Mistake(
-            "The difference is not divided by the distance yet.",
-            lambda v, w, h: _differences(v, w, h, 1, 1, 1),
-        ),
-        Mistake(
-            "The sign: forward minus backward.", lambda v, w, h: _differences(v, w, h, 1, 1, -2 * h)
-        ),
-        Mistake(
-            "You moved all coordinates at once. One at a time.",
-            lambda v, w, h: np.full(len(w), (v(w + h) - v(w - h)) / (2 * h)),
-        ),
-        Mistake(
-            "One number for each coordinate, not their sum.",
+        "One number for each coordinate, not their sum.": Mistake(
             lambda v, w, h: _differences(v, w, h, 1, 1, 2 * h).sum(),
             lambda f: np.ndim(f(_value, _P, 1e-3)) == 0,
         ),
-        Mistake(
-            "That is a backward difference, exact to order $h$ only. Go both ways.",
-            lambda v, w, h: _differences(v, w, h, 0, 1, h),
+        "That is a backward difference, exact to order $h$ only. Go both ways.": lambda v, w, h: (
+            _differences(v, w, h, 0, 1, h)
         ),
-    ),
+    },
     hints=(
         "`np.eye(len(w)) * h` has the nudges as rows.",
         "`(value(w + n) - value(w - n)) / (2 * h)` for each.",
@@ -118,18 +105,14 @@ def _answer(text: str, depth: int) -> bool:
     return bool(find_potential(_parsed(text), depth).exists)
 
 
-_TEXT = (
-    Mistake(
-        'Give the loss as text, such as `"(w1 - 1)^2 + w2^2"`.',
-        lambda w: w[0],
-        lambda text: not isinstance(text, str),
+_TEXT = {
+    'Give the loss as text, such as `"(w1 - 1)^2 + w2^2"`.': Mistake(
+        lambda w: w[0], lambda text: not isinstance(text, str)
     ),
-    Mistake(
-        "A constant moves nothing. Let it depend on `w1` and `w2`.",
-        "1",
-        lambda text: not _slopes(text),
+    "A constant moves nothing. Let it depend on `w1` and `w2`.": Mistake(
+        "1", lambda text: not _slopes(text)
     ),
-)
+}
 
 _RADIAL = Exercise(
     name="potential_at_three",
@@ -142,26 +125,20 @@ _RADIAL = Exercise(
     ),
     todo='such as "(w1 - 1)^2 + w2^2", but one that works',
     solution='potential_at_three = "(w1^2 + w2^2 - 1)^2"',
-    properties=(
-        Property("it is a loss of `w1` and `w2`, as text", _is_loss),
-        Property("it is not constant", _slopes),
-        Property("`oe.find_potential` finds a potential at depth 3", lambda text: _answer(text, 3)),
-    ),
-    mistakes=(
-        *_TEXT,
-        Mistake(
-            "Linear losses have a potential at depth 2, not at 3: the gradient at 0 is not 0.",
-            "w1 + 2*w2",
-            lambda text: all(s.is_number for s in _parsed(text).slopes),
+    properties={
+        "it is a loss of `w1` and `w2`, as text": _is_loss,
+        "it is not constant": _slopes,
+        "`oe.find_potential` finds a potential at depth 3": lambda text: _answer(text, 3),
+    },
+    mistakes={
+        **_TEXT,
+        "Linear losses have a potential at depth 2, not at 3: the gradient at 0 is not 0.": Mistake(
+            "w1 + 2*w2", lambda text: all(s.is_number for s in _parsed(text).slopes)
         ),
-        Mistake(
-            "Round, but round about another point than 0. Where does the rule measure lengths "
-            "from?",
-            "(w1 - 1)^2 + w2^2",
-            lambda text: _answer(text, 2) and not _answer(text, 3),
+        "Round, but not about 0. From where does the rule measure lengths?": Mistake(
+            "(w1 - 1)^2 + w2^2", lambda text: _answer(text, 2) and not _answer(text, 3)
         ),
-        Mistake(
-            "Its minimum is at 0, but not all directions are alike.",
+        "Its minimum is at 0, but not all directions are alike.": Mistake(
             "w1^2 + 2*w2^2",
             lambda text: (
                 _is_loss(text)
@@ -169,18 +146,16 @@ _RADIAL = Exercise(
                 and not _answer(text, 3)
             ),
         ),
-        Mistake(
-            r"$h = \langle w, g\rangle - \frac23 L$ must depend on $\|w\|$ alone. Does it here?",
-            "w1^4 + w2^2 + w1",
-            lambda text: _is_loss(text) and not _answer(text, 3),
-        ),
-    ),
+        r"$h = \langle w, g\rangle - \frac23 L$ must depend on $\|w\|$ alone. Does it "
+        r"here?": Mistake("w1^4 + w2^2 + w1", lambda text: _is_loss(text) and not _answer(text, 3)),
+    },
     hints=(
         "Which losses look the same from 0 in all directions?",
         "Any function of `w1^2 + w2^2`.",
     ),
-    praise="A loss of $\\|w\\|$ alone: then the rule moves along $w$ only, and its "
-    "field is a gradient.",
+    praise=(
+        r"A loss of $\|w\|$ alone: then the rule moves along $w$ only, and its field is a gradient."
+    ),
 )
 
 _START = np.array([0.05, 0.05])
@@ -217,36 +192,29 @@ _FASTER = Exercise(
     ),
     todo='such as "(w1 - 1)^2 + (w2 - 1)^2", but one that works',
     solution='faster_at_two = "(w1 - 1)^4 + (w2 - 1)^4 / 100"',
-    properties=(
-        Property("it is a loss of `w1` and `w2`, as text", _is_loss),
-        Property("it is not constant", _slopes),
-        Property("(1, 1) is lower than the start, and flat", _lowest_at_one),
-        Property(
-            "depth 2 takes at most two thirds of the steps",
-            lambda text: np.isfinite(_race(text)[0]) and _race(text)[1] <= 2 / 3 * _race(text)[0],
+    properties={
+        "it is a loss of `w1` and `w2`, as text": _is_loss,
+        "it is not constant": _slopes,
+        "the loss is flat at (1, 1), and lower than at the start": _lowest_at_one,
+        "depth 2 takes at most two thirds of the steps": lambda text: (
+            np.isfinite(_race(text)[0]) and _race(text)[1] <= 2 / 3 * _race(text)[0]
         ),
-    ),
-    mistakes=(
-        *_TEXT,
-        Mistake(
-            "Its minimum is not at (1, 1).",
-            "(w1 - 2)^4 + w2^2",
-            lambda text: _is_loss(text) and not _lowest_at_one(text),
+    },
+    mistakes={
+        **_TEXT,
+        "Its minimum is not at (1, 1).": Mistake(
+            "(w1 - 2)^4 + w2^2", lambda text: _is_loss(text) and not _lowest_at_one(text)
         ),
-        Mistake(
-            "Round and quadratic: depth 1 arrives at once. There is nothing left to gain.",
-            "(w1 - 1)^2 + (w2 - 1)^2",
-            lambda text: _race(text)[0] <= 4,
+        "Round and quadratic: depth 1 arrives at once. Nothing is left to gain.": Mistake(
+            "(w1 - 1)^2 + (w2 - 1)^2", lambda text: _race(text)[0] <= 4
         ),
-        Mistake(
-            "Depth 2 is not that much faster here. Is your steep direction flatter near its "
-            "minimum?",
-            "(w1 - 1)^2 + (w2 - 1)^2 / 20",
-            lambda text: _race(text)[1] > 2 / 3 * _race(text)[0],
+        "Depth 2 is not that much faster here. "
+        "Is your steep direction flatter near its minimum?": Mistake(
+            "(w1 - 1)^2 + (w2 - 1)^2 / 20", lambda text: _race(text)[1] > 2 / 3 * _race(text)[0]
         ),
-    ),
+    },
     hints=(
-        "The steep direction limits the rate at the start, and must get harmless later: power 4.",
+        "The steep direction limits the rate at the start; it must become harmless later: power 4.",
         "Two fourth powers, one with a small factor.",
     ),
     praise="The model can express nothing more, and yet it arrives sooner.",
