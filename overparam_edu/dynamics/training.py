@@ -233,7 +233,7 @@ def descend(
     field = _rule_field(loss, flat_depth, weight_decay)
     w = np.broadcast_to(start, (*lanes, *shape)).reshape(*count, *shape)
     w = _lanes_innermost(w, axes)
-    full_rate = _lanes_innermost(np.broadcast_to(_per_lane(flat_rate, axes), w.shape), axes)
+    full_rate = _lanes_innermost(np.broadcast_to(_spread(flat_rate, axes), w.shape), axes)
     optimizer = replace(optimizer, learning_rate=full_rate)
 
     def step(state: State, memory: Any) -> tuple[State, Any]:
@@ -243,7 +243,7 @@ def descend(
 
     (points,), diverged_at = _iterate(step, [w], optimizer.start(w), kept, count, progress)
     points, diverged_at = points.reshape(len(kept), *lanes, *shape), diverged_at.reshape(lanes)
-    times = np.multiply.outer(kept, np.broadcast_to(rate, lanes))
+    times = np.broadcast_to(_spread(kept, len(lanes)) * rate, (len(kept), *lanes))
     return _trajectory(loss, points, kept, diverged_at, times=times, depth=depth)
 
 
@@ -296,7 +296,7 @@ def train(
     instance("optimizer", optimizer, Optimizer)
     rate, kept = np.asarray(optimizer.learning_rate), _kept_steps(record, steps)
     lanes = broadcast(network=network.weights[0].shape[:-2], learning_rate=rate.shape)
-    optimizer = replace(optimizer, learning_rate=_per_lane(rate, 2))
+    optimizer = replace(optimizer, learning_rate=_spread(rate, 2))
 
     def step(layers: State, memories: list[Any]) -> tuple[State, list[Any]]:
         moves = [optimizer.step(*pair) for pair in zip(field(layers), memories, strict=True)]
@@ -308,7 +308,7 @@ def train(
     recorded, diverged_at = _iterate(step, layers, memories, kept, lanes, progress)
     with np.errstate(all="ignore"):
         points = product(recorded).reshape(len(kept), *lanes, *loss.shape)
-    times = np.multiply.outer(kept, np.broadcast_to(rate, lanes))
+    times = np.broadcast_to(_spread(kept, len(lanes)) * rate, (len(kept), *lanes))
     return _trajectory(
         loss, points, kept, diverged_at, times=times, depth=network.depth, weights=recorded
     )
@@ -394,7 +394,7 @@ def _rule_field(
     direction, gradient = update_rule(depth, axes), unchecked(loss)[1]
     if not decay:
         return lambda w: direction(w, gradient(w))
-    pull = decay * _per_lane(depth, axes)
+    pull = decay * _spread(depth, axes)
     return lambda w: direction(w, gradient(w)) + pull * w
 
 
@@ -436,8 +436,8 @@ def _kept_steps(record: int | Sequence[int], steps: int) -> Steps:
     return np.unique(kept.astype(np.int64))
 
 
-def _per_lane(value: Array, axes: int) -> Array:
-    """Return `value` with unit axes added, to multiply parameters of that many axes."""
+def _spread(value: NDArray[Any], axes: int) -> NDArray[Any]:
+    """Return `value` with so many unit axes added, over which it broadcasts."""
     return value.reshape(value.shape + (1,) * axes)
 
 
@@ -517,9 +517,8 @@ def _finite(state: State, lane_axes: int) -> NDArray[np.bool_]:
 
 def _gone(kept: Steps, diverged_at: Steps) -> NDArray[np.bool_]:
     """Return whether a lane had diverged at a record, (records, *lanes)."""
-    moments = kept.reshape(-1, *[1] * diverged_at.ndim)
-    gone: NDArray[np.bool_] = (diverged_at >= 0) & (moments >= diverged_at)
-    return gone
+    gone: NDArray[np.bool_] = _spread(kept, diverged_at.ndim) >= diverged_at
+    return gone & (diverged_at >= 0)
 
 
 def _blank(records: Sequence[Array], kept: Steps, diverged_at: Steps) -> None:
@@ -556,8 +555,9 @@ def _trajectory(
                 for i in range(0, len(points), records_at_once)
             ]
         )
-    lost = ~np.isfinite(losses) & ~_gone(kept, diverged_at)
+    lost = ~np.isfinite(losses)
     if lost.any():
+        lost &= ~_gone(kept, diverged_at)
         diverged_at = np.where(lost.any(axis=0), kept[np.argmax(lost, axis=0)], diverged_at)
     _blank([points, losses, *(weights or ())], kept, diverged_at)
     full_depth = np.broadcast_to(np.asarray(depth, float), lanes)
