@@ -1,4 +1,4 @@
-"""The talk's convolutional network: `explore_convnet` and `plot_convnet`."""
+"""The talk's convolutional network, recorded and trained live: `explore_convnet`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import html
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,223 +26,37 @@ from overparam_edu.experiments.convnet import (
     split_digits,
 )
 from overparam_edu.experiments.datasets import INSTALL, load_digits
-from overparam_edu.explorers.plots import band_traces, log_axis, round_step
-from overparam_edu.player.player import Player
-from overparam_edu.player.saving import Saves
+from overparam_edu.explorers.plots import (
+    band_traces,
+    line_tracks,
+    log_axis,
+    record_stops,
+    round_step,
+)
+from overparam_edu.player.player import Player, Saves
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
-from overparam_edu.player.style import BLUE, GREY, TEMPLATE, VERMILLION, key
+from overparam_edu.player.style import BLUE, GREY, TEMPLATE, VERMILLION, heading, key
 
-Draw = Callable[..., Scene]
-
-SMALL = (8, 16, 512)
-# Seconds between two drawings of the growing curves, and between two savings of the networks.
-_PAUSE = 0.4
-_SAVED_EVERY = 30.0
-
-
-def missing_packages() -> list[str]:
-    """Return which of the packages that training needs are not installed."""
-    return [name for name in ("torch", "mlxtend") if find_spec(name) is None]
-
-
-class LiveTraining(widgets.VBox):  # type: ignore[misc]
-    """Three networks trained side by side, with curves that grow, and a Stop button.
-
-    Training happens in a thread of its own, so that the buttons work meanwhile. Train goes on
-    where Stop has stopped, unless a control was changed.
-
-    Parameters
-    ----------
-    draw : callable
-        From `ConvnetRuns` and the keyword ``top`` to a `Scene`.
-    checkpoints : str or path, optional
-        A folder, made if it is missing, to keep the networks in: training goes on from there even
-        after the kernel has been restarted.
-
-    Attributes
-    ----------
-    train, stop : ipywidgets.Button
-    size, steps, seed : ipywidgets.ToggleButtons, ipywidgets.Dropdown, ipywidgets.Dropdown
-    player : Player or None
-        The curves, once there are some.
-    """
-
-    def __init__(self, draw: Draw, *, checkpoints: str | os.PathLike[str] | None = None) -> None:
-        self._draw = draw
-        self._folder = None if checkpoints is None else Path(checkpoints)
-        self._key: tuple[object, ...] | None = None
-        self._trainings: list[ConvnetTraining] = []
-        self._thread: threading.Thread | None = None
-        self._halt = threading.Event()
-        self.player: Player | None = None
-        words = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
-        self.size = widgets.ToggleButtons(
-            options=[("small", SMALL), ("the talk's", WIDTHS)], description="network", **words
-        )
-        self.size.style.button_width = "auto"
-        self.steps = widgets.Dropdown(
-            options=[100, 300, 1000, 8600], value=300, description="iterations", **words
-        )
-        self.seed = widgets.Dropdown(options=range(10), description="seed", **words)
-        self.train = widgets.Button(description="Train live", icon="play")
-        self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
-        self.train.on_click(lambda _: self.start())
-        self.stop.on_click(lambda _: self._halt.set())
-        self._message = widgets.HTML().add_class("overparam-message")
-        controls = [self.size, self.steps, self.seed, self.train, self.stop]
-        row = widgets.HBox(controls).add_class("overparam-controls")
-        row.layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
-        self._above = [row, self._message]
-        super().__init__(self._above)
-        if missing := missing_packages():
-            for control in controls:
-                control.disabled = True
-            self._say(f"Training live needs {' and '.join(missing)}: {INSTALL}")
-        else:
-            self._say("Trains the three networks here, one step of each in turn.")
-
-    def start(self) -> None:
-        """Train in a thread; nothing happens if it is running already."""
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._halt.clear()
-        self._thread = threading.Thread(target=self.run, daemon=True)
-        self._thread.start()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to wait at most.
-        """
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def close(self) -> None:
-        """Stop training and close the widget."""
-        self._halt.set()
-        super().close()
-
-    def run(self) -> None:
-        """Train here and now, until all steps are taken or Stop is pressed."""
-        self.train.disabled, self.stop.disabled = True, False
-        try:
-            self._train()
-        except Exception as problem:  # a thread has nobody else to tell
-            self._say(f"Training ended with an error: {problem}")
-        finally:
-            self.train.disabled, self.stop.disabled = False, True
-
-    def _train(self) -> None:
-        steps = self.steps.value
-        self._prepare((self.size.value, steps, self.seed.value))
-        drawn, saved = 0.0, time.monotonic()
-        while (done := self._done()) < steps and not self._halt.is_set():
-            for training in self._trainings:
-                if len(training.records) == done:  # files may be of different ages
-                    training.advance()
-            if time.monotonic() - drawn > _PAUSE:
-                self._show(steps)
-                self._say(f"Training: {done + 1} of {steps} iterations.")
-                drawn = time.monotonic()
-            if time.monotonic() - saved > _SAVED_EVERY:
-                self._save()
-                saved = time.monotonic()
-        self._save()
-        self._show(steps)
-        if done < steps:
-            self._say(f"Stopped after {done} of {steps} iterations; Train live goes on from there.")
-            return
-        self._say("Testing on 1,000 other digits …")
-        errors = (f"{training.error(self._test):.1%}" for training in self._trainings)
-        self._say(f"Done. Misread of 1,000 other digits: {', '.join(errors)}.")
-
-    def _done(self) -> int:
-        """Return how many steps all networks have taken."""
-        return min(len(training.records) for training in self._trainings)
-
-    def _prepare(self, key: tuple[object, ...]) -> None:
-        """Make new networks, unless those that were stopped are to go on."""
-        finished = self._trainings and self._done() >= self.steps.value
-        if key == self._key and not finished:
-            return
-        self._say("Loading the digits …")
-        train, self._test = split_digits(load_digits())
-        self._trainings = [
-            ConvnetTraining(train, network=name, seed=self.seed.value, widths=self.size.value)
-            for name in NETWORKS
-        ]
-        for training in self._trainings:
-            if self._folder is not None and self._checkpoint(training).exists():
-                training.load(self._checkpoint(training))
-        self._key = key
-
-    def _checkpoint(self, training: ConvnetTraining) -> Path:
-        """Return the file of a network, in the folder for all."""
-        size = "-".join(map(str, training.widths))
-        return Path(self._folder or "") / f"{training.network}-{size}-seed-{training.seed}.pt"
-
-    def _save(self) -> None:
-        if self._folder is None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for training in self._trainings:
-            training.save(self._checkpoint(training))
-
-    def _show(self, steps: int) -> None:
-        records = [training.records for training in self._trainings]
-        if not all(records):
-            return
-        runs = block_means(records, networks=NETWORKS, seeds=(self.seed.value,), steps=steps)
-        scene = self._draw(runs, top=_highest(runs))
-        if self.player is None:
-            self.player = Player(scene)
-            self.children = [*self._above, self.player]
-        else:
-            self.player.show(scene)
-
-    def _say(self, text: str) -> None:
-        self._message.value = f'<span role="status">{html.escape(text)}</span>'
-
-
-def _highest(runs: ConvnetRuns) -> float:
-    """Return an upper end for the loss axis that holds from the first iteration on."""
-    return 1.3 * float(runs.first[..., 0, :].sum(axis=-1).max())
-
-
-# Iterations that have a stop of their own on the slider.
-_STOPS = 60
-_TERMS = {"total": "total loss", "data": "data term", "decay": "weight decay"}
-_BAND = "all: mean and range"
-# By network: what it is called, colour, dash.
+_TERMS = ("total loss", "data term", "weight decay")
+# For each network what it is called, its colour and its dash.
 _LOOK = {
     "original": ("original", GREY, "dash"),
     "factors": ("extra matrices", VERMILLION, "solid"),
     "product": ("extra matrices with decay on their product", BLUE, "dot"),
 }
+_KEY = (
+    key(("┅", "original", GREY))
+    + "   with extra matrices:   "
+    + key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", BLUE))
+)
+_MARGIN = {"l": 92, "t": 40, "b": 56, "r": 24}
+# Lower end of the logarithmic axis for runs whose numbers are not known yet.
+_LOWEST_LIVE = 1e-2
 
-
-class ConvnetExplorer(Saves, widgets.VBox):  # type: ignore[misc]
-    """Recorded runs above a place to train.
-
-    Parameters
-    ----------
-    checkpoints : str or path, optional
-        As in `explore_convnet`.
-
-    Attributes
-    ----------
-    player : Player
-        Shows the recorded runs.
-    live : LiveTraining
-    """
-
-    def __init__(self, *, checkpoints: str | os.PathLike[str] | None = None) -> None:
-        self.player = Player(convnet_scene(recorded_convnet()))
-        self.live = LiveTraining(convnet_scene, checkpoints=checkpoints)
-        super().__init__([self.player, self.live])
+# The smaller network that can be trained live.
+SMALL = (8, 16, 512)
+# Seconds between two drawings of the growing curves, and between two savings of the networks.
+_PAUSE, _SAVED_EVERY = 0.4, 30.0
 
 
 def explore_convnet(*, checkpoints: str | os.PathLike[str] | None = None) -> ConvnetExplorer:
@@ -270,52 +83,62 @@ def explore_convnet(*, checkpoints: str | os.PathLike[str] | None = None) -> Con
     >>> explorer = explore_convnet()
     >>> explorer.player.move(term=1)
     """
-    return ConvnetExplorer(checkpoints=checkpoints)
+    return ConvnetExplorer(checkpoints)
+
+
+class ConvnetExplorer(Saves, widgets.VBox):  # type: ignore[misc]
+    """Recorded runs in a `player`, above a place to train, `live`."""
+
+    def __init__(self, checkpoints: str | os.PathLike[str] | None = None) -> None:
+        self.player = Player(convnet_scene(recorded_convnet()))
+        self.live = LiveTraining(checkpoints)
+        super().__init__([self.player, self.live])
 
 
 def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
-    """Return the scene of runs side by side.
+    """Return the scene of runs, complete or not: curves end where the numbers do.
 
-    Parameters
-    ----------
-    runs : ConvnetRuns
-        Complete or not: curves end where the numbers do.
-    top : float, optional
-        Upper end of the loss axis, if it shall not depend on the numbers.
-
-    Returns
-    -------
-    Scene
+    `top` is the upper end of the loss axis where it shall not depend on the numbers.
     """
-    ends = _ends(len(runs.steps))
-    stops = np.concatenate([[0], runs.steps[ends]])
-    drawn = np.stack([_at_stops(runs, term, ends) for term in _TERMS])
-    with_band = len(runs.seeds) > 1
-    seed = [Axis("seed", "seed", [_BAND, *map(str, runs.seeds)])] if with_band else []
+    stops, losses = _at_stops(runs)
     axes = [
-        Axis("term", "show", list(_TERMS.values())),
-        *seed,
+        Axis("term", "show", _TERMS),
+        Axis("seed", "seed", ["all: mean and range", *map(str, runs.seeds)]),
         Axis("scale", "loss axis", ["logarithmic", "linear"]),
         Axis("step", "iteration", stops, start=len(stops) - 1, play=True),
     ]
-    follow = ["term", "seed", "step"] if with_band else ["term", "step"]
-    tracks, lines = [], []
-    for network in range(len(runs.networks)):
-        curves = _curves(drawn[:, network])
-        lines.append(curves[-1])
-        for part, values in enumerate(curves):
-            trace = 3 * network + part
-            tracks.append(Track(trace, "x", stops, ["step"], trail="step"))
-            tracks.append(Track(trace, "y", values, follow, trail="step"))
-    looks = [_LOOK[network][1:] for network in runs.networks]
-    figure = go.Figure([trace for look in looks for trace in band_traces(*look)])
+    follow = ["term", "seed", "step"]
+    # The band over all seeds, (terms, networks, 1, stops), then each seed alone; or one seed only.
+    edges = [edge(losses, axis=2, keepdims=True) for edge in (np.min, np.max, np.mean)]
+    curves = [np.concatenate([edge, losses], axis=2) for edge in edges]
+    if len(runs.seeds) == 1:
+        del axes[1], follow[1]
+        curves = [losses[:, :, 0]] * 3
+    figure, tracks, fields = go.Figure(), [], {}
+    # Where a run has not arrived yet, the sentence stays at the last numbers that are known.
+    known = np.where(np.isfinite(curves[2][:, -1]), np.arange(len(stops)), 0)
+    last = np.maximum.accumulate(known, axis=-1)
+    fields["seen"] = stops[last], follow
+    for n, name in enumerate(runs.networks):
+        traces = band_traces(*_LOOK[name][1:], name=name)
+        figure.add_traces(traces)
+        for trace, curve in zip(traces, curves, strict=True):
+            tracks += line_tracks(trace.uid, stops, curve[:, n], follow)
+        fields[name] = np.take_along_axis(curves[2][:, n], last, axis=-1), follow
     figure.update_layout(template=TEMPLATE, height=430, showlegend=False, margin=_MARGIN)
     figure.update_xaxes(title="iteration", range=[0, float(stops[-1])])
     figure.update_yaxes(title="loss of a batch", exponentformat="power")
-    figure.add_annotation(text=_KEY, y=1.02, **_KEY_PLACE)
-    tracks += _axis_tracks(drawn, top)
-    reading = _reading(runs.networks, stops, lines, follow)
-    return Scene(figure, axes, tracks, reading, alt=_ALT, narrow=_NARROW)
+    heading(figure, _KEY, y=1.02)
+    said = "; ".join(f"{_LOOK[name][0]} {{{name}}}" for name in runs.networks)
+    return Scene(
+        figure,
+        axes,
+        [*tracks, *_axis_tracks(losses, top)],
+        Reading(f"Iteration {{seen}}, {{term}}: {said}.", fields),
+        alt="Loss of a batch against iteration on MNIST, for the original network and for the "
+        "network with extra dense matrices, with weight decay on each matrix or on their products.",
+        narrow={"font.size": 14, "annotations[0].font.size": 12},
+    )
 
 
 def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
@@ -343,94 +166,41 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
     """
     runs = recorded_convnet() if runs is None else runs
     instance("runs", runs, ConvnetRuns)
-    ends = _ends(len(runs.steps))
-    stops = np.concatenate([[0], runs.steps[ends]])
-    shown = {term: title for term, title in _TERMS.items() if term != "total"}
-    figure = make_subplots(cols=2, subplot_titles=list(shown.values()), horizontal_spacing=0.1)
-    for column, term in enumerate(shown, start=1):
-        values = _at_stops(runs, term, ends)
-        for network, name in enumerate(runs.networks):
-            edges = [curve.reshape(-1, len(stops))[0] for curve in _curves(values[[network]])]
+    stops, losses = _at_stops(runs)
+    figure = make_subplots(cols=2, subplot_titles=_TERMS[1:], horizontal_spacing=0.1)
+    for column, values in enumerate(losses[1:], start=1):
+        for n, name in enumerate(runs.networks):
+            edges = [edge(values[n], axis=0) for edge in (np.min, np.max, np.mean)]
             for trace, edge in zip(band_traces(*_LOOK[name][1:]), edges, strict=True):
                 figure.add_trace(trace.update(x=stops, y=edge), row=1, col=column)
         axis = log_axis(values, below=1e-9, above=1e9)
-        axis["dtick"] = _log_ticks(axis)
-        figure.update_yaxes(**axis, row=1, col=column)
+        figure.update_yaxes(**axis | {"dtick": _log_ticks(axis)}, row=1, col=column)
         figure.update_xaxes(title="iteration", range=[0, stops[-1]], row=1, col=column)
     figure.update_annotations(font_size=20)
-    figure.add_annotation(text=_KEY, y=1.12, **_KEY_PLACE)
+    heading(figure, _KEY, y=1.12)
     figure.update_layout(template=TEMPLATE, height=430, showlegend=False)
     figure.update_layout(margin=_MARGIN | {"t": 84})
     return figure
 
 
-_ALT = (
-    "Loss of a batch against iteration on MNIST, for the original network and for the network with "
-    "extra dense matrices, with weight decay on each matrix or on their products."
-)
-_MARGIN = {"l": 92, "t": 40, "b": 56, "r": 24}
-_KEY_PLACE: dict[str, Any] = {
-    "x": 0,
-    "xref": "paper",
-    "yref": "paper",
-    "xanchor": "left",
-    "yanchor": "bottom",
-    "showarrow": False,
-    "align": "left",
-    "font": {"size": 16},
-}
-_NARROW: Mapping[str, Any] = {"font.size": 14, "annotations[0].font.size": 12}
+def _at_stops(runs: ConvnetRuns) -> tuple[Array, Array]:
+    """Return the iterations of the stops and the losses there, (terms, networks, seeds, stops).
 
-
-_KEY = (
-    key(("┅", "original", GREY))
-    + "   with extra matrices:   "
-    + key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", BLUE))
-)
-
-
-def _ends(blocks: int) -> np.ndarray:
-    """Return the blocks that a stop comes after: close together at first, where losses fall."""
-    return np.unique(np.round((blocks - 1) * np.linspace(0, 1, _STOPS) ** 2).astype(int))
-
-
-def _at_stops(runs: ConvnetRuns, term: str, ends: np.ndarray) -> Array:
-    """Return the loss of the first batch, and then means since the stop before.
-
-    Returns
-    -------
-    ndarray, shape (networks, seeds, 1 + stops)
+    A loss is that of the first batch, and then the mean since the stop before.
     """
-    values = runs.term(term)
+    ends = record_stops(len(runs.steps), 60)
     begins = np.concatenate([[0], ends[:-1] + 1])
-    means = np.add.reduceat(values, begins, axis=-1) / (ends + 1 - begins)
-    data, decay = runs.first[..., 0, 0], runs.first[..., 0, 1]
-    first = {"total": data + decay, "data": data, "decay": decay}[term]
-    both: Array = np.concatenate([first[..., None], means], axis=-1)
-    return both
+    sums = np.add.reduceat(np.stack([runs.data, runs.decay]), begins, axis=-1)
+    first = np.moveaxis(runs.first[:, :, :1], -1, 0)
+    terms = np.concatenate([first, sums / (ends + 1 - begins)], axis=-1)
+    stops = np.concatenate([[0], runs.steps[ends]])
+    return stops, np.concatenate([terms.sum(axis=0, keepdims=True), terms])
 
 
-def _curves(values: Array) -> list[Array]:
-    """Return lower edge, upper edge and line: for the band, and then for each seed alone.
-
-    Parameters
-    ----------
-    values : ndarray, shape (terms, seeds, stops)
-
-    Returns
-    -------
-    list of ndarray, shape (terms, 1 + seeds, stops), or (terms, stops) if there is one seed
-    """
-    if values.shape[1] == 1:
-        return [values[:, 0]] * 3
-    band = values.min(axis=1), values.max(axis=1), values.mean(axis=1)
-    return [np.concatenate([edge[:, None], values], axis=1) for edge in band]
-
-
-def _axis_tracks(drawn: Array, top: float | None) -> list[Track]:
+def _axis_tracks(losses: Array, top: float | None) -> list[Track]:
     """Return what the loss axis does: it depends on the term and the scale, never on the step."""
     ranges, ticks = [], []
-    for values in drawn:
+    for values in losses:
         high = float(np.nanmax(values)) if top is None else top
         low = float(np.nanmin(values)) if top is None else _LOWEST_LIVE
         # The logarithm of a term that has all but gone would squeeze the others.
@@ -444,23 +214,144 @@ def _axis_tracks(drawn: Array, top: float | None) -> list[Track]:
     ]
 
 
-def _log_ticks(axis: Mapping[str, Any]) -> str:
+def _log_ticks(axis: dict[str, Any]) -> str:
     """Return Plotly's ``dtick``: at 1, 2 and 5 where there are few decades."""
     low, high = axis["range"]
     return "D2" if high - low < 2 else f"{axis['dtick']}"
 
 
-# Lower end of the logarithmic axis for runs whose numbers are not known yet.
-_LOWEST_LIVE = 1e-2
+class LiveTraining(widgets.VBox):  # type: ignore[misc]
+    """Three networks trained side by side in a thread, with growing curves and a Stop button.
 
+    Train goes on where Stop has stopped, unless a control was changed; with a folder for
+    checkpoints, also after the kernel has been restarted.
+    """
 
-def _reading(
-    networks: tuple[str, ...], stops: np.ndarray, lines: list[Array], follow: list[str]
-) -> Reading:
-    """Return a sentence that, where a run has not arrived yet, stays at the last that is known."""
-    last = np.maximum.accumulate(np.where(np.isfinite(lines[-1]), np.arange(len(stops)), 0), -1)
-    fields: dict[str, tuple[Array, list[str]]] = {"seen": (stops[last], follow)}
-    for name, line in zip(networks, lines, strict=True):
-        fields[name] = np.take_along_axis(line, last, axis=-1), follow
-    said = "; ".join(f"{_LOOK[name][0]} {{{name}}}" for name in networks)
-    return Reading(f"Iteration {{seen}}, {{term}}: {said}.", fields)
+    def __init__(self, checkpoints: str | os.PathLike[str] | None = None) -> None:
+        self._folder = None if checkpoints is None else Path(checkpoints)
+        self._settings: Any = None  # widths, steps and seed of the training at hand
+        self._trainings: list[ConvnetTraining] = []
+        self._thread: threading.Thread | None = None
+        self._halt = threading.Event()
+        self.player: Player | None = None  # the curves, once there are some
+        words = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+        self.size = widgets.ToggleButtons(
+            options=[("small", SMALL), ("the talk's", WIDTHS)], description="network", **words
+        )
+        self.size.style.button_width = "auto"
+        self.steps = widgets.Dropdown(
+            options=[100, 300, 1000, 8600], value=300, description="iterations", **words
+        )
+        self.seed = widgets.Dropdown(options=range(10), description="seed", **words)
+        self.train = widgets.Button(description="Train live", icon="play")
+        self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
+        self.train.on_click(lambda _: self.start())
+        self.stop.on_click(lambda _: self._halt.set())
+        self._message = widgets.HTML().add_class("overparam-message")
+        controls = [self.size, self.steps, self.seed, self.train, self.stop]
+        row = widgets.HBox(controls).add_class("overparam-controls")
+        row.layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
+        self._above = [row, self._message]
+        super().__init__(self._above)
+        self._say("Trains the three networks here, one step of each in turn.")
+        if missing := [name for name in ("torch", "mlxtend") if find_spec(name) is None]:
+            for control in controls:
+                control.disabled = True
+            self._say(f"Training live needs {' and '.join(missing)}: {INSTALL}")
+
+    def start(self) -> None:
+        """Train in a thread, so that the buttons work meanwhile; nothing happens if it runs."""
+        if self._thread is None or not self._thread.is_alive():
+            self._halt.clear()
+            self._thread = threading.Thread(target=self.run, daemon=True)
+            self._thread.start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended, or so many seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def close(self) -> None:
+        """Stop training and close the widget."""
+        self._halt.set()
+        super().close()
+
+    def run(self) -> None:
+        """Train here and now, until all steps are taken or Stop is pressed."""
+        self.train.disabled, self.stop.disabled = True, False
+        try:
+            self._train()
+        except Exception as problem:  # a thread has nobody else to tell
+            self._say(f"Training ended with an error: {problem}")
+        finally:
+            self.train.disabled, self.stop.disabled = False, True
+
+    def _train(self) -> None:
+        self._prepare()
+        _, steps, _ = self._settings
+        drawn, saved = 0.0, time.monotonic()
+        while (done := self._done()) < steps and not self._halt.is_set():
+            for training in self._trainings:
+                if len(training.records) == done:  # files may be of different ages
+                    training.advance()
+            if time.monotonic() - drawn > _PAUSE:
+                self._show()
+                self._say(f"Training: {done + 1} of {steps} iterations.")
+                drawn = time.monotonic()
+            if time.monotonic() - saved > _SAVED_EVERY:
+                self._save()
+                saved = time.monotonic()
+        self._save()
+        self._show()
+        if done < steps:
+            self._say(f"Stopped after {done} of {steps} iterations; Train live goes on from there.")
+            return
+        self._say("Testing on 1,000 other digits …")
+        errors = (f"{training.error(self._test):.1%}" for training in self._trainings)
+        self._say(f"Done. Misread of 1,000 other digits: {', '.join(errors)}.")
+
+    def _done(self) -> int:
+        """Return how many steps all networks have taken."""
+        return min(len(training.records) for training in self._trainings)
+
+    def _prepare(self) -> None:
+        """Make new networks, unless those that were stopped are to go on."""
+        settings = size, steps, seed = self.size.value, self.steps.value, self.seed.value
+        if settings == self._settings and self._done() < steps:
+            return
+        self._say("Loading the digits …")
+        train, self._test = split_digits(load_digits())
+        trainings = [
+            ConvnetTraining(train, network=name, seed=seed, widths=size) for name in NETWORKS
+        ]
+        for training in trainings:
+            if self._folder is not None and self._checkpoint(training).exists():
+                training.load(self._checkpoint(training))
+        self._settings, self._trainings = settings, trainings
+
+    def _checkpoint(self, training: ConvnetTraining) -> Path:
+        size = "-".join(map(str, training.widths))
+        return Path(self._folder or "") / f"{training.network}-{size}-seed-{training.seed}.pt"
+
+    def _save(self) -> None:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for training in self._trainings:
+                training.save(self._checkpoint(training))
+
+    def _show(self) -> None:
+        records = [training.records for training in self._trainings]
+        if not all(records):
+            return
+        _, steps, seed = self._settings
+        runs = block_means(records, networks=NETWORKS, seeds=(seed,), steps=steps)
+        # An upper end that holds from the first iteration on.
+        scene = convnet_scene(runs, top=1.3 * float(runs.first[..., 0, :].sum(axis=-1).max()))
+        if self.player is None:
+            self.player = Player(scene)
+            self.children = [*self._above, self.player]
+        else:
+            self.player.show(scene)
+
+    def _say(self, text: str) -> None:
+        self._message.value = f'<span role="status">{html.escape(text)}</span>'

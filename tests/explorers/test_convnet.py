@@ -27,7 +27,6 @@ from overparam_edu.explorers.convnet import (
 )
 from overparam_edu.player.frames import describe, frame
 
-TERMS = ("total", "data", "decay")
 TINY = (2, 3, 10)
 
 
@@ -60,25 +59,25 @@ def test_curves_are_means_since_the_stop_before() -> None:
     assert stops[-1] == 2_000
     for term, factor in enumerate((3, 1, 2)):
         drawn = frame(scene, last(scene) | {"term": term, "seed": 2})  # the second seed, 7
-        for network in range(3):
+        for network, name in enumerate(NETWORKS):
             height = factor * (1.7 + network)
             expected = [height] + [
                 height * np.mean(1 / (1 + np.arange(low, high))) for low, high in pairwise(stops)
             ]
-            for part in range(3):  # one seed has no band
-                np.testing.assert_array_equal(drawn[3 * network + part, "x"], stops)
-                np.testing.assert_allclose(drawn[3 * network + part, "y"], expected, rtol=1e-5)
+            for part in ("", " low", " high"):  # one seed has no band
+                np.testing.assert_array_equal(drawn[name + part, "x"], stops)
+                np.testing.assert_allclose(drawn[name + part, "y"], expected, rtol=1e-5)
 
 
 def test_the_band_is_the_range_over_seeds_and_the_line_their_mean() -> None:
     runs = invented(seeds=(0, 5, 10))
     scene = convnet_scene(runs)
     drawn = frame(scene, last(scene))
-    for network in range(3):
-        low, high, line = (np.array(drawn[3 * network + part, "y"]) for part in range(3))
+    for network, name in enumerate(NETWORKS):
+        low, high, line = (np.array(drawn[name + part, "y"]) for part in (" low", " high", ""))
         np.testing.assert_allclose(high / low, (2 + network) / (1 + network), rtol=1e-5)
         np.testing.assert_allclose(line / low, (1.5 + network) / (1 + network), rtol=1e-5)
-        assert scene.figure.data[3 * network + 1].fill == "tonexty"
+        assert scene.figure.data[scene.place(f"{name} high")].fill == "tonexty"
 
 
 def test_axes_hold_all_that_is_drawn_and_do_not_move_while_it_plays() -> None:
@@ -109,9 +108,9 @@ def test_the_reading_says_what_the_lines_end_at() -> None:
 def test_runs_that_are_not_over_end_where_they_are() -> None:
     scene = convnet_scene(invented(300, seeds=(3,), seen=57), top=9.0)
     drawn = frame(scene, last(scene))
-    assert drawn[2, "x"][-1] == 300  # the axis is the same, the line ends before
+    assert drawn["original", "x"][-1] == 300  # the axis is the same, the line ends before
     stops = np.array(scene.axes[-1].stops)
-    assert len(drawn[2, "y"]) == (stops <= 50).sum()
+    assert len(drawn["original", "y"]) == (stops <= 50).sum()
     assert describe(scene, last(scene)).startswith("Iteration 50, total loss: ")
     assert "finite" not in describe(scene, last(scene))
     begun = convnet_scene(invented(300, seeds=(3,), seen=1), top=9.0)
@@ -156,8 +155,8 @@ def live(monkeypatch: pytest.MonkeyPatch) -> LiveTraining:
     images = rng.uniform(-0.5, 0.5, (1_100, 28, 28)).astype(np.float32)
     monkeypatch.setattr(convnet_live, "load_digits", lambda: Digits(images, np.arange(1_100) % 10))
     monkeypatch.setattr(convnet_live, "SMALL", TINY)
-    monkeypatch.setattr(convnet_live, "missing_packages", list)
-    part = LiveTraining(convnet_scene)
+    monkeypatch.setattr(convnet_live, "find_spec", lambda name: True)
+    part = LiveTraining()
     part.steps.options = [20, 40]
     part.steps.value = 20
     return part
@@ -180,7 +179,7 @@ def test_it_trains_draws_and_says_what_came_out(live: LiveTraining) -> None:
     drawn = frame(scene, last(scene))
     runs = shown(live)
     assert runs.steps[-1] == 20
-    np.testing.assert_allclose(drawn[2, "y"][1:], runs.term("total")[0, 0], rtol=1e-5)
+    np.testing.assert_allclose(drawn["original", "y"][1:], runs.term("total")[0, 0], rtol=1e-5)
 
 
 def test_the_stop_button_stops_and_train_goes_on_from_there(
@@ -217,13 +216,13 @@ def test_it_goes_on_from_its_files_after_a_restart(
     monkeypatch.setattr(convnet_live, "_PAUSE", 0.0)
 
     def kept() -> LiveTraining:
-        part = LiveTraining(convnet_scene, checkpoints=tmp_path / "kept")
+        part = LiveTraining(tmp_path / "kept")
         part.steps.options = [40]
         return part
 
     first, second = kept(), kept()
     show = first._show
-    first._show = lambda steps: (show(steps), first.stop.click())  # type: ignore[method-assign,func-returns-value]
+    first._show = lambda: (show(), first.stop.click())  # type: ignore[method-assign,func-returns-value]
     first.run()
     stopped = len(first._trainings[0].records)
     assert 0 < stopped < 40
@@ -264,8 +263,8 @@ def test_closing_ends_the_training(live: LiveTraining) -> None:
 
 
 def test_without_pytorch_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convnet_live, "find_spec", lambda name: None if name == "torch" else 1)
-    live = LiveTraining(convnet_scene)
+    monkeypatch.setattr(convnet_live, "find_spec", lambda name: name != "torch" or None)
+    live = LiveTraining()
     assert "needs torch: pip install &quot;overparam-edu[convnet]&quot;" in live.children[1].value
     assert live.train.disabled
     assert explore_convnet().player.scene.axes[0].stops == (

@@ -419,7 +419,8 @@ def true_convnet(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) 
         words,
     )
     assert step == near(stop_of(scene, at, "step"))
-    assert losses == [near(drawn[trace, "y"][-1]) for trace in (2, 5, 8)]
+    networks = ("original", "factors", "product")
+    assert losses == [near(drawn[name, "y"][-1]) for name in networks]
 
 
 def true_derivation(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
