@@ -105,7 +105,7 @@ def run_warm_up(
         raise ValueError(f"loss must be of a vector (d,); got shape {shape}")
     first = shaped("w1", w1, shape)
     network = LinearNetwork((first[None], np.array([[number("omega2", omega2)]])))
-    rate = number("learning_rate", positive("learning_rate", learning_rate))
+    rate = float(positive("learning_rate", number("learning_rate", learning_rate)))
     run = train(network, loss, optimizer=GradientDescent(rate), steps=steps)
     if run.diverged_at >= 0:
         raise ValueError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -157,28 +155,3 @@ def test_auto_mpg_gains_for_p_4_and_not_for_p_2() -> None:
         one, two, three = found.steps
         assert rates[0] < found.fastest.min() <= found.fastest.max() < rates[-1]
         assert (one < two < three) if p == 2 else (two < one / 2 and two < three < one)
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "words"),
-    [
-        ({"loss": "loss"}, "loss"),
-        ({"start": [0.1]}, "start must have shape"),
-        ({"start": [0.1, np.nan]}, "start must be finite"),
-        ({"depth": 0.5}, "depth"),
-        ({"depth": "two"}, "depth"),
-        ({"target": np.inf}, "target"),
-        ({"target": [1.0, 2.0]}, "target"),
-        ({"steps": 0}, "steps"),
-        ({"steps": 2.5}, "steps"),
-        ({"rates": [0.0, 1.0]}, "rates"),
-        ({"rates": []}, "rates"),
-        ({"spread": 1.0}, "spread"),
-        ({"spread": -0.1}, "spread"),
-    ],
-)
-def test_wrong_arguments_are_named(spoiled: dict[str, Any], words: str) -> None:
-    good: dict[str, Any] = {"loss": LOSS, "start": START, "depth": 2, "target": 1e-3}
-    arguments = good | spoiled
-    with pytest.raises((TypeError, ValueError), match=words):
-        tuned_learning_rate(arguments.pop("loss"), arguments.pop("start"), **arguments)
