@@ -81,7 +81,7 @@ def test_the_error_is_of_first_order(p: int) -> None:
     started = np.array([memory.largest[1] for memory in memories])
     slope = np.polyfit(-np.log(STEPS[2:]), np.log(started[2:]), 1)[0]
     assert slope == pytest.approx(1.0, abs=0.05)
-    assert error_order(memories, 1 / np.array(STEPS)) == pytest.approx(1.0, abs=0.03)
+    assert error_order(1 / np.array(STEPS), started) == pytest.approx(1.0, abs=0.03)
     assert started[0] / started[3] == pytest.approx(10, rel=0.2)  # ten times the rate
 
 
@@ -119,10 +119,10 @@ def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale:
     runs = [run_of(p, scale, steps) for steps in STEPS]
     for at in corners(scene):
         drawn = frame(scene, at)
-        past = {(11, "z"), (13, "y")}  # the triangle and its row end at the present update
+        past = {("μ", "z"), ("μ now", "y")}  # the triangle and its row end at the present update
         flat = [x for name, value in drawn.items() if name not in past for x in numbers(value)]
         assert all(isinstance(x, float) and math.isfinite(x) for x in flat)
-        assert sum(x is not None for x in drawn[13, "y"]) == at["time"]
+        assert sum(x is not None for x in drawn["μ now", "y"]) == at["time"]
         found = WORDS.match(describe(scene, at))
         assert found, describe(scene, at)
         t, steps, rho, count, pushes, alone, started = map(number, found.groups())
@@ -144,16 +144,16 @@ def test_pictures_are_the_runs(p: int, scale: float) -> None:
         drawn, run = frame(scene, {"rate": rate, "time": 40}), run_of(p, scale, steps)
         at = np.arange(41) * steps // 50
         for coordinate, name in enumerate("xy"):
-            assert drawn[1, name] == run.points[at, coordinate].astype("f4").tolist()
-        assert drawn[4, "x"] == drawn[1, "x"][-1:]
-        np.testing.assert_allclose(drawn[5, "y"], run.omega2[at] ** 2, rtol=1e-6)
+            assert drawn["path", name] == run.points[at, coordinate].astype("f4").tolist()
+        assert drawn["now", "x"] == drawn["path", "x"][-1:]
+        np.testing.assert_allclose(drawn["ρ", "y"], run.omega2[at] ** 2, rtol=1e-6)
         growth = run.omega2[at[-1] + 1] - run.omega2[at[-1]]
         weight = run.omega2[at[:-1]] ** 2 / run.omega2[at[:-1] + 1] / run.learning_rate
-        np.testing.assert_allclose(drawn[13, "y"][:40], growth * weight, rtol=1e-5, atol=1e-12)
-        assert drawn[13, "y"][40:] == [None] * 10
-        assert drawn[11, "z"][40] == drawn[13, "y"]
+        np.testing.assert_allclose(drawn["μ now", "y"][:40], growth * weight, rtol=1e-5, atol=1e-12)
+        assert drawn["μ now", "y"][40:] == [None] * 10
+        assert drawn["μ", "z"][40] == drawn["μ now", "y"]
         memory = measure_memory(run, np.array([0]))
-        np.testing.assert_allclose(drawn[10, "y"], memory.largest, rtol=1e-6)
+        np.testing.assert_allclose(drawn["errors now", "y"], memory.largest, rtol=1e-6)
 
 
 def test_the_controls_and_reset() -> None:
@@ -161,9 +161,9 @@ def test_the_controls_and_reset() -> None:
     assert list(explorer.controls["p"].options) == POWERS
     assert list(explorer.controls["scale"].options) == SCALES
     explorer.set(p=4, scale=0.3)
-    assert explorer.scene is warm_up_scene(4, 0.3)
+    assert explorer.scene is warm_up_scene(p=4, scale=0.3)
     explorer.reset()
-    assert explorer.scene is warm_up_scene(2, 0.01)
+    assert explorer.scene is warm_up_scene(p=2, scale=0.01)
 
 
 def test_small_panels_keep_their_ranges() -> None:
