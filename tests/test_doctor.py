@@ -61,7 +61,7 @@ def test_every_package_here_fits():
 @pytest.mark.parametrize(
     ("row", "words", "remedy"),
     [
-        (("plotly", "5.0", ">=6.1,<8"), "plotly is 5.0, needed is >=6.1,<8", "'plotly>=6.1,<8'"),
+        (("plotly", "5.0", ">=6.1,<8"), "plotly is 5.0, should be >=6.1,<8", "'plotly>=6.1,<8'"),
         (("anywidget", "", ">=0.9,<1"), "anywidget is missing", "pip install 'anywidget>=0.9,<1'"),
         (("python", "3.9", ">=3.11"), "python is 3.9", "newer Python"),
     ],
@@ -212,9 +212,9 @@ def test_what_it_prints_and_how_it_ends(monkeypatch, capsys):
     doctor.CHECKS["four"] = _fail(KeyError("surprise"))
     assert cli.main(["doctor"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].split(maxsplit=2) == ["BROKEN", "three", "gone. To mend: get it"]
+    assert lines[2].split(maxsplit=2) == ["BROKEN", "three", "gone. To fix: get it"]
     assert "could not be checked: KeyError: 'surprise'" in lines[3]
-    assert lines[-1] == "Not ready: mend what is BROKEN (2)."
+    assert lines[-1] == "Not ready: fix what is BROKEN (2)."
 
 
 @pytest.mark.slow

@@ -45,50 +45,24 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """One exercise: what is asked, what is right, and what usually goes wrong.
+    """One exercise: what is asked, what is right, and what usually goes wrong; in Markdown."""
 
-    Parameters
-    ----------
-    name : str
-        An identifier: also the name of the student's answer.
-    notebook : str
-        Number of the notebook, such as ``"05"``.
-    kind : str
-        One of ``KINDS``.
-    title, prompt : str
-        A heading of a few words, and what is asked, in Markdown.
-    solution : str
-        Python source that defines `name`; it may use ``np`` and ``oe``.
-    properties : mapping of str to callable
-        From a sentence in Markdown to a test of the answer. Tested in this order, up to the first
-        that fails.
-    mistakes : mapping of str to object
-        From a hint in Markdown to the wrong answer that it helps with, compared in this order: a
-        `Mistake`, or the wrong answer itself, which then stands for answers equal to it (the
-        number to 2 %, the word, a function with the same values at the probes).
-    hints : tuple of str
-        For those who are still stuck, from gentle to explicit.
-    praise : str
-        What a right answer is told: why it matters.
-    probes : tuple of tuple
-        Arguments at which a function is compared with mistakes; at least one if the exercise asks
-        for a function.
-    todo : str
-        A comment beside what the student is to fill in.
-    """
-
-    name: str
-    notebook: str
-    kind: str
+    name: str  # an identifier, also the name of the student's answer
+    notebook: str  # number of the notebook, such as "05"
+    kind: str  # one of KINDS
     title: str
     prompt: str
-    solution: str
+    solution: str  # Python source that defines the name; it may use np and oe
+    # What is true of every right answer, and how to test it; up to the first that fails.
     properties: Mapping[str, Callable[[Any], Any]]
+    # A hint and the wrong answer that it helps with: a `Mistake`, or the answer itself. That stands
+    # for all equal to it: a number to 2 %, a word, a function with the same values at the probes.
     mistakes: Mapping[str, Any]
-    hints: tuple[str, ...]
-    praise: str
+    hints: tuple[str, ...]  # for those who are still stuck, from gentle to explicit
+    praise: str  # what a right answer is told: why it matters
+    # Arguments at which a function is compared with mistakes; some if a function is asked for.
     probes: tuple[tuple[Any, ...], ...] = ()
-    todo: str = "your lines"
+    todo: str = "your lines"  # beside what the student is to fill in
 
     def __post_init__(self) -> None:
         one_of("kind", self.kind, KINDS)

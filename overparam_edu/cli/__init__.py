@@ -1,8 +1,9 @@
 """The command `overparam-edu`.
 
-Each subcommand is a module here that exports its `COMMAND`, and a row of `COMMANDS`. Whatever is
-heavy is imported when it runs, so that the help answers at once. A `CommandError` reaches the user
-as one plain sentence, with exit code 2.
+Each subcommand is a module here with `add_arguments(parser)` and `run(options)`, which returns the
+exit code; its docstring is its page of the help. Whatever is heavy is imported when it runs, so
+that the help answers at once. A `CommandError` reaches the user as one plain sentence, with exit
+code 2.
 """
 
 from __future__ import annotations
@@ -13,21 +14,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from overparam_edu.cli import claims, doctor, lab, pages, present, reproduce
-from overparam_edu.cli.command import Command, CommandError
-from overparam_edu.cli.lab import QUIET_LAB
-from overparam_edu.publish import FIRST_NOTEBOOK
-
-__all__ = ["COMMANDS", "FIRST_NOTEBOOK", "QUIET_LAB", "Command", "CommandError", "main"]
+from overparam_edu.cli.command import CommandError
 
 # In the order of the help.
-COMMANDS: tuple[Command, ...] = (
-    lab.COMMAND,
-    present.COMMAND,
-    doctor.COMMAND,
-    pages.COMMAND,
-    claims.COMMAND,
-    reproduce.COMMAND,
-)
+COMMANDS = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (lab, present, doctor, pages, claims, reproduce)
+}
 
 
 class _ShowVersion(argparse.Action):
@@ -46,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     rows = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        row = rows.add_parser(command.name, help=command.summary, description=command.description)
+    for name, command in COMMANDS.items():
+        page = command.__doc__ or ""
+        row = rows.add_parser(name, help=page.partition("\n")[0], description=page)
         command.add_arguments(row)
         row.set_defaults(run=command.run)
     return parser

@@ -1,4 +1,10 @@
-"""`overparam-edu claims`: the ledger of the talk's claims, checked here and now."""
+"""Check every claim of the talk, and say what was measured.
+
+One claim of the talk or of this course after another gets a verdict and a number. Theorems are
+checked against their derivations and against runs; experiments are run if they are short, else read
+from recorded runs. All of them take well under a minute. Exit code 1 if a theorem does not hold or
+a recorded run is missing; an experiment that is not reproduced is a result.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +15,13 @@ import textwrap
 import time
 from collections import Counter
 
-from overparam_edu.cli.command import Command, CommandError
+from overparam_edu.cli.command import CommandError
 
 _INDENT = " " * 13
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Check the claims wanted and print a verdict for each."""
     from overparam_edu.classroom.claims import claims
     from overparam_edu.classroom.claims.ledger import FAILURES
 
@@ -37,23 +44,11 @@ def _run(options: argparse.Namespace) -> int:
     return int(bool(set(FAILURES) & set(words)))
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take names of claims or lessons."""
     parser.add_argument(
         "which",
         nargs="*",
         metavar="CLAIM",
         help="names of claims, or numbers of lessons such as 05 (default: all of them)",
     )
-
-
-COMMAND = Command(
-    name="claims",
-    summary="check every claim of the talk, and say what was measured",
-    description="Check the claims of the talk and of this course one after another: a verdict and "
-    "a number for each. Theorems are checked against their derivations and against runs, "
-    "experiments are run if they are short and read from recorded runs if they are long. All of "
-    "them take well under a minute. The exit code is 1 if a theorem does not hold or a recorded "
-    "run is missing; an experiment that is not reproduced is a result.",
-    add_arguments=_add_arguments,
-    run=_run,
-)

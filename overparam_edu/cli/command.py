@@ -1,4 +1,4 @@
-"""What subcommands share: their form, and what those that serve pages ask first."""
+"""What subcommands share: the error that stops one, and how those that serve pages begin."""
 
 from __future__ import annotations
 
@@ -8,28 +8,13 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
 
 class CommandError(Exception):
     """What stopped a command, in words for its user."""
 
 
-class Command(NamedTuple):
-    """One subcommand: its row and page of the help, its options, and what it does.
-
-    ``run`` takes the parsed options and returns the exit code.
-    """
-
-    name: str
-    summary: str
-    description: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-
-
-def add_server_arguments(parser: argparse.ArgumentParser, port: int | None, help: str) -> None:
+def server_options(parser: argparse.ArgumentParser, port: int | None, help: str) -> None:
     """Add the options of a command that serves pages: --no-browser and --port."""
     parser.add_argument(
         "--no-browser", action="store_true", help="only print the address, do not open a browser"

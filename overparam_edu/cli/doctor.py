@@ -1,4 +1,9 @@
-"""`overparam-edu doctor`: is this machine ready for a class, and what to do where it is not."""
+"""Check this machine before a class, and say how to fix it.
+
+One line each for versions, widgets, what works without a network, the speed of a slider in a real
+browser, the data cache, the presenter and the folders. Exit code 1 if something that a class needs
+is broken.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from overparam_edu.cli.command import Command, CommandError, check_port
+from overparam_edu.cli.command import CommandError, check_port
 from overparam_edu.cli.lab import DEFAULT_FOLDER, own_notebooks
 from overparam_edu.cli.present import HERE, PORT
 from overparam_edu.publish import own_checkout
@@ -64,12 +69,10 @@ def _versions() -> Diagnosis:
     wrong = [row for row in rows if not row.fits]
     if not wrong:
         python = next(row.version for row in rows if row.name == "python")
-        return Diagnosis(
-            f"Python {python} and {len(rows) - 1} packages are as the course needs them"
-        )
-    words = [f"{row.name} is {row.version or 'missing'}, needed is {row.wanted}" for row in wrong]
+        return Diagnosis(f"Python {python} and {len(rows) - 1} packages are as the course needs")
+    words = [f"{row.name} is {row.version or 'missing'}, should be {row.wanted}" for row in wrong]
     packages = [f"'{row.name}{row.wanted}'" for row in wrong if row.name != "python"]
-    remedy = _pip(*packages) if packages else "install a newer Python and make the environment anew"
+    remedy = _pip(*packages) if packages else "install a newer Python and rebuild the environment"
     return _broken("; ".join(words), remedy)
 
 
@@ -117,7 +120,7 @@ def _offline() -> Diagnosis:
         player_script(), styles(), load_auto_mpg()
         count = len(list(own_notebooks().glob("[0-9]*.ipynb")))
     except (OSError, CommandError, ImportError, RuntimeError) as problem:
-        return _broken(f"something that lessons read is missing: {problem}", again)
+        return _broken(f"a file that lessons read is missing: {problem}", again)
     return Diagnosis(f"{count} lessons, the player, a font and Auto MPG are on this disk")
 
 
@@ -198,7 +201,7 @@ def _port() -> Diagnosis:
     try:
         check_port(HERE, PORT)
     except CommandError as problem:
-        remedy = f"stop what has it (perhaps an earlier `present`), or add --port {PORT + 1}"
+        remedy = f"stop what uses it (perhaps an earlier `present`), or add --port {PORT + 1}"
         return Diagnosis(f"`overparam-edu present` {problem}", remedy)
     return Diagnosis(f"port {PORT}, where `overparam-edu present` listens, is free")
 
@@ -216,23 +219,17 @@ def _pictures() -> Diagnosis:
 def _folders() -> Diagnosis:
     from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 
-    lessons = own_checkout() or Path(DEFAULT_FOLDER).resolve()
-    wanted = [lessons, Path(jupyter_data_dir()), Path(jupyter_runtime_dir())]
-    refused = [problem for problem in map(_refused, wanted) if problem]
+    lessons, refused = own_checkout() or Path(DEFAULT_FOLDER).resolve(), []
+    for folder in (lessons, Path(jupyter_data_dir()), Path(jupyter_runtime_dir())):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        try:
+            tempfile.TemporaryFile(dir=there).close()
+        except OSError as problem:
+            refused.append(f"{there} can't be written: {problem.strerror or problem}")
     if refused:
         remedy = "work in another folder (`overparam-edu lab --dir FOLDER`), or make it writable"
         return _broken("; ".join(refused), remedy)
     return Diagnosis(f"{lessons} and Jupyter's folders can be written")
-
-
-def _refused(folder: Path) -> str:
-    """Return why a folder, or the one it would be made in, can't be written; empty if it can."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            return ""
-    except OSError as problem:
-        return f"{there} can't be written: {problem.strerror or problem}"
 
 
 CHECKS: dict[str, Callable[[], Diagnosis]] = {
@@ -249,14 +246,12 @@ CHECKS: dict[str, Callable[[], Diagnosis]] = {
 }
 
 
-def _line(name: str, found: Diagnosis) -> str:
-    mark = "BROKEN" if found.matters else "note" if found.remedy else "ok"
-    how = "To mend" if found.matters else "Better"
-    remedy = f". {how}: {found.remedy}" if found.remedy else ""
-    return f"{mark:<7} {name:<11} {found.words}{remedy}"
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: it has no options."""
 
 
-def _run_doctor(_: argparse.Namespace) -> int:
+def run(_: argparse.Namespace) -> int:
+    """Print one line for each check."""
     broken = 0
     for name, check in CHECKS.items():
         try:
@@ -265,17 +260,9 @@ def _run_doctor(_: argparse.Namespace) -> int:
             words = f"could not be checked: {type(problem).__name__}: {problem}"
             found = _broken(words, "install overparam-edu and what it needs again")
         broken += found.matters
-        print(_line(name, found), flush=True)
-    print("Ready for class." if not broken else f"Not ready: mend what is BROKEN ({broken}).")
+        mark = "BROKEN" if found.matters else "note" if found.remedy else "ok"
+        how = "To fix" if found.matters else "Better"
+        remedy = f". {how}: {found.remedy}" if found.remedy else ""
+        print(f"{mark:<7} {name:<11} {found.words}{remedy}", flush=True)
+    print("Ready for class." if not broken else f"Not ready: fix what is BROKEN ({broken}).")
     return 1 if broken else 0
-
-
-COMMAND = Command(
-    name="doctor",
-    summary="check this machine before a class, and say how to mend it",
-    description="Check versions, widgets, what works without a network, the speed of a slider in a "
-    "real browser, the data cache, the presenter and the folders, each in one line. Exit code 1 if "
-    "something is broken without which a class fails.",
-    add_arguments=lambda _: None,
-    run=_run_doctor,
-)

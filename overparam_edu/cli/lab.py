@@ -1,22 +1,19 @@
-"""`overparam-edu lab`: opens the lessons without asking what a Jupyter server is."""
+"""Open the lessons in JupyterLab.
+
+They open at notebook 00. An installed package first copies the notebooks to a folder of yours; a
+notebook that you changed is never overwritten. Nothing is asked of any other machine.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from overparam_edu.cli.command import (
-    Command,
-    CommandError,
-    add_server_arguments,
-    before_serving,
-    opens_browser,
-)
+from overparam_edu.cli.command import CommandError, before_serving, opens_browser, server_options
 from overparam_edu.publish import FIRST_NOTEBOOK, is_checkout, lesson_folder, own_checkout
 
 DEFAULT_FOLDER = "overparam-edu-notebooks"
@@ -42,14 +39,6 @@ def own_notebooks() -> Path:
             "install overparam-edu again"
         )
     return folder
-
-
-def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith((".", "__")) for part in relative.parts)
-        if path.is_file() and not hidden:
-            yield relative.as_posix(), path.read_bytes()
 
 
 def _read_manifest(folder: Path) -> dict[str, str]:
@@ -79,8 +68,12 @@ def copy_notebooks(source: Path, folder: Path) -> CopyReport:
     before = _read_manifest(folder)
     record = dict(before)
     report: dict[str, list[str]] = {name: [] for name in CopyReport._fields}
-    for name, content in _files(source):
-        target, packaged = folder / name, sha256(content).hexdigest()
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if not path.is_file() or any(part.startswith((".", "__")) for part in relative.parts):
+            continue
+        name, content, target = relative.as_posix(), path.read_bytes(), folder / relative
+        packaged = sha256(content).hexdigest()
         present = sha256(target.read_bytes()).hexdigest() if target.exists() else None
         if present not in (None, packaged, before.get(name)):
             report["kept" if before.get(name) == packaged else "outdated"].append(name)
@@ -95,14 +88,11 @@ def copy_notebooks(source: Path, folder: Path) -> CopyReport:
 
 
 def _tell(report: CopyReport, folder: Path) -> None:
-    def count(names: tuple[str, ...]) -> str:
-        return f"{len(names)} file" + ("s" if len(names) != 1 else "")
-
     print(f"The notebooks are in {folder}")
-    if report.copied:
-        print(f"  {count(report.copied)} copied")
-    if report.updated:
-        print(f"  {count(report.updated)} updated, which you had not changed")
+    changes = {"copied": report.copied, "updated, which you had not changed": report.updated}
+    for words, names in changes.items():
+        if names:
+            print(f"  {len(names)} file{'s' * (len(names) > 1)} {words}")
     if report.kept:
         print(f"  kept as you changed them: {', '.join(report.kept)}")
     if report.outdated:
@@ -167,7 +157,8 @@ def _address(server: Any, notebook: str) -> str:
     return f"{scheme}://{host}:{server.port}{server.base_url}lab/tree/{notebook}{token}"
 
 
-def _run_lab(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Serve the folder until it is stopped."""
     before_serving("jupyterlab", "JupyterLab", options.ip, options.port)
     folder, notebook = prepare(options.dir)
     from jupyterlab.labapp import LabApp
@@ -186,14 +177,15 @@ def _run_lab(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the folder, port and address."""
     parser.add_argument(
         "--dir",
         metavar="FOLDER",
         help="folder to work in; the notebooks are copied there unless it is a checkout of the "
         f"repository (default: the checkout this runs from, otherwise ./{DEFAULT_FOLDER})",
     )
-    add_server_arguments(parser, None, "port to listen on (default: the first free from 8888)")
+    server_options(parser, None, "port to listen on (default: the first free from 8888)")
     parser.add_argument(
         "--ip",
         default="localhost",
@@ -201,14 +193,3 @@ def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
         help="address to listen on; 0.0.0.0 lets other machines in, for example from outside a "
         "container (default: localhost)",
     )
-
-
-COMMAND = Command(
-    name="lab",
-    summary="open the lessons in JupyterLab",
-    description="Open the lessons in JupyterLab, at notebook 00. An installed package first copies "
-    "the notebooks to a folder of yours; a notebook that you changed is never overwritten. Nothing "
-    "is asked of any other machine.",
-    add_arguments=_add_lab_arguments,
-    run=_run_lab,
-)

@@ -1,4 +1,8 @@
-"""`overparam-edu pages`: the course as pages that open from a disk."""
+"""Write the course as static pages, for a USB stick or a website.
+
+The notebooks are run. Open index.html in any browser, without Python and without a network;
+sliders, steppers and questions stay alive. Of what only Python can compute it offers a few choices.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from overparam_edu.cli.command import Command, CommandError
+from overparam_edu.cli.command import CommandError
 
 
-def _run_pages(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Write the pages, and say what is done meanwhile."""
     from overparam_edu.publish.pages import build_pages
 
     notebooks = [Path(name) for name in options.notebooks] or None
@@ -21,7 +26,8 @@ def _run_pages(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the notebooks and the folder."""
     parser.add_argument(
         "notebooks",
         nargs="*",
@@ -34,14 +40,3 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder to write to; files of the same names are replaced",
     )
-
-
-COMMAND = Command(
-    name="pages",
-    summary="write the course as static pages, for a USB stick or a website",
-    description="Run the notebooks and write them as static pages: open index.html in any browser, "
-    "without Python and without a network. Sliders, steppers and questions stay alive; what only "
-    "Python can compute is offered as a few choices that were computed in advance.",
-    add_arguments=_add_arguments,
-    run=_run_pages,
-)

@@ -1,4 +1,9 @@
-"""`overparam-edu present`: a lesson on the projector, through Voila."""
+"""Show a lesson on the projector, screen by screen.
+
+The lesson fills the screen in large type, for a lecture hall. Arrow keys and clickers move through
+it and step the pictures; the page's address holds all that is seen, so a prepared moment can be
+bookmarked. Only this machine can open it. Needs Voila.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +15,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from overparam_edu.cli.command import (
-    Command,
-    CommandError,
-    add_server_arguments,
-    before_serving,
-    opens_browser,
-)
+from overparam_edu.cli.command import CommandError, before_serving, opens_browser, server_options
 from overparam_edu.cli.lab import own_notebooks
 from overparam_edu.publish import FIRST_NOTEBOOK
 
@@ -77,7 +76,8 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
     return server
 
 
-def _run_present(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Serve the lesson until it is stopped."""
     before_serving("voila", "Voila", HERE, options.port)
     notebook = _notebook(options.notebook)
     from jupyter_core.paths import jupyter_data_dir
@@ -93,23 +93,12 @@ def _run_present(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lesson and the port."""
     parser.add_argument(
         "notebook",
         nargs="?",
         metavar="NOTEBOOK",
         help="a lesson's number such as 05, or the path of a notebook (default: lesson 00)",
     )
-    words = f"port to listen on, which bookmarks contain (default: {PORT})"
-    add_server_arguments(parser, PORT, words)
-
-
-COMMAND = Command(
-    name="present",
-    summary="show a lesson on the projector, screen by screen",
-    description="Show a lesson full screen in large type, for a lecture hall. Arrow keys and "
-    "clickers move through it and step the pictures; the page's address holds all that is seen, so "
-    "a prepared moment can be bookmarked. Only this machine can open it. Needs Voila.",
-    add_arguments=_add_arguments,
-    run=_run_present,
-)
+    server_options(parser, PORT, f"port to listen on; bookmarks contain it (default: {PORT})")

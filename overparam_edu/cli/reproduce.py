@@ -1,13 +1,18 @@
-"""`overparam-edu reproduce`: runs a recorded experiment again and compares."""
+"""Run a recorded experiment again and compare.
+
+Run it all, or its first iterations, and compare every loss with the record. Exit code 0 if they
+agree, 1 if they differ.
+"""
 
 from __future__ import annotations
 
 import argparse
 
-from overparam_edu.cli.command import Command, CommandError
+from overparam_edu.cli.command import CommandError
 
 
-def _run_reproduce(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """List the records, or run one again."""
     from overparam_edu.experiments.datasets import DataUnavailableError
     from overparam_edu.experiments.records import CONVNET, EXPERIMENTS, reproduce
 
@@ -28,7 +33,8 @@ def _run_reproduce(options: argparse.Namespace) -> int:
     return 0 if found.agrees else 1
 
 
-def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the record, and where its data and runs are."""
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="of a record (default: show which there are)"
     )
@@ -50,13 +56,3 @@ def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep finished runs in this folder; a command that was stopped goes on from there. "
         "What is in it can run code when it is read: use only your own",
     )
-
-
-COMMAND = Command(
-    name="reproduce",
-    summary="run a recorded experiment again and compare",
-    description="Run a recorded experiment again, or its first iterations, and compare every loss "
-    "with the record. Exit code 0 if they agree, 1 if they differ.",
-    add_arguments=_add_reproduce_arguments,
-    run=_run_reproduce,
-)

@@ -52,34 +52,16 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: a theorem, equation, figure or remark of the talk, or of this course.
+    """One claim: a theorem, equation, figure or remark of the talk, or of this course."""
 
-    Parameters
-    ----------
-    name : str
-        An identifier; also the name of its check.
-    statement : str
-        The claim as the talk has it, in plain words.
-    conditions : str
-        What it needs beyond what is stated; empty if nothing.
-    talk, paper : str
-        Where it stands; empty if nowhere, or for what is this course's own.
-    code : str
-        A public name of the package that embodies it, such as ``"preconditioner"``.
-    notebook : str
-        Number of the lesson, such as ``"05"``.
-    derivation : str
-        The derivation that proves it, such as ``"derivations.warm_up"``; empty if none.
-    """
-
-    name: str
-    statement: str
-    conditions: str
-    talk: str
-    paper: str
-    code: str
-    notebook: str
-    derivation: str
+    name: str  # an identifier, also the name of its check
+    statement: str  # as the talk has it, in plain words
+    conditions: str  # what it needs beyond what is stated; may be empty
+    talk: str  # the talk's section; empty for what is this course's own
+    paper: str  # where it stands in the paper; may be empty
+    code: str  # a public name that embodies it, such as "preconditioner"
+    notebook: str  # number of the lesson, such as "05"
+    derivation: str  # what proves it, such as "derivations.warm_up"; may be empty
 
     @property
     def source(self) -> str:
