@@ -11,10 +11,7 @@ from overparam_edu.derivations.own_loss import SymbolicLoss
 from overparam_edu.derivations.potential import Certificate, Potential, find_potential
 from overparam_edu.derivations.preconditioning import preconditioning, single_output
 from overparam_edu.derivations.steps import Setting, Step
-from overparam_edu.derivations.theorem_2 import (
-    theorem_2_by_criterion,
-    theorem_2_by_line_integral,
-)
+from overparam_edu.derivations.theorem_2 import theorem_2_by_criterion, theorem_2_by_line_integral
 from overparam_edu.derivations.warm_up import warm_up
 from overparam_edu.dynamics.warm_up import (
     WarmUpCoefficients,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation
-from overparam_edu.derivations.layers import D
+from overparam_edu.derivations.end_to_end_rule import D
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, VECTORS, N, g, w
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step

@@ -1,8 +1,4 @@
-"""Proofs as data: a `Derivation` is a list of `Step`s, renders itself and can be checked.
-
-Nothing here is a widget. A notebook typesets what these objects return, and the stepper of the
-views room reads ``derivation.steps``.
-"""
+"""Proofs as data: a `Derivation` is a list of `Step`s, renders itself and can be checked."""
 
 from __future__ import annotations
 
@@ -23,15 +19,15 @@ from overparam_edu.derivations.values import (
     Values,
     entries,
     evaluate,
+    shape,
 )
 
 TOLERANCE = NUMBERS.mpf(10) ** (-30)
 # Values of the small quantity at which a remainder is measured: far below 1, far above 10**-50.
 SMALL = (NUMBERS.mpf(10) ** (-6), NUMBERS.mpf(10) ** (-9))
 SLOPE_TOLERANCE = 0.01
-
-
-# Strategies after expand, each with the longest expression (in operations) it is tried on.
+# Tried after expand, each on expressions of at most so many operations: a bound on the length, not
+# a clock, so that the verdict does not depend on how busy the machine is.
 _STRATEGIES = (
     (sp.cancel, 100),
     (lambda x: sp.expand(sp.powsimp(sp.expand_power_base(x), combine="all")), 100),
@@ -125,13 +121,18 @@ def random_number(symbol: Any, random: Random) -> Any:
     return size if symbol.is_positive or random.random() < 0.5 else -size
 
 
+def random_matrix(random: Random, rows: int, cols: int) -> Any:
+    """Return a matrix of random numbers of many digits."""
+    x = sp.Symbol("x")
+    return NUMBERS.matrix([[random_number(x, random) for _ in range(cols)] for _ in range(rows)])
+
+
 def _free_names(step: Step) -> list[Any]:
-    parts = [step.before, step.after, *step.where]
-    names: set[Any] = set()
-    bases: set[Any] = set()
-    for part in (sp.sympify(p) for p in parts if p is not None):
-        names |= {name for name in part.free_symbols if isinstance(name, sp.Symbol)}
-        bases |= {base.args[0] for base in part.atoms(sp.IndexedBase)}
+    parts = [
+        sp.sympify(part) for part in (step.before, step.after, *step.where) if part is not None
+    ]
+    names = {name for part in parts for name in part.free_symbols if isinstance(name, sp.Symbol)}
+    bases = {base.args[0] for part in parts for base in part.atoms(sp.IndexedBase)}
     return sorted(names - bases, key=str)
 
 
@@ -142,14 +143,8 @@ def _point(step: Step, random: Random, turn: int = 0, small: Any = None) -> Valu
     if values.exact:
         raise CannotEvaluateError("a random point must hold numbers")
     draw = random.randrange(10**9)
-
-    def fill(name: Any) -> Any:
-        return random_number(name, Random(f"{draw}{name}"))
-
-    values = replace(values, fill=fill)
-    defined = {line.lhs for line in step.where} | set(values.table)
-    if step.solves is not None:
-        defined.add(step.solves)
+    values = replace(values, fill=lambda name: random_number(name, Random(f"{draw}{name}")))
+    defined = {line.lhs for line in step.where} | {step.solves} | set(values.table)
     more = {name: random_number(name, random) for name in _free_names(step) if name not in defined}
     if small is not None:
         more[step.small] = small
@@ -169,11 +164,9 @@ def _size(value: Any) -> Any:
 
 
 def _difference(left: Any, right: Any) -> Any:
-    if not hasattr(right, "rows") and right == 0:
+    if not shape(right) and right == 0:
         return left
-    if hasattr(left, "rows") != hasattr(right, "rows"):
-        raise CannotEvaluateError("one side is a matrix and the other a number")
-    if hasattr(left, "rows") and (left.rows, left.cols) != (right.rows, right.cols):
+    if shape(left) != shape(right):
         raise CannotEvaluateError("the two sides have different shapes")
     return left - right
 
@@ -201,11 +194,7 @@ def _differs_somewhere(entry: Any) -> bool:
 
 
 def _is_zero(entry: Any) -> bool:
-    """Say whether the cheap strategies show a SymPy expression to be 0.
-
-    They are bounded by the length of the expression and not by a clock, so that the verdict does
-    not depend on how busy the machine is.
-    """
+    """Say whether the cheap strategies show a SymPy expression to be 0."""
     if entry == 0 or sp.expand(entry) == 0:
         return True
     if _differs_somewhere(entry):
@@ -232,7 +221,7 @@ def _symbolic(step: Step) -> str | None:
 
 
 def _refuted(step: Step, seed: int) -> bool:
-    """Say whether one random point already shows the step to be wrong (cheap, so tried first)."""
+    """Say whether one random point shows the step to be wrong: cheap, so tried first."""
     if step.setting and not step.setting.sample:
         return False
     try:

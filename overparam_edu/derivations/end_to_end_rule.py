@@ -1,42 +1,160 @@
 """Theorem 1: how the product of the layers moves when every layer does gradient descent.
 
-One depth at a time, with its layers written out. Lines about entries are proved
-with 2 x 2 layers of symbols; lines with fractional powers at random balanced layers of many shapes.
+One depth at a time, with its layers written out. Lines about entries are proved with 2 x 2 layers
+of symbols; lines with fractional powers at random balanced layers of many shapes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import sympy as sp
 
 from overparam_edu.checks import whole_number
-from overparam_edu.derivations.checker import Derivation
-from overparam_edu.derivations.layers import (
-    ETA,
-    LAMBDA,
-    SCALE,
-    D,
-    G,
-    K,
-    M,
-    S,
-    W,
-    any_layers,
-    balanced_layers,
-    bases,
-    first_order_changes,
-    gradient_factors,
-    layer_gradient,
-    layers,
-    product,
-    rule_term,
-    symbolic_layers,
-    turned,
-)
+from overparam_edu.derivations.checker import Derivation, random_matrix
 from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
+from overparam_edu.derivations.values import NUMBERS, Values, entries, evaluate, matrix_power
+
+K, D, M = sp.symbols("k d m", positive=True, integer=True)
+ETA, LAMBDA, SCALE = sp.symbols("eta lambda s", positive=True)
+W, G = sp.MatrixSymbol("W", K, D), sp.MatrixSymbol("G", K, D)
+S = sp.MatrixSymbol("S", M, M)
+# Outputs, inputs and hidden width of the random examples: square first, so that a wrong transpose
+# is refuted by its value and not by its shape; then wide, tall and single-output ones.
+SHAPES = ((2, 2, 2), (2, 3, 4), (3, 2, 2), (1, 3, 2))
+
+
+def layers(depth: int) -> tuple[Any, ...]:
+    """Return the symbols W_1, ..., W_N, with widths d, h_1, ..., h_{N-1}, k."""
+    hidden = sp.symbols(f"h_1:{depth}", positive=True, integer=True)
+    widths = (D, *hidden, K)
+    return tuple(sp.MatrixSymbol(f"W_{j}", widths[j], widths[j - 1]) for j in range(1, depth + 1))
+
+
+def bases(depth: int) -> tuple[Any, ...]:
+    """Return the symbols Q_0, ..., Q_N of the shared singular directions."""
+    ws = layers(depth)
+    sizes = (ws[0].cols, *(w.rows for w in ws))
+    return tuple(sp.MatrixSymbol(f"Q_{j}", sizes[j], M) for j in range(depth + 1))
+
+
+def balanced_layers(depth: int) -> Callable[[Random, int], Values]:
+    """Return a sampler of balanced layers.
+
+    They are built WITHOUT singular vectors (each layer is a random rotation of the square root of
+    its lower neighbour's square), so that shared singular directions are found and not put in.
+    """
+
+    def orthonormal(random: Random, rows: int, cols: int) -> Any:
+        return NUMBERS.qr(random_matrix(random, rows, cols), mode="skinny")[0]
+
+    def sample(random: Random, turn: int) -> Values:
+        k, d, hidden = SHAPES[turn % len(SHAPES)]
+        m = min(k, d)
+        sizes = (d, *([max(hidden, m)] * (depth - 1)), k)
+        reach = orthonormal(random, sizes[1], m)
+        weights = [reach * random_matrix(random, m, d)]
+        for size in sizes[2:]:
+            turned = orthonormal(random, size, m)
+            root = matrix_power(weights[-1] * weights[-1].T, NUMBERS.mpf(0.5), exact=False)
+            weights.append(turned * reach.T * root)
+            reach = turned
+        squares, directions = NUMBERS.eigsy(weights[0].T * weights[0])
+        q = [directions[:, d - m : d]]
+        s = NUMBERS.diag([NUMBERS.sqrt(square) for square in list(squares)[d - m :]])
+        for weight in weights:
+            q.append(weight * q[-1] * s**-1)
+        ws = layers(depth)
+        table: dict[Any, Any] = dict(zip((*ws, *bases(depth)), (*weights, *q), strict=True))
+        table |= {S: s, G: random_matrix(random, k, d)}
+        table |= {K: NUMBERS.mpf(k), D: NUMBERS.mpf(d), M: NUMBERS.mpf(m)}
+        values = Values(table, exact=False)
+        return values.having({W: evaluate(product(ws), values)})
+
+    return sample
+
+
+def any_layers(depth: int) -> Callable[[Random, int], Values]:
+    """Return a sampler of layers that obey no assumption at all."""
+
+    def sample(random: Random, turn: int) -> Values:
+        k, d, hidden = SHAPES[turn % len(SHAPES)]
+        sizes = (d, *([hidden] * (depth - 1)), k)
+        ws = layers(depth)
+        table = {w: random_matrix(random, sizes[j + 1], sizes[j]) for j, w in enumerate(ws)}
+        for w in ws:
+            table[sp.MatrixSymbol(f"A_{w.name[2:]}", *w.shape)] = table[w]
+            table[w.rows] = NUMBERS.mpf(table[w].rows)
+        table[G] = random_matrix(random, k, d)
+        values = Values(table, exact=False)
+        return values.having({W: evaluate(product(ws), values)})
+
+    return sample
+
+
+def symbolic_layers(depth: int, *, general: bool = False, decay: bool = False) -> Values:
+    """Return 2 x 2 layers of symbols that move along the flow, found BY DIFFERENTIATION."""
+    table: dict[Any, Any] = {
+        w: sp.Matrix(2, 2, sp.symbols(f"w{w.name[2:]}_1:5")) for w in layers(depth)
+    }
+    end_to_end = evaluate(product(layers(depth)), Values(table))
+    if general:
+        loss = sp.Function("L")(*entries(end_to_end))
+        slopes = [loss.fdiff(i) for i in range(1, 5)]
+        return Values(table | {G: sp.Matrix(2, 2, slopes).T})
+    # Only G counts for first derivatives of L, so L may be replaced by its tangent <G, W>.
+    gradient = sp.Matrix(2, 2, sp.symbols("g_1:5"))
+    tangent = sum(x * y for x, y in zip(gradient, end_to_end, strict=True))
+    for w in layers(depth):
+        downhill = table[w].applyfunc(lambda entry: sp.diff(tangent, entry))
+        extra = LAMBDA * table[w] if decay else sp.zeros(2, 2)
+        table[Rate(w)] = -ETA * (downhill + extra)
+    return Values(table | {G: gradient, W: end_to_end})
+
+
+def product(ws: tuple[Any, ...]) -> Any:
+    """Return ``W_N ... W_1`` for layers ``W_1, ..., W_N``."""
+    return ws[0] if len(ws) == 1 else times(*reversed(ws))
+
+
+def around(ws: tuple[Any, ...], j: int) -> tuple[list[Any], list[Any]]:
+    """Return the factors left and right of layer `j` (from 1) in the product."""
+    return list(reversed(ws[j:])), list(reversed(ws[: j - 1]))
+
+
+def turned(factors: list[Any]) -> list[Any]:
+    """Return the factors of the transposed product."""
+    return [factor.T for factor in reversed(factors)]
+
+
+def gradient_factors(ws: tuple[Any, ...], j: int) -> list[Any]:
+    """Return the factors ``W_{j+1}^T..W_N^T G W_1^T..W_{j-1}^T`` of the gradient of layer `j`."""
+    left, right = around(ws, j)
+    return [*turned(left), G, *turned(right)]
+
+
+def first_order_changes(ws: tuple[Any, ...], decay: bool) -> list[Any]:
+    """Return the first-order changes of the product, one for each layer."""
+    changes = [minus(len(ws), ETA, LAMBDA, W)] if decay else []
+    for j in range(1, len(ws) + 1):
+        left, right = around(ws, j)
+        changes.append(minus(ETA, *left, *gradient_factors(ws, j), *right))
+    return changes
+
+
+def rule_term(j: int, depth: int, matrix: Any = W, gradient: Any = G) -> list[Any]:
+    """Return the factors of ``[W W^T]^{(N-j)/N} G [W^T W]^{(j-1)/N}``; power 0 is left out.
+
+    Term j is what layer j brings; the talk counts j from the other end, for the same sum.
+    """
+    left, right = sp.Rational(depth - j, depth), sp.Rational(j - 1, depth)
+    above = [sp.MatPow(matrix * matrix.T, left)] if left else []
+    below = [sp.MatPow(matrix.T * matrix, right)] if right else []
+    return [*above, gradient, *below]
 
 
 def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation:
@@ -96,7 +214,9 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     unbalanced = Setting("random layers", sample=any_layers(depth))
     balanced = Setting("balanced layers of random shapes", sample=balanced_layers(depth))
     # One step of every layer.
-    gradients = [sp.Eq(Grad(Loss(W), w), layer_gradient(ws, j)) for j, w in enumerate(ws, 1)]
+    gradients = [
+        sp.Eq(Grad(Loss(W), w), times(*gradient_factors(ws, j))) for j, w in enumerate(ws, 1)
+    ]
     keep = [times(1 - ETA * LAMBDA, w) if weight_decay else w for w in ws]
     stepped = [plus(w, minus(ETA, *gradient_factors(ws, j))) for j, w in enumerate(keep, 1)]
     new = sp.MatrixSymbol("W'", K, D)

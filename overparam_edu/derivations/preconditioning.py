@@ -9,8 +9,8 @@ import sympy as sp
 from sympy.matrices.expressions.kronecker import KroneckerProduct
 
 from overparam_edu.checks import whole_number
-from overparam_edu.derivations.checker import Derivation
-from overparam_edu.derivations.layers import ETA, D, G, K, W, random_matrix, rule_term
+from overparam_edu.derivations.checker import Derivation, random_matrix
+from overparam_edu.derivations.end_to_end_rule import ETA, D, G, K, W, rule_term
 from overparam_edu.derivations.signs import Inner, Norm, Vec, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
@@ -391,14 +391,8 @@ def preconditioning(depth: int = 3) -> Derivation:
             "Powers change the stretch only",
             svd,
             sp.Tuple(
-                sp.Eq(
-                    sp.MatPow(W * W.T, high),
-                    times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T),
-                ),
-                sp.Eq(
-                    sp.MatPow(W.T * W, high),
-                    times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T),
-                ),
+                sp.Eq(sp.MatPow(W * W.T, high), times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T)),
+                sp.Eq(sp.MatPow(W.T * W, high), times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T)),
             ),
             "In W W^T the inner rotation cancels; a power then acts on the diagonal.",
         ),

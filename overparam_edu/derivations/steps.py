@@ -1,7 +1,4 @@
-"""One line of a proof as data: an equation before, an equation after, and why.
-
-A step renders itself, and says what it claims; `proof` checks that.
-"""
+"""One line of a proof as data: an equation before, an equation after, and why."""
 
 from __future__ import annotations
 
@@ -22,8 +19,9 @@ if TYPE_CHECKING:
     from random import Random
 
 
-KINDS = ("exact", "dropped order", "assumption", "definition")
-_BADGES = {"exact": "=", "dropped order": "≈", "assumption": "given", "definition": "name"}
+# How plain text marks each kind.
+_MARKS = {"exact": "=", "dropped order": "≈", "assumption": "given", "definition": "name"}
+KINDS = tuple(_MARKS)
 
 
 @dataclass(frozen=True)
@@ -143,17 +141,13 @@ class Step:
     @cached_property
     def _display(self) -> str:
         # Kept, since a notebook asks for Markdown and LaTeX and printing is what takes the time.
-        below = [_latex(line) for line in _lines(self.after)]
-        if isinstance(self.after, (sp.Equality, sp.Tuple)):
-            relation = r"\Rightarrow\ " if _lines(self.before) else ""
-            if self.kind == "dropped order":
-                below[-1] += rf" + O\left({_latex(self.small**self.order)}\right)"
-        elif self.kind == "dropped order":
-            relation = "="
-            below[-1] += rf" + O\left({_latex(self.small**self.order)}\right)"
-        else:
-            relation = "="
         above = [rf"& {_latex(line)}" for line in _lines(self.before)]
+        below = [_latex(line) for line in _lines(self.after)]
+        if self.kind == "dropped order":
+            below[-1] += rf" + O\left({_latex(self.small**self.order)}\right)"
+        relation = "="
+        if isinstance(self.after, (sp.Equality, sp.Tuple)):
+            relation = r"\Rightarrow\ " if above else ""
         rows = above + [f"&{relation} {line}" for line in below]
         if self.where:
             names = r",\quad ".join(_latex(line) for line in self.where)
@@ -178,7 +172,7 @@ class Step:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.title} [{_BADGES[self.kind]}]"]
+        lines = [f"{self.title} [{_MARKS[self.kind]}]"]
         lines += [f"    {_plain(line)}" for line in _lines(self.before)]
         tail = f" + O({self.small**self.order})" if self.kind == "dropped order" else ""
         arrow = "=>" if isinstance(self.after, (sp.Equality, sp.Tuple)) else " ="
@@ -198,7 +192,7 @@ def _lines(expression: Any) -> tuple[Any, ...]:
     return tuple(expression) if isinstance(expression, sp.Tuple) else (expression,)
 
 
-class _BoardOrder:
+class _WrittenOrder:
     """Print a sum that was written without evaluation in the order it was written."""
 
     def _as_ordered_terms(self, expr: Any, order: Any = None) -> Any:
@@ -209,11 +203,11 @@ class _BoardOrder:
         return sorted(terms, key=lambda term: bool(term.could_extract_minus_sign()))
 
 
-class _Latex(_BoardOrder, LatexPrinter):  # type: ignore[misc]
+class _Latex(_WrittenOrder, LatexPrinter):  # type: ignore[misc]
     pass
 
 
-class _Plain(_BoardOrder, StrPrinter):  # type: ignore[misc]
+class _Plain(_WrittenOrder, StrPrinter):  # type: ignore[misc]
     pass
 
 

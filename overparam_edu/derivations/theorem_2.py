@@ -7,8 +7,8 @@ from random import Random
 import sympy as sp
 
 from overparam_edu.derivations.beyond_regularization import ANY_LOSS, FIELD, LOSS, A, b
-from overparam_edu.derivations.checker import Derivation, random_number
-from overparam_edu.derivations.layers import D, random_matrix
+from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
+from overparam_edu.derivations.end_to_end_rule import D
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, N, g, w
 from overparam_edu.derivations.signs import Grad, Inner, Norm, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step

@@ -12,10 +12,10 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu.checks import whole_number
-from overparam_edu.derivations.checker import Derivation, random_number
+from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
 from overparam_edu.derivations.signs import Grad, Inner, Loss, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step
-from overparam_edu.derivations.values import NUMBERS, Values
+from overparam_edu.derivations.values import Values
 
 D, ETA = sp.Symbol("d", positive=True, integer=True), sp.Symbol("eta", positive=True)
 P = sp.Symbol("p", positive=True, even=True)
@@ -32,11 +32,8 @@ mu_ = sp.IndexedBase("mu")
 
 def _vectors(random: Random, turn: int) -> Values:
     """Return random vectors w1 and g of 3 entries, an omega2 and a small eta."""
-    plain = sp.Symbol("x")
-    table: dict[Any, Any] = {
-        name: NUMBERS.matrix([random_number(plain, random) for _ in range(3)]) for name in (W1, G)
-    }
-    table[OMEGA2] = random_number(plain, random)
+    table: dict[Any, Any] = {name: random_matrix(random, 3, 1) for name in (W1, G)}
+    table[OMEGA2] = random_number(OMEGA2, random)
     table[W] = table[W1] * table[OMEGA2]
     return Values(table, exact=False)
 
@@ -199,10 +196,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             sp.Eq(new, named),
             "rho is a learning rate that adapts itself; gamma shrinks w, or stretches it if < 0.",
             "definition",
-            where=(
-                sp.Eq(RHO, ETA * OMEGA2**2),
-                sp.Eq(GAMMA, ETA * Inner(W1, G) / OMEGA2),
-            ),
+            where=(sp.Eq(RHO, ETA * OMEGA2**2), sp.Eq(GAMMA, ETA * Inner(W1, G) / OMEGA2)),
             setting=PLAIN,
         ),
         Step(
