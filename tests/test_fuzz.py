@@ -34,6 +34,7 @@ INPUTS = int(os.environ.get("OVERPARAM_EDU_FUZZ", "600"))
 Rng = np.random.Generator
 LOSS, NETWORK = oe.SeparableLp((1.0, 0.1)), oe.balanced_network([0.5, 0.3], 2)
 TRAJECTORY = oe.train(NETWORK, LOSS, optimizer=oe.GradientDescent(0.1), steps=4)
+CURVES = oe.load_record("cars_l4").curves
 W1, W2 = sp.symbols("w1 w2", real=True)
 
 JUNK: list[Any] = [
@@ -117,6 +118,9 @@ GOOD: dict[str, Callable[[Rng], Any]] = {
     **dict.fromkeys(["weights"], lambda rng: tuple(array(rng) for _ in range(rng.integers(4)))),
     "breaks": one_of((), (0.5,), (0.2, 0.4)),
     "control": one_of(True, False),
+    "curves": one_of(CURVES[1], CURVES),
+    "challenger": one_of(*map(oe.best_curve, CURVES)),
+    "deeper": one_of(oe.going_deeper([[1.0], [2.0]], [1.0, 2.0], depths=[1, 2], rates=[0.1])),
     "depth": one_of(*DEPTHS),
     "depths": one_of(*DEPTHS),
     "dimension": one_of(2, 3, 9),
@@ -127,6 +131,7 @@ GOOD: dict[str, Callable[[Rng], Any]] = {
     "inner_radius": one_of(0.1, 0.5, (0.1, 0.2)),
     "outer_radius": one_of(1.0, 2.0, (1.0, 3.0)),
     "labels": one_of(["a"], ["a", "b"]),
+    "leader": one_of(*map(oe.best_curve, CURVES)),
     "learning_rate": one_of(0.1, 1e-3, [0.1, 0.2], 30.0, "tuned", "same"),
     "learning_rates": one_of([0.1, 0.05], [0.02, 0.01, 0.005]),
     "loss": one_of(*LOSSES),

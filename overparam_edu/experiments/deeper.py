@@ -156,7 +156,7 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
 
 
 def first_move(
-    curves: Curves, *, fall: float = 0.01, rate: float | None = None, below: float = np.inf
+    curves: Curves, *, fall: float = 0.01, rate: float | None = None, below: float | None = None
 ) -> float:
     """Return the iteration at which a network starts to move: the end of its stall.
 
@@ -170,7 +170,7 @@ def first_move(
     rate : float, optional
         The learning rate, the nearest of those tried; if not given, the one that starts first
         among those at which no seed diverges.
-    below : float
+    below : float, optional
         Such as the loss at zero: a start that is worse than that has still to get past it.
 
     Returns
@@ -192,12 +192,14 @@ def first_move(
     [2.0, 105.0, inf]
     """
     instance("curves", curves, Curves)
-    level = (1 - number("fall", fall, lower=0, upper=1)) * np.minimum(curves.losses[0], below)
-    moved = curves.losses <= level
+    start = curves.losses[0]
+    if below is not None:
+        start = np.minimum(start, number("below", below))
+    moved = curves.losses <= (1 - number("fall", fall, lower=0, upper=1)) * start
     first = np.where(moved.any(axis=0), curves.steps[np.argmax(moved, axis=0)], np.inf)
     at_each: Array = np.median(first, axis=0)
     if rate is None:
         stays = (curves.diverged_at < 0).all(axis=0)
         return float(np.where(stays, at_each, np.inf).min())
-    nearest = np.argmin(np.abs(np.log(curves.rates / positive("rate", rate))))
+    nearest = np.argmin(np.abs(np.log(curves.rates / positive("rate", number("rate", rate)))))
     return float(at_each[nearest])

@@ -163,8 +163,8 @@ def one_change_at_a_time(
     (True, ['mean squared error', 'shared learning rate'])
     """
     N = whole_number("depth", depth, lower=2)
-    near = 1 + float(positive("tolerance", tolerance))
-    far = 1 + float(positive("loose", loose))
+    near = 1 + float(positive("tolerance", number("tolerance", tolerance)))
+    far = 1 + float(positive("loose", number("loose", loose)))
     loss = LpRegression(X, y, number("p", p, lower=2), reduction="mean")
     squared = LpRegression(X, y, 2, reduction="mean")
     with_bias = LpRegression(_with_ones(loss.X), loss.y, loss.p, reduction="mean")

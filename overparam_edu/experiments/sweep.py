@@ -112,10 +112,14 @@ def _memory(store: str | Path | None) -> Any:
     """Return `_keep` with the memory of a folder, or without one."""
     from joblib import Memory
 
-    if store is not None and Path(store).exists() and not Path(store).is_dir():
-        raise ValueError(f"store must be a folder of finished runs or a new one; {store} is a file")
-    # To joblib a Path is another place than its str. Compressed, since that comes with a checksum.
-    folder = None if store is None else str(store)
+    folder = None
+    if store is not None:
+        try:
+            Path(store).mkdir(parents=True, exist_ok=True)
+        except (OSError, TypeError, ValueError) as problem:
+            raise ValueError(f"store must be a folder; got {store!s}: {problem}") from problem
+        folder = str(store)  # to joblib a Path is another place than its str
+    # Compressed, since that comes with a checksum.
     return Memory(folder, compress=True, verbose=0).cache(_keep, ignore=["result"])
 
 

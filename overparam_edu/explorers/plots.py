@@ -198,9 +198,42 @@ def plot_learning_curves(
 ) -> go.Figure:
     """Plot loss above a minimum against iteration, each network at its best rate.
 
-    Lines are medians over seeds, and bands their range; the first network is the reference. A note
-    says on the picture what readers must know.
+    Parameters
+    ----------
+    curves : sequence of Curves
+        One for each network, from `learning_curves` or `load_record`; the first is drawn as the
+        reference.
+    minimum : float
+        The least possible loss, subtracted from all.
+    labels : sequence of str, optional
+        One for each network; by default its depth and optimizer.
+    note : str
+        What readers must know, shown on the picture: which data, say.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Medians over seeds, with their range as a band.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `curves`, `minimum` or `note` is something else, or there is not one label a network.
+
+    Examples
+    --------
+    >>> from overparam_edu import load_record
+    >>> record = load_record("gas_l2")
+    >>> figure = plot_learning_curves(record.curves, minimum=record.least)
+    >>> [trace.name for trace in figure.data if trace.name][0]
+    'depth 1, gradient descent, rate 0.027'
     """
+    if not isinstance(curves, (list, tuple)) or not curves:
+        raise TypeError(f"curves must be a list of Curves; got {brief(curves)}")
+    for network in curves:
+        instance("curves", network, Curves)
+    minimum = number("minimum", minimum)
+    instance("note", note, str)
     names = [f"depth {network.depth}, {network.optimizer}" for network in curves]
     if labels is not None:
         names = _one_each(labels, len(curves), "network")
