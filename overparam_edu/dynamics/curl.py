@@ -60,9 +60,7 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
     array([ 0.  ,  0.  , -0.42])
     """
     if vector_dimension(loss) != 2:
-        raise ValueError(
-            f"loss must be of 2 variables for a curl; got shape {loss.shape}: use antisymmetry"
-        )
+        raise ValueError(f"loss must be of 2 variables, or use antisymmetry; got {loss.shape}")
     w, factor, slope = slope_of_h(loss, depth, points)
     return _scaled(w, factor, slope, w[..., 1] * slope[..., 0] - w[..., 0] * slope[..., 1])
 
@@ -77,10 +75,8 @@ def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) ->
     ----------
     loss : Loss
         Of a vector (d,), d at least 2.
-    depth : array_like, shape (...)
-        ``N``, real, at least 1; broadcasts with `points`.
-    points : array_like, shape (..., d)
-        Where to take it.
+    depth, points : array_like, shapes (...) and (..., d)
+        As for `curl`.
 
     Returns
     -------

@@ -46,8 +46,8 @@ class LineIntegral:
     Attributes
     ----------
     segments : ndarray, shape (..., pieces)
-        The work along each piece, in the order of the walk. For `line_integral` these are four:
-        the segment inwards, the inner half circle, the segment outwards, the outer half circle.
+        The work along each piece. For `line_integral`: the segment inwards, the inner half circle,
+        the segment outwards, the outer half circle.
     total : ndarray, shape (...)
         Their sum.
     closed_form : ndarray, shape (...), or None
@@ -142,8 +142,8 @@ def line_integral(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not finite, out of range or of the wrong shape, or if :math:`g(0) = 0`
-        and no axis is given.
+        If an argument is not finite, has the wrong shape or is out of range, or :math:`g(0) = 0`
+        leaves `axis` open.
 
     Examples
     --------
@@ -165,14 +165,9 @@ def line_integral(
         closed = 0.0 if control else _closed_form(loss, N, r, R, e, limit)
         segments = np.stack([np.broadcast_to(part, shape) for part, _, _ in parts], axis=-1)
         total = segments.sum(axis=-1)
-    errors = sum(error for _, error, _ in parts)
-    return LineIntegral(
-        segments,
-        total,
-        np.broadcast_to(closed, shape).copy(),
-        np.broadcast_to(errors, shape).copy(),
-        max(order for _, _, order in parts),
-    )
+        error = sum(error for _, error, _ in parts)
+    closed, error = (np.broadcast_to(value, shape).copy() for value in (closed, error))
+    return LineIntegral(segments, total, closed, error, max(order for _, _, order in parts))
 
 
 def work(
@@ -194,19 +189,13 @@ def work(
 
     Parameters
     ----------
-    loss : Loss
-        Of a vector (d,), d at least 2.
-    depth : array_like, shape (...)
-        ``N``, real, at least 1.
+    loss, depth, tolerance, control
+        As for `line_integral`.
     curve : array_like, shape (vertices, d), or callable
         A polygon, which is closed by itself and may pass through 0; or a function that maps
         parameters (n,) in [0, 1] to points (n, d) and ends where it began.
     breaks : sequence of float
         Parameters in (0, 1) at which a curve given as a function has a corner.
-    tolerance : float
-        As for `line_integral`.
-    control : bool
-        Integrate the gradient :math:`g` in place of :math:`F_N`: it gives 0.
 
     Returns
     -------
@@ -260,18 +249,12 @@ def walk(
 
     Parameters
     ----------
-    loss : Loss
-        Of a vector (d,), d at least 2.
-    depth : array_like, shape (...)
-        ``N``, real, at least 1: any number of depths on the same walk.
+    loss, depth, axis, plane, control
+        As for `line_integral`; the work at all depths is that of the same walk.
     inner_radius, outer_radius : float
         ``0 < r < R``.
     points : int
         Steps on each of the four pieces, evenly spaced: ``n = 4 points + 1``.
-    axis, plane : array_like, optional
-        As for `line_integral`.
-    control : bool
-        Add up the work of the gradient :math:`g` in place of :math:`F_N`.
 
     Returns
     -------

@@ -197,10 +197,8 @@ def identity_network(
     ----------
     widths : sequence of int
         ``(d, n_1, ..., k)``; where neighbours differ the layer is the rectangular identity.
-    scale : float
-        Standard deviation of the noise, 0 or more.
-    rng : numpy.random.Generator or int
-        A seed gives the same network every time.
+    scale, rng
+        Standard deviation of the noise, and its generator or seed, as for `near_zero_network`.
 
     Returns
     -------

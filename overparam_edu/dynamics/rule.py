@@ -59,10 +59,8 @@ def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tupl
 
     Parameters
     ----------
-    w, gradient : array_like, shape (..., d)
-        End-to-end vector, and the gradient of the loss there.
-    depth : array_like, shape (...)
-        ``N``, real, at least 1.
+    w, gradient, depth : array_like, shapes (..., d), (..., d) and (...)
+        As for `single_output_direction`.
 
     Returns
     -------
@@ -136,9 +134,7 @@ def _direction(
             f"gradient must have the last {'axis' if axes == 1 else 'two axes'} of {name}, "
             f"{w.shape}; got shape {gradient.shape}"
         )
-    lanes = broadcast(
-        **{name: w.shape[:-axes], "gradient": gradient.shape[:-axes], "depth": N.shape}
-    )
+    lanes = broadcast(depth=N.shape, gradient=gradient.shape[:-axes], **{name: w.shape[:-axes]})
     # At depth 1 it is the gradient itself: give the caller a copy, with all the lanes.
     return np.broadcast_to(update_rule(N, axes)(w, gradient), lanes + w.shape[-axes:]).copy()
 

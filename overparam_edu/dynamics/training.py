@@ -269,10 +269,8 @@ def train(
         Of the end-to-end matrix (k, d), or of a vector (d,) where the network has one output.
     optimizer : Optimizer
         Acts on each layer. Its learning rate may be an array (*lanes,).
-    steps, record, progress
+    steps, record, weight_decay, progress
         As for `descend`.
-    weight_decay : float
-        :math:`\lambda` on every layer, 0 or more.
 
     Returns
     -------
@@ -546,15 +544,11 @@ def _trajectory(
     lanes = diverged_at.shape
     # The loss of some records at a time, to spare memory.
     examples = len(getattr(loss, "X", ())) or 1
-    records_at_once = max(1, _BLOCK // max(1, int(np.prod(lanes)) * examples))
+    size = max(1, _BLOCK // max(1, int(np.prod(lanes)) * examples))
     value, _ = unchecked(loss)
     with np.errstate(all="ignore"):
-        losses = np.concatenate(
-            [
-                np.asarray(value(points[i : i + records_at_once]), float)
-                for i in range(0, len(points), records_at_once)
-            ]
-        )
+        pieces = [value(points[i : i + size]) for i in range(0, len(points), size)]
+    losses = np.concatenate(pieces).astype(float, copy=False)
     lost = ~np.isfinite(losses)
     if lost.any():
         lost &= ~_gone(kept, diverged_at)
@@ -571,19 +565,16 @@ def _integrate(
     """Integrate ``-field`` with SciPy; records past the end of a flow that blows up are NaN."""
     from scipy.integrate import solve_ivp
 
-    ends = np.cumsum([part.size for part in start])[:-1]
+    shapes, ends = [W.shape for W in start], np.cumsum([W.size for W in start])[:-1]
 
     def unpacked(flat: Array) -> State:
-        pieces = np.split(flat, ends, axis=-1)
-        return [
-            piece.reshape(flat.shape[:-1] + part.shape)
-            for piece, part in zip(pieces, start, strict=True)
-        ]
+        pairs = zip(np.split(flat, ends, axis=-1), shapes, strict=True)
+        return [piece.reshape(flat.shape[:-1] + shape) for piece, shape in pairs]
 
     def velocity(_: float, flat: Array) -> Array:
-        return -np.concatenate([part.ravel() for part in field(unpacked(flat))])
+        return -np.concatenate([W.ravel() for W in field(unpacked(flat))])
 
-    flat = np.concatenate([part.ravel() for part in start])
+    flat = np.concatenate([W.ravel() for W in start])
     states = np.full((len(times), flat.size), np.nan)
     # A start near zero must be resolved too, not lost in the absolute tolerance.
     atol = 1e-3 * rtol * max(float(np.abs(flat).max()), 1e-12)

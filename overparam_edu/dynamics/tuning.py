@@ -88,7 +88,7 @@ def tuned_learning_rate(
         Rates to try. If not given, 49 from 1/100 to 100 times ``2 / curvature at the start``, and
         11 more around the best.
     spread : float
-        How far away the neighbouring runs are, in [0, 1); 0 does without them.
+        How far away the neighbouring runs are, from 0, which does without them, to 0.99.
 
     Returns
     -------
@@ -108,27 +108,50 @@ def tuned_learning_rate(
     (0.5, 11.0, 1.5)
     """
     shape = parameter_shape(loss)
-    start = shaped("start", start, shape)
-    depth = checked_depth(depth, len(shape))
+    start, depth = shaped("start", start, shape), checked_depth(depth, len(shape))
     target, spread = number("target", target), number("spread", spread, lower=0, upper=0.99)
     steps = whole_number("steps", steps, lower=1)
     factors = np.unique([1 - spread, 1.0, 1 + spread])
-    starts = np.multiply.outer(factors, start)
+    starts, columns = np.multiply.outer(factors, start), np.arange(depth.size)
+
+    def race(rates: Array) -> Array:
+        scaled = np.multiply.outer(factors, rates)
+        return _race(loss, starts, depth.ravel(), scaled, target, steps)
+
     if rates is None:
         tried = _FACTORS * (2 / _curvature(loss, start))
     else:
         tried = np.unique(positive("rates", rates))
-    flat = depth.ravel()
-    grid = np.repeat(tried[:, None], flat.size, axis=1)
-    steps_at = _race(loss, starts, flat, np.multiply.outer(factors, grid), target, steps)
+    grid = np.repeat(tried[:, None], depth.size, axis=1)
+    steps_at = race(grid)
     if rates is None:
-        finer = _between_neighbours(grid, steps_at)
-        more = _race(loss, starts, flat, np.multiply.outer(factors, finer), target, steps)
-        grid, steps_at = np.concatenate([grid, finer]), np.concatenate([steps_at, more])
+        # Some more, between those on either side of each depth's best.
+        best = np.where(np.isnan(steps_at), np.inf, steps_at).argmin(axis=0)
+        lower = grid[np.maximum(best - 1, 0), columns]
+        upper = grid[np.minimum(best + 1, len(grid) - 1), columns]
+        finer = np.geomspace(lower, upper, _REFINED + 2)[1:-1]
+        grid, steps_at = np.concatenate([grid, finer]), np.concatenate([steps_at, race(finer)])
         order = np.argsort(grid, axis=0, kind="stable")
-        grid = np.take_along_axis(grid, order, axis=0)
-        steps_at = np.take_along_axis(steps_at, order, axis=0)
-    return _decided(grid, steps_at, depth.shape, spread)
+        grid, steps_at = (np.take_along_axis(x, order, axis=0) for x in (grid, steps_at))
+    safe = ~np.isnan(steps_at)
+    counted = np.where(safe, steps_at, np.inf)
+    best = counted.argmin(axis=0)
+    fewest = counted[best, columns]
+    fastest = np.where(np.isfinite(fewest), grid[best, columns], np.nan)
+    largest = np.where(safe, grid, -np.inf).max(axis=0)
+    largest[~safe.any(axis=0)] = np.nan
+    criterion = "fewest steps to the target among rates whose loss never rises on the way" + (
+        f", there and with start and rate {spread:.0%} off" if spread else ""
+    )
+    lanes = depth.shape
+    return TunedLearningRate(
+        fastest=fastest.reshape(lanes),
+        steps=fewest.reshape(lanes),
+        largest_safe=largest.reshape(lanes),
+        rates=grid.reshape(-1, *lanes),
+        steps_at=steps_at.reshape(-1, *lanes),
+        criterion=criterion,
+    )
 
 
 def _race(
@@ -166,38 +189,6 @@ def _race(
         running = running[~(arrived | unsafe | late[running])]
     slowest: Array = arrival.reshape(lanes).max(axis=0)  # NaN wins over infinity, as it should
     return slowest
-
-
-def _between_neighbours(rates: Array, steps_at: Array) -> Array:
-    """Return rates strictly between those on either side of the best, for each depth."""
-    best = np.argmin(np.where(np.isnan(steps_at), np.inf, steps_at), axis=0)
-    columns = np.arange(rates.shape[1])
-    lower = rates[np.maximum(best - 1, 0), columns]
-    upper = rates[np.minimum(best + 1, len(rates) - 1), columns]
-    return np.geomspace(lower, upper, _REFINED + 2)[1:-1]
-
-
-def _decided(
-    rates: Array, steps_at: Array, lanes: tuple[int, ...], spread: float
-) -> TunedLearningRate:
-    safe = ~np.isnan(steps_at)
-    counted = np.where(safe, steps_at, np.inf)
-    best, columns = np.argmin(counted, axis=0), np.arange(rates.shape[1])
-    fewest = counted[best, columns]
-    fastest = np.where(np.isfinite(fewest), rates[best, columns], np.nan)
-    largest = np.where(safe, rates, -np.inf).max(axis=0)
-    largest = np.where(safe.any(axis=0), largest, np.nan)
-    criterion = "fewest steps to the target among rates whose loss never rises on the way" + (
-        f", there and with start and rate {spread:.0%} off" if spread else ""
-    )
-    return TunedLearningRate(
-        fastest=fastest.reshape(lanes),
-        steps=fewest.reshape(lanes),
-        largest_safe=largest.reshape(lanes),
-        rates=rates.reshape(-1, *lanes),
-        steps_at=steps_at.reshape(-1, *lanes),
-        criterion=criterion,
-    )
 
 
 def _curvature(loss: SupportsGradient, w: Array) -> float:

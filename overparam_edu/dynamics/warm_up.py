@@ -58,12 +58,7 @@ class WarmUpCoefficients(NamedTuple):
 
 
 def run_warm_up(
-    loss: SupportsGradient,
-    w1: ArrayLike,
-    omega2: float,
-    *,
-    learning_rate: float,
-    steps: int,
+    loss: SupportsGradient, w1: ArrayLike, omega2: float, *, learning_rate: float, steps: int
 ) -> WarmUpRun:
     r"""Minimise :math:`L(w_1 \omega_2)` by gradient descent on the vector and the scalar.
 
@@ -161,11 +156,8 @@ def warm_up_coefficients(
     if scalar.ndim != 1:
         raise ValueError(f"omega2 must have shape (T,); got shape {scalar.shape}")
     slope = shaped("d_omega2", d_omega2, scalar.shape)
-    if rate.shape not in ((), scalar.shape):
-        raise ValueError(
-            f"eta must be one number or have the shape of omega2, {scalar.shape}; "
-            f"got shape {rate.shape}"
-        )
+    if rate.ndim:
+        shaped("eta", rate, scalar.shape)
     if np.any(scalar == 0):
         raise ValueError(f"omega2 must not be 0; got 0 at update {int(np.argmin(scalar != 0))}")
     rho = rate * scalar**2
