@@ -22,7 +22,8 @@ PRESSES, STOPS = 10, 10
 # A first player, so that plotly.js is in the page.
 PLAYER = """
 import plotly.graph_objects as go
-from overparam_edu.player.player import Axis, Player, Scene
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Axis, Scene
 Player(Scene(go.Figure(go.Scatter()), [Axis("step", "step", [0, 1])], []))
 """
 # Milliseconds that a walk down five stops takes.

@@ -20,7 +20,8 @@ ROUNDS, WARM, PRESSES = 3, 2, 10
 SETUP = """
 import ipywidgets, numpy as np, plotly.graph_objects as go, matplotlib.pyplot as plt
 from plotly.subplots import make_subplots
-from overparam_edu.player.player import Axis, Player, Scene, Track
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Axis, Scene, Track
 %matplotlib inline
 depths, steps, colours = np.arange(2, 17) / 2, np.arange(300), ["#0b5cad", "#d9480f"]
 rate = 0.004 * depths[:, None]

@@ -1,64 +1,41 @@
 """The frame round every explorer: controls that need new numbers, above a player.
 
-An explorer is a page of declarations: some ipywidgets, and a function from their values to a
-`Scene`. What the scene's own axes can show needs no kernel; only these controls ask Python.
+An explorer is some ipywidgets, and a function from their values to a `Scene`. What the scene's own
+axes can show needs no kernel; only these controls ask Python. On a page without Python, they offer
+a few settings that were computed in advance.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from math import prod
 from typing import Any
 
 import ipywidgets as widgets
 
 from overparam_edu.checks import brief
-from overparam_edu.player.player import Player
-from overparam_edu.player.saving import Saves
+from overparam_edu.player.frames import number_text
+from overparam_edu.player.page import Choice, Piece, Settings
+from overparam_edu.player.player import Player, Saves
 from overparam_edu.player.scene import Scene
 
-Build = Callable[..., Scene]
-
-_WORKING = "Computing …"
+_MOST = 12  # settings of one explorer on a page
 
 
 class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     """Controls above a player, with a Reset button and one line for what goes wrong.
 
-    Parameters
-    ----------
-    build : callable
-        From the controls' values, as keyword arguments, to a `Scene`. A ``ValueError`` it raises
-        is shown in plain words, and the picture stays.
-    controls : mapping of str to ipywidgets.Widget
-        By the name of the argument they set.
-    shown_when : mapping of str to callable, optional
-        For a control that only some settings need: a function from all values to whether it shows.
-    on_edit : callable, optional
-        For a figure with shapes to drag: from what was dragged, as Plotly names it (such as
-        ``{"shapes[0].xanchor": 0.5}``), to new values of controls, by name.
-
-    Attributes
-    ----------
-    player : Player
-    scene : Scene
-        What is shown now.
-
-    Examples
-    --------
-    >>> import plotly.graph_objects as go
-    >>> from overparam_edu.player.scene import Axis
-    >>> def build(slope):
-    ...     return Scene(go.Figure(go.Scatter(y=[0, slope])), [Axis("step", "step", [0, 1])], [])
-    >>> explorer = Explorer(build, {"slope": widgets.FloatText(1.0, description="slope")})
-    >>> explorer.set(slope=3.0)
-    >>> explorer.scene.figure.data[0].y
-    (0, 3.0)
+    `build` makes a `Scene` of the controls' values, which are its keyword arguments; if it raises a
+    ValueError, the picture stays, and the message is shown above it. `shown_when` says for a
+    control that does not always matter at which values it does. For a figure with shapes to drag,
+    `on_edit` makes new values of controls out of what was dragged, as Plotly names it.
     """
 
     def __init__(
         self,
-        build: Build,
+        build: Callable[..., Scene],
         controls: Mapping[str, widgets.Widget],
         *,
         shown_when: Mapping[str, Callable[[dict[str, Any]], bool]] | None = None,
@@ -74,8 +51,11 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         reset.on_click(lambda _: self.reset())
         self.scene = build(**self.values)
         self.player = Player(self.scene)
-        for control in self.controls.values():
-            _fit(control)
+        for control in self.controls.values():  # as wide as its words
+            if hasattr(control, "style") and hasattr(control.style, "description_width"):
+                control.style.description_width = "initial"
+            if isinstance(control, widgets.ToggleButtons):
+                control.style.button_width = control.layout.width = "auto"
             control.observe(self._changed, "value")
         if on_edit is not None:
             self.player.observe(lambda change: self.set(**on_edit(change.new)), "edited")
@@ -90,18 +70,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         return {name: control.value for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
-        """Set several controls at once, with one computation.
-
-        Parameters
-        ----------
-        **values
-            New values by the controls' names.
-
-        Raises
-        ------
-        ValueError
-            If there is no such control, or it does not offer the value.
-        """
+        """Set several controls at once, with one computation, or none if a value is not offered."""
         for name in values:
             if name not in self.controls:
                 raise ValueError(f"{name} must be one of {list(self.controls)}; got {name!r}")
@@ -110,8 +79,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         try:
             for name, value in values.items():
                 self.controls[name].value = value
-                if self.controls[name].value != value:
-                    raise ValueError(f"{name} must be on offer; got {brief(value)}")
+                if self.controls[name].value != value:  # a slider takes the nearest it has
+                    raise ValueError
         except Exception as problem:
             for control, old in before.items():
                 self.controls[control].value = old
@@ -131,29 +100,120 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         if not self._quiet:
             self._refresh()
 
+    def _needed(self, values: dict[str, Any]) -> list[str]:
+        """Return which controls matter at these values."""
+        needed = self._shown_when
+        return [name for name in self.controls if name not in needed or needed[name](values)]
+
     def _show_controls(self) -> None:
-        for name, needed in self._shown_when.items():
-            self.controls[name].layout.display = None if needed(self.values) else "none"
+        needed = self._needed(self.values)
+        for name in self._shown_when:
+            self.controls[name].layout.display = None if name in needed else "none"
 
     def _refresh(self) -> None:
         self._show_controls()
-        self._say(_WORKING)
-        words = ""
+        self._say("Computing …")
+        problems = ""
         try:
             self.scene = self._build(**self.values)
             self.player.show(self.scene)
         except ValueError as problem:
-            words = f"{problem}. The picture is still the one before."
+            problems = f"{problem}. The picture is still the one before."
         finally:
-            self._say(words)
+            self._say(problems)
 
     def _say(self, text: str) -> None:
         self._message.value = f'<span role="status">{html.escape(text)}</span>' if text else ""
 
+    # --- on a page without Python ---
 
-def _fit(control: widgets.Widget) -> None:
-    """Give a control and its label as much room as their words take."""
-    if hasattr(control, "style") and hasattr(control.style, "description_width"):
-        control.style.description_width = "initial"
-    if isinstance(control, widgets.ToggleButtons):
-        control.style.button_width = control.layout.width = "auto"
+    def pieces(self) -> list[Piece]:
+        """Return what of this can leave the notebook: the picture, and some settings for a page."""
+        return [now._replace(settings=self._settings) for now in self.player.pieces()]
+
+    def _settings(self) -> Settings:
+        """Compute the picture at the settings it is shown with, and at some others."""
+        choices = [_choice(name, self.controls[name]) for name in self._needed(self.values)]
+        choices = _few([choice for choice in choices if len(choice.options) > 1])
+        now = [choice.now for choice in choices]
+        scenes, taken, matter = [self.scene], [now], [[True] * len(choices)]
+        for setting in _combinations(choices):
+            if setting == now:
+                continue
+            pairs = zip(choices, setting, strict=True)
+            values = self.values | {c.name: c.options[option][1] for c, option in pairs}
+            try:
+                scenes.append(self._build(**values))
+            except ValueError:  # a setting that the explorer would refuse is not on offer
+                continue
+            taken.append(setting)
+            matter.append([choice.name in self._needed(values) for choice in choices])
+        return Settings(scenes, choices, taken, matter, self._note(choices, len(scenes)))
+
+    def _note(self, choices: Sequence[Choice], count: int) -> str:
+        """Return what the page says about what it can't do; nothing if it can do everything."""
+        figure = self.scene.figure
+        said = []
+        if choices:
+            how = "all their combinations" if _combined(choices) else "one change at a time"
+            said.append(f"The choices above were computed in advance: {count} settings, {how}.")
+        if len(choices) < len(self.controls):
+            said.append("Other controls need Python.")
+        if figure is not None and any(shape.editable for shape in figure.layout.shapes):
+            said.append("So does dragging in the picture.")
+        return " ".join([*said, "The notebook computes the rest."]) if said else ""
+
+
+def _choice(name: str, control: widgets.Widget) -> Choice:
+    """Return what a control offers; what is open-ended offers the value it has."""
+    value = control.value
+    values: Any = [value]
+    if isinstance(value, bool):
+        values = [("no", False), ("yes", True)]
+    elif hasattr(control, "options"):
+        values = control.options.items() if isinstance(control.options, dict) else control.options
+    elif isinstance(value, tuple):  # both ends of a range
+        values = [(" to ".join(map(number_text, value)), value)]
+    elif hasattr(control, "min") and not isinstance(control, widgets.FloatLogSlider):
+        values = sorted({control.min, value, control.max})
+    options = [
+        entry
+        if isinstance(entry, tuple)
+        else (number_text(entry) if isinstance(entry, (int, float)) else str(entry), entry)
+        for entry in values
+    ]
+    now = [entry for _, entry in options].index(value)
+    return Choice(name, control.description or name, options, now)
+
+
+def _combined(choices: Sequence[Choice]) -> bool:
+    return prod(len(choice.options) for choice in choices) <= _MOST
+
+
+def _few(choices: Sequence[Choice]) -> list[Choice]:
+    """Return choices whose settings, one change at a time, are few; ends and openings stay."""
+    few = list(choices)
+    while not _combined(few) and sum(len(c.options) - 1 for c in few) >= _MOST:
+        longest = max(range(len(few)), key=lambda which: len(few[which].options))
+        _, _, options, now = few[longest]
+        inner = [n for n in range(1, len(options) - 1) if n != now]
+        if not inner:
+            break
+        dropped = inner[len(inner) // 2]
+        few[longest] = few[longest]._replace(
+            options=options[:dropped] + options[dropped + 1 :], now=now - (dropped < now)
+        )
+    return few
+
+
+def _combinations(choices: Sequence[Choice]) -> list[list[int]]:
+    """Return the options of each setting: all combinations, or the others one at a time."""
+    if _combined(choices):
+        return [list(both) for both in product(*(range(len(c.options)) for c in choices))]
+    now = [choice.now for choice in choices]
+    return [
+        [*now[:which], option, *now[which + 1 :]]
+        for which, choice in enumerate(choices)
+        for option in range(len(choice.options))
+        if option != choice.now
+    ]

@@ -1,7 +1,6 @@
 """What a scene shows at a position, in plain Python.
 
-`player.js` does the same in the browser. Tests hold the two together, and a page without a script
-can show `frame` and `describe` instead.
+`player.js` does the same in the browser, and tests hold the two together.
 """
 
 from __future__ import annotations
@@ -19,63 +18,30 @@ from overparam_edu.player.scene import Scene, Track
 
 
 def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[str | int | None, str], Any]:
-    """Return what a scene draws at a position, as plain Python values.
+    """Return what a scene draws at a position, by the trace's name and the attribute.
 
-    Parameters
-    ----------
-    scene : Scene
-    position : mapping of str to int
-        The stop of each axis; an axis left out is at its start.
-
-    Returns
-    -------
-    dict
-        From (trace's name, attribute) to a number, text or (nested) list, in float32 precision. A number
-        that is not finite is None, ends a trail, or leaves ``x`` or ``y`` empty.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `position` names an unknown axis or a stop that is not there.
-
-    Examples
-    --------
-    >>> import plotly.graph_objects as go
-    >>> from overparam_edu.player.scene import Axis, Scene, Track
-    >>> track = Track("loss", "y", [[1.0, float("nan")], [3.0, 4.0]], ["depth"])
-    >>> frame(Scene(go.Figure(go.Scatter(uid="loss")), [Axis("depth", "depth N", [1, 2])], [track]), {})
-    {('loss', 'y'): [1.0, None]}
+    Values are numbers, texts or (nested) lists in float32 precision. A number that is not finite is
+    None, ends a trail, or leaves ``x`` or ``y`` empty. Axes left out of `position` are at their
+    start.
     """
     at = stops_at(scene, position)
     return {(track.trace, track.attribute): _drawn(track, at) for track in scene.tracks}
 
 
 def describe(scene: Scene, position: Mapping[str, int]) -> str:
-    """Return the reading of a scene at a position, or the alt text if it has none.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `frame`.
-    """
+    """Return the reading of a scene at a position, or the alt text if it has none."""
     at = stops_at(scene, position)
     if scene.reading is None:
         return scene.alt
-    words = {axis.name: number_text(axis.stops[at[axis.name]]) for axis in scene.axes}
-    words["milliseconds"] = "0"  # nothing is drawn here
+    texts = {axis.name: number_text(axis.stops[at[axis.name]]) for axis in scene.axes}
+    texts["milliseconds"] = "0"  # nothing is drawn here
     for name, (values, axes) in scene.reading.fields.items():
-        words[name] = number_text(np.asarray(values)[tuple(at[axis] for axis in axes)].item())
-    return re.sub(r"\{(\w+)\}", lambda field: words[field[1]], scene.reading.template)
+        texts[name] = number_text(np.asarray(values)[tuple(at[axis] for axis in axes)].item())
+    return re.sub(r"\{(\w+)\}", lambda field: texts[field[1]], scene.reading.template)
 
 
 def stops_at(scene: Scene, position: Mapping[str, int]) -> dict[str, int]:
-    """Return `position` checked, and completed by the starts of the axes it leaves out.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `position` names an unknown axis or a stop that is not there.
-    """
+    """Return `position` checked, and completed by the starts of the axes it leaves out."""
     stops = {axis.name: len(axis.stops) for axis in scene.axes}
     for name, stop in position.items():
         if name not in stops:
@@ -86,13 +52,7 @@ def stops_at(scene: Scene, position: Mapping[str, int]) -> dict[str, int]:
 
 
 def number_text(value: float | str) -> str:
-    """Return a number as the player shows it: three digits, or all of a whole number.
-
-    Examples
-    --------
-    >>> number_text(1234), number_text(0.00123456), number_text(1.5e-7), number_text(float("inf"))
-    ('1234', '0.00123', '1.5×10⁻⁷', 'not finite')
-    """
+    """Return a number as the player shows it: three digits, or all of a whole number."""
     if isinstance(value, str):
         return value
     if not math.isfinite(value):
@@ -108,7 +68,7 @@ def number_text(value: float | str) -> str:
 
 
 def _drawn(track: Track, at: Mapping[str, int]) -> Any:
-    """Return the value of one track; `slice` in player.js says the same."""
+    """Return the value of one track; `slice` in player.js does the same."""
     values = np.asarray(track.values)
     if track.trail:
         *lead, last = track.axes

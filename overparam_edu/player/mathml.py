@@ -1,4 +1,4 @@
-"""A derivation's prose and equations as HTML that fits across a card."""
+"""Mathematics in HTML: MathML from LaTeX and prose, its font, and a proof's lines made to fit."""
 
 from __future__ import annotations
 
@@ -23,29 +23,7 @@ _SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
 
 @lru_cache(maxsize=4096)
 def mathml(latex: str, *, display: bool = False) -> str:
-    r"""Return LaTeX as a ``<math>`` element.
-
-    Parameters
-    ----------
-    latex : str
-        Without dollar signs.
-    display : bool
-        Whether it stands on a line of its own.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If it is not LaTeX that can be read.
-
-    Examples
-    --------
-    >>> mathml(r"\eta > 0")[:5]
-    '<math'
-    """
+    """Return LaTeX, without its dollar signs, as a ``<math>`` element."""
     # The converter knows `aligned` by another name only.
     readable = latex.replace("{aligned}", "{split}")
     try:
@@ -55,10 +33,8 @@ def mathml(latex: str, *, display: bool = False) -> str:
 
 
 def _spaced(math: str) -> str:
-    """Return MathML with TeX's spaces and upright Greek capitals, where browsers have other habits.
-
-    TeX sets no space about `_TIGHT`, nor about any operator in a script.
-    """
+    """Return MathML with TeX's spaces and upright Greek capitals: browsers have other habits."""
+    # TeX sets no space about `_TIGHT`, nor about any operator in a script.
     root = ElementTree.fromstring(math)
     tight = [sign for sign in root.iter(f"{{{_MATHML}}}mo") if (sign.text or "").strip() in _TIGHT]
     for kind in _SCRIPTS:
@@ -73,23 +49,7 @@ def _spaced(math: str) -> str:
 
 
 def prose(markdown: str, *, html: bool = False) -> str:
-    """Return Markdown with ``$mathematics$`` as HTML.
-
-    Parameters
-    ----------
-    markdown : str
-    html : bool
-        Keep HTML that stands in it; otherwise it is escaped.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> prose("*Two* < 3")
-    '<p><em>Two</em> &lt; 3</p>'
-    """
+    """Return Markdown with ``$mathematics$`` as HTML; `html` keeps tags that stand in it."""
     return str(_markdown(html=html).render(markdown)).strip()
 
 
@@ -102,96 +62,19 @@ def _markdown(*, html: bool) -> Any:
     return reader.use(dollarmath_plugin, renderer=render, double_inline=True)
 
 
-# What the course's formulas are made of, first and last: Latin, accents, Greek, punctuation,
-# arrows, operators, brackets, and the italic, script and double-struck alphabets.
-_CHARACTERS = (
-    ("\N{SPACE}", "\N{LATIN SMALL LETTER Y WITH DIAERESIS}"),
-    ("\u02c6", "\u02dd"),
-    ("\u0300", "\u0338"),
-    ("\N{GREEK CAPITAL LETTER ALPHA}", "\N{GREEK LUNATE EPSILON SYMBOL}"),
-    ("\N{HYPHEN}", "\N{QUADRUPLE PRIME}"),
-    ("\u20d0", "\u20d7"),
-    ("\u2100", "\u214f"),
-    ("\N{LEFTWARDS ARROW}", "\N{LEFT RIGHT DOUBLE ARROW}"),
-    ("\N{FOR ALL}", "\N{DOWN RIGHT DIAGONAL ELLIPSIS}"),
-    ("\N{LEFT CEILING}", "\N{RIGHT FLOOR}"),
-    ("\u23d0", "\u23df"),
-    ("\u27e6", "\u27ff"),
-    ("\N{MATHEMATICAL BOLD CAPITAL A}", "\N{MATHEMATICAL ITALIC SMALL Z}"),
-    ("\N{MATHEMATICAL SCRIPT CAPITAL A}", "\N{MATHEMATICAL SCRIPT SMALL Z}"),
-    ("\N{MATHEMATICAL ITALIC SMALL DOTLESS I}", "\N{MATHEMATICAL ITALIC PI SYMBOL}"),
+_LETTERS = (
+    "eta η rho ρ gamma γ mu μ tau τ omega ω sigma σ lambda λ theta θ kappa κ epsilon ε Delta Δ"
 )
+_GREEK = dict(re.findall(r"(\w+) (\w)", _LETTERS))
 
 
-@cache
-def math_font() -> bytes:
-    """Return the part of STIX Two Math that the course needs, as a web font.
+def with_symbols(text: str, *, marked: bool = True) -> str:
+    """Return a derivation's plain prose, escaped, with its symbols typeset in HTML.
 
-    The font comes with ziamath.
-
-    Returns
-    -------
-    bytes
-        In the format WOFF, about 0.2 MB.
+    Unless `marked`, Greek letters replace their names, and nothing else is done.
     """
-    from fontTools.subset import Options, Subsetter
-    from fontTools.ttLib import TTFont
-
-    file = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
-    options = Options(hinting=False, layout_features=["math", "ssty"], notdef_outline=True)
-    wanted = [n for first, last in _CHARACTERS for n in range(ord(first), ord(last) + 1)]
-    with TTFont(str(file), lazy=True, recalcBBoxes=False) as font:  # outlines stay as they are
-        subsetter = Subsetter(options)
-        subsetter.populate(unicodes=wanted)
-        subsetter.subset(font)
-        font.flavor = "woff"
-        result = io.BytesIO()
-        font.save(result)
-    return result.getvalue()
-
-
-# What fits across the card, in em; a wider line is broken at a sign or a bracket.
-_WIDE = 26.5
-
-_GREEK = {
-    "eta": "η",
-    "rho": "ρ",
-    "gamma": "γ",
-    "mu": "μ",
-    "tau": "τ",
-    "omega": "ω",
-    "sigma": "σ",
-    "lambda": "λ",
-    "theta": "θ",
-    "kappa": "κ",
-    "epsilon": "ε",
-    "Delta": "Δ",
-}
-
-
-def words(text: str, *, marked: bool = True) -> str:
-    """Return a derivation's plain prose with its names as mathematics, in HTML.
-
-    Parameters
-    ----------
-    text : str
-        Prose such as ``"moving w_1 moves w omega_2 times as far"``; it is escaped.
-    marked : bool
-        With italics, subscripts and superscripts; otherwise Greek letters alone, and no HTML.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> words("w_1 is w / omega_2")
-    '<i>w</i><sub>1</sub> is <i>w</i> / <i>ω</i><sub>2</sub>'
-    >>> words("gamma < 0", marked=False)
-    'γ < 0'
-    """
-    names = "|".join(_GREEK)
-    text = re.sub(rf"(?<![A-Za-z])({names})(?![A-Za-z])", lambda found: _GREEK[found[1]], text)
+    names = rf"(?<![A-Za-z])({'|'.join(_GREEK)})(?![A-Za-z])"
+    text = re.sub(names, lambda found: _GREEK[found[1]], text)
     if not marked:
         return text
     text = html.escape(text, quote=False)
@@ -200,25 +83,53 @@ def words(text: str, *, marked: bool = True) -> str:
     return re.sub(r"(?<=>)\^(\w+)", r"<sup>\1</sup>", text)
 
 
+# --- the font ---
+
+# What the course's formulas are made of: Latin, accents, Greek, punctuation, arrows, operators,
+# brackets, and the italic, script and double-struck alphabets.
+_CHARACTERS = (
+    "0020-00FF,02C6-02DD,0300-0338,0391-03F5,2010-2057,20D0-20D7,2100-214F,2190-21D4,2200-22F1,"
+    "2308-230B,23D0-23DF,27E6-27FF,1D400-1D467,1D49C-1D4CF,1D6A4-1D71B"
+)
+
+
+@cache
+def math_font() -> bytes:
+    """Return the part of STIX Two Math that the course needs, as a web font (WOFF, 0.2 MB).
+
+    The font comes with ziamath.
+    """
+    from fontTools.subset import Options, Subsetter, parse_unicodes
+    from fontTools.ttLib import TTFont
+
+    file = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
+    options = Options(hinting=False, layout_features=["math", "ssty"], notdef_outline=True)
+    with TTFont(str(file), lazy=True, recalcBBoxes=False) as font:  # outlines stay as they are
+        subsetter = Subsetter(options)
+        subsetter.populate(unicodes=parse_unicodes(_CHARACTERS))
+        subsetter.subset(font)
+        font.flavor = "woff"
+        result = io.BytesIO()
+        font.save(result)
+    return result.getvalue()
+
+
+# --- a proof's lines, made to fit across its card ---
+
+# What fits across the card, in em; a wider line is broken at a sign or a bracket.
+_WIDE = 26.5
+# Commands that are not one letter wide, in letters; `|` stands for a fraction.
+_SIZES = {r"\left": "", r"\right": "", r"\frac": "|", r"\sum": "MM", r"\prod": "MM"}
+_SIZES |= {r"\qquad": "xxxx", r"\quad": "xx", r"\Rightarrow\ ": "xxx"}
+# Scripts, left as dots, are small; signs have room on both sides.
+_EMS = {".": 0.4, "+": 1.25, "-": 1.25, "=": 1.3, " ": 0.0, "&": 0.0, ",": 0.4, "(": 0.7, ")": 0.7}
+
+
 def typeset(latex: str, *, names: bool = True) -> str:
-    r"""Return a step's aligned lines as MathML that fits across the card.
+    """Return a step's aligned lines, as `Step.to_latex` gives them, as MathML that fits the card.
 
-    Parameters
-    ----------
-    latex : str
-        As `Step.to_latex` gives it.
-    names : bool
-        Whether to keep the line that begins with "where".
-
-    Returns
-    -------
-    str
-        Lines too wide are broken; what can't be broken is smaller.
-
-    Examples
-    --------
-    >>> typeset(r"\begin{aligned}& a \\ &= b\end{aligned}").count("<mtr>")
-    2
+    Lines that are too wide are broken, and what can't be broken is smaller. Unless `names`, the
+    line that begins with "where" is left out.
     """
     rows = _rows(latex, names=names)
     aligned = r" \\ ".join(rows)
@@ -228,92 +139,57 @@ def typeset(latex: str, *, names: bool = True) -> str:
 
 
 def height(latex: str) -> float:
-    r"""Return about how many em the lines that `typeset` makes are tall.
-
-    Parameters
-    ----------
-    latex : str
-        As `Step.to_latex` gives it.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> height(r"\begin{aligned}& a \\ &= b\end{aligned}")
-    3.2
-    """
+    """Return about how many em the lines that `typeset` makes are tall."""
     rows = _rows(latex)
     tall = sum(r"\frac" in row or r"\prod" in row for row in rows)
     return 1.6 * len(rows) + 0.8 * tall
 
 
 def _rows(latex: str, *, names: bool = True) -> list[str]:
+    """Return the rows of an aligned display, side by side where there is room for it.
+
+    Equations share a row only if they stand on the same side of the arrow.
+    """
     inside = latex.removeprefix(r"\begin{aligned}").removesuffix(r"\end{aligned}")
     lines = [line for line in inside.split(r" \\ ") if names or r"\text{where }" not in line]
-    return [row for line in _packed(lines) for row in broken(line)]
-
-
-def _packed(lines: list[str]) -> list[str]:
-    """Return equations with those of the same side of the arrow side by side, if there is room."""
     packed = lines[:1]
     for line in lines[1:]:
         kind = r"&\Rightarrow\ " if line.startswith(r"&\Rightarrow\ ") else "& "
         joined = packed[-1] + r",\quad " + line.removeprefix(kind)
         fits = line.startswith(kind) and packed[-1].startswith(kind) and _width(joined) <= _WIDE
         packed[-1:] = [joined] if fits else [packed[-1], line]
-    return packed
+    return [row for line in packed for row in broken(line)]
 
 
 def broken(line: str) -> list[str]:
-    r"""Return a line of an ``aligned`` display as one row, or as several that fit across the card.
+    """Return a line of an aligned display as one row, or as several that fit across the card.
 
     It is broken before a plus or minus, between brackets and after a comma, never inside a pair of
     braces or brackets.
-
-    Parameters
-    ----------
-    line : str
-        LaTeX that begins with ``&``.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> broken(r"& a + b")
-    ['& a + b']
     """
+    pieces, depth, start = [], 0, 0
+    for token in re.finditer(
+        r"\\left\b|\\right\b|\\[{}]|[{}]| [+-] |,\\quad |(?<=\)) \\left\(", line
+    ):
+        sign = token[0]
+        if sign in (r"\left", "{"):
+            depth += 1
+        elif sign in (r"\right", "}"):
+            depth -= 1
+        elif depth == 0 and token.start() > start:
+            at = token.end() if sign.startswith(",") else token.start()
+            pieces.append(line[start:at])
+            start = at
+        if sign == r" \left(":
+            depth += 1
     rows, row = [], ""
-    for piece in _pieces(line):
+    for piece in [*pieces, line[start:]]:
         if row and _width(row + piece) > _WIDE:
             rows.append(row)
             row = r"&\qquad " + piece.lstrip()
         else:
             row += piece
     return [*rows, row]
-
-
-def _pieces(line: str) -> list[str]:
-    """Return the parts of a line between the places where it may be broken."""
-    pieces, depth, start = [], 0, 0
-    for token in re.finditer(
-        r"\\left\b|\\right\b|\\[{}]|[{}]| [+-] |,\\quad |(?<=\)) \\left\(", line
-    ):
-        word = token[0]
-        if word in (r"\left", "{"):
-            depth += 1
-        elif word in (r"\right", "}"):
-            depth -= 1
-        elif depth == 0 and token.start() > start:
-            at = token.end() if word.startswith(",") else token.start()
-            pieces.append(line[start:at])
-            start = at
-        if word == r" \left(":
-            depth += 1
-    return [*pieces, line[start:]]
 
 
 def _width(latex: str) -> float:
@@ -334,18 +210,3 @@ def _width(latex: str) -> float:
 def _longest(scripts: re.Match[str]) -> str:
     """Return the room of a subscript and superscript, which stand above each other, as dots."""
     return "." * max(len(inside) for inside in re.findall(r"\{([^{}]*)\}", scripts[0]))
-
-
-# Commands that are not one letter wide, in letters; `|` stands for a fraction.
-_SIZES = {
-    r"\left": "",
-    r"\right": "",
-    r"\frac": "|",
-    r"\qquad": "xxxx",
-    r"\quad": "xx",
-    r"\Rightarrow\ ": "xxx",
-    r"\sum": "MM",
-    r"\prod": "MM",
-}
-# Scripts, left as dots, are small; signs have room on both sides.
-_EMS = {".": 0.4, "+": 1.25, "-": 1.25, "=": 1.3, " ": 0.0, "&": 0.0, ",": 0.4, "(": 0.7, ")": 0.7}

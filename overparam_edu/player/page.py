@@ -1,7 +1,7 @@
-"""Pictures that leave the notebook: what a widget shows, as data for a page without a kernel.
+"""A picture as a page that moves in any browser, without Python and without a network.
 
-A page can't compute. What a scene's own axes show needs no kernel; an `Explorer`'s controls do,
-so a page offers the few settings of them that were computed in advance.
+A widget hands out the `Piece`s that it is made of, and the script in page.html shows them. A page
+can't compute, so what needs Python in the notebook becomes a few choices computed in advance.
 """
 
 from __future__ import annotations
@@ -11,223 +11,81 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ipywidgets as widgets
 import plotly.graph_objects as go
 
 from overparam_edu.checks import brief
-from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.frames import describe, number_text
+from overparam_edu.player.frames import describe
 from overparam_edu.player.mathml import math_font
-from overparam_edu.player.player import Player, _plotly_js
-from overparam_edu.player.scene import Axis, Scene
-from overparam_edu.player.wire import message
-
-# What a notebook cell's output is called that holds pieces, beside the widget's own.
-MIME = "application/vnd.overparam-edu.pieces+json"
-# Settings of one explorer that a page holds.
-_MOST = 12
+from overparam_edu.player.scene import Scene, still
+from overparam_edu.player.wire import PLOTLY_JS, message
 
 
 class Choice(NamedTuple):
-    """One control of an explorer, as a page offers it.
-
-    Parameters
-    ----------
-    name : str
-        Of the control.
-    label : str
-        What the reader sees.
-    options : list of (str, object)
-        Words and values.
-    now : int
-        The option the page opens with.
-    """
+    """A control as a page offers it."""
 
     name: str
-    label: str
-    options: list[tuple[str, Any]]
-    now: int
+    label: str  # what the reader sees
+    options: list[tuple[str, Any]]  # texts and values
+    now: int  # the option that the page opens with
+
+
+class Settings(NamedTuple):
+    """Scenes computed in advance, one for each combination of options that a page has."""
+
+    scenes: list[Scene]  # the page opens with the first
+    choices: Sequence[Choice] = ()
+    options: Sequence[list[int]] = ()  # for each scene, the option of each choice
+    shown: Sequence[list[bool]] = ()  # for each scene, which choices matter
+    note: str = ""  # tells the reader what the page can't do
 
 
 class Piece(NamedTuple):
-    """One picture of a page, with what can be chosen in it.
+    """One picture that can leave the notebook."""
 
-    Parameters
-    ----------
-    scenes : list of Scene
-        One a setting; the page opens with the first.
-    position : dict of str to int
-        Where its sliders stand.
-    choices : sequence of Choice
-        What can be chosen.
-    settings : sequence of list of int
-        For each scene the option of each choice.
-    shown : sequence of list of bool
-        For each scene, which choices matter.
-    note : str
-        What the page can't do, for its reader.
-    """
-
-    scenes: list[Scene]
-    position: dict[str, int]
-    choices: Sequence[Choice] = ()
-    settings: Sequence[list[int]] = ()
-    shown: Sequence[list[bool]] = ()
-    note: str = ""
+    scene: Scene
+    position: Mapping[str, int]  # of its sliders
+    # More scenes for a page to choose from; only a page needs them, and they take a while.
+    settings: Callable[[], Settings] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the piece as the script in page.html takes it; buffers are in base64."""
+        offered = self.settings() if self.settings else Settings([self.scene])
         return {
-            "scenes": [_frozen(scene) for scene in self.scenes],
-            "settings": self.settings,
-            "shown": self.shown,
+            "scenes": [_frozen(scene) for scene in offered.scenes],
+            "settings": offered.options,
+            "shown": offered.shown,
             "choices": [
-                {"label": choice.label, "options": [words for words, _ in choice.options]}
-                for choice in self.choices
+                {"label": choice.label, "options": [text for text, _ in choice.options]}
+                for choice in offered.choices
             ],
             "position": self.position,
-            "note": self.note,
-            "words": describe(self.scenes[0], self.position),
+            "note": offered.note,
+            "sentence": describe(self.scene, self.position),
         }
 
 
 def pieces(what: Any) -> list[Piece]:
-    """Return the pictures in a widget, scene or figure.
-
-    Parameters
-    ----------
-    what : ipywidgets.Widget, Scene or plotly.graph_objects.Figure
-        A box of widgets gives the pictures in it, in order.
-
-    Returns
-    -------
-    list of Piece
-
-    Examples
-    --------
-    >>> [piece] = pieces(go.Figure(go.Scatter(y=[1, 2])))
-    >>> piece.to_json()["words"]
-    'Figure'
-    """
+    """Return the pictures in a scene, a figure, a widget that tells them, or a box of widgets."""
     if isinstance(what, go.Figure):
-        # A picture that stands still is a scene whose one axis has one stop; its slider is hidden.
-        what = Scene(what, [Axis("still", "still", [0])], [])
+        what = still(what)
     if isinstance(what, Scene):
-        return [Piece([what], {})]
-    if isinstance(what, Player):
-        return [Piece([what.scene], dict(what.position))]
-    if isinstance(what, Explorer):
-        return [_explored(what)]
+        return [Piece(what, {})]
+    if hasattr(what, "pieces"):
+        return list(what.pieces())
     return [piece for child in getattr(what, "children", ()) for piece in pieces(child)]
 
 
-def _explored(explorer: Explorer) -> Piece:
-    """Return an explorer's picture at the settings it is shown with, and at some others."""
-    choices = [_choice(name, control) for name, control in explorer.controls.items()]
-    visible = _visible(explorer, explorer.values)
-    choices = _few([c for c in choices if len(c.options) > 1 and c.name in visible])
-    now = [choice.now for choice in choices]
-    scenes, settings, seen = [explorer.scene], [now], [visible]
-    for setting in _settings(choices):
-        chosen = {c.name: c.options[option][1] for c, option in zip(choices, setting, strict=True)}
-        values = explorer.values | chosen
-        if setting == now:
-            continue
-        try:
-            scenes.append(explorer._build(**values))
-        except ValueError:  # a setting that the explorer would refuse is not on offer
-            continue
-        settings.append(setting)
-        seen.append(_visible(explorer, values))
-    return Piece(
-        scenes,
-        dict(explorer.player.position),
-        choices,
-        settings,
-        [[choice.name in names for choice in choices] for names in seen],
-        _note(explorer, choices, len(scenes)),
-    )
-
-
-def _visible(explorer: Explorer, values: dict[str, Any]) -> set[str]:
-    needed = explorer._shown_when
-    return {name for name in explorer.controls if name not in needed or needed[name](values)}
-
-
-def _note(explorer: Explorer, choices: Sequence[Choice], count: int) -> str:
-    figure = explorer.scene.figure
-    words = []
-    if choices:
-        how = "all their combinations" if _combined(choices) else "one change at a time"
-        words.append(f"The choices above were computed in advance: {count} settings, {how}.")
-    if len(choices) < len(explorer.controls):
-        words.append("Other controls need Python.")
-    if figure is not None and any(shape.editable for shape in figure.layout.shapes):
-        words.append("So does dragging in the picture.")
-    return " ".join([*words, "The notebook computes the rest."]) if words else ""
-
-
-def _choice(name: str, control: widgets.Widget) -> Choice:
-    """Return what a control offers, in words and values; what is open-ended offers what it has."""
-    value = control.value
-    options = [(_words(value), value)]
-    if isinstance(value, bool):
-        options = [("no", False), ("yes", True)]
-    elif hasattr(control, "options"):
-        entries = control.options.items() if isinstance(control.options, dict) else control.options
-        options = [
-            entry if isinstance(entry, tuple) else (_words(entry), entry) for entry in entries
-        ]
-    elif isinstance(value, tuple):  # both ends of a range
-        options = [(" to ".join(map(number_text, value)), value)]
-    elif hasattr(control, "min") and not isinstance(control, widgets.FloatLogSlider):
-        options = [(number_text(stop), stop) for stop in sorted({control.min, value, control.max})]
-    now = [entry for _, entry in options].index(value)
-    return Choice(name, control.description or name, options, now)
-
-
-def _words(value: Any) -> str:
-    return number_text(value) if isinstance(value, (int, float)) else str(value)
-
-
-def _combined(choices: Sequence[Choice]) -> bool:
-    return prod(len(choice.options) for choice in choices) <= _MOST
-
-
-def _few(choices: Sequence[Choice]) -> list[Choice]:
-    """Return choices whose settings, one change at a time, are few; ends and openings stay."""
-    few = list(choices)
-    while not _combined(few) and sum(len(c.options) - 1 for c in few) >= _MOST:
-        longest = max(range(len(few)), key=lambda which: len(few[which].options))
-        _, _, options, now = few[longest]
-        inner = [n for n in range(1, len(options) - 1) if n != now]
-        if not inner:
-            break
-        dropped = inner[len(inner) // 2]
-        few[longest] = few[longest]._replace(
-            options=options[:dropped] + options[dropped + 1 :], now=now - (dropped < now)
-        )
-    return few
-
-
-def _settings(choices: Sequence[Choice]) -> list[list[int]]:
-    if _combined(choices):
-        return [list(both) for both in product(*(range(len(c.options)) for c in choices))]
-    now = [choice.now for choice in choices]
-    return [
-        [*now[:which], option, *now[which + 1 :]]
-        for which, choice in enumerate(choices)
-        for option in range(len(choice.options))
-        if option != choice.now
-    ]
+def needed_pieces(what: Any) -> list[Piece]:
+    """Return the pictures in `what`, or raise a TypeError if there is none."""
+    if found := pieces(what):
+        return found
+    raise TypeError(f"what must be a widget, scene or figure to show; got {brief(type(what))}")
 
 
 def _frozen(scene: Scene) -> dict[str, Any]:
@@ -236,26 +94,6 @@ def _frozen(scene: Scene) -> dict[str, Any]:
     for shape in (sent["spec"]["figure"] or {"layout": {}})["layout"].get("shapes", []):
         shape.pop("editable", None)
     return {"spec": sent["spec"], "buffer": base64.b64encode(sent["buffer"]).decode("ascii")}
-
-
-def record_pieces() -> None:
-    """Make this kernel's widgets say in each cell's output what a page needs of them.
-
-    A notebook runs it before its first cell while its page is made.
-    """
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    if shell is None or shell.display_formatter is None:
-        raise RuntimeError("record_pieces must run in a notebook's kernel")
-
-    def bundle(widget: widgets.Widget) -> dict[str, Any]:
-        return {MIME: [piece.to_json() for piece in pieces(widget)]}
-
-    shell.display_formatter.mimebundle_formatter.for_type(widgets.Widget, bundle)
-
-
-# --- a page ---
 
 
 @cache
@@ -275,15 +113,13 @@ def player_script() -> str:
 
 def plotly_script() -> str:
     """Return the plotly.js that comes with the plotly package."""
-    return _plotly_js().decode("utf-8")
+    return PLOTLY_JS.read_text(encoding="utf-8")
 
 
 @cache
 def styles() -> str:
-    """Return the style sheet of a page and its players, with a font for formulas in it.
-
-    A browser on a disk may refuse a font in a file of its own.
-    """
+    """Return the style sheet of a page and its players, with a font for formulas in it."""
+    # From a disk, a browser may refuse a font in a file of its own.
     data = base64.b64encode(math_font()).decode("ascii")
     face = (
         f'font-family: "STIX Two Math";\n  src: url(data:font/woff;base64,{data}) format("woff");'
@@ -292,68 +128,42 @@ def styles() -> str:
 
 
 def piece_html(piece: Mapping[str, Any]) -> str:
-    """Return the place of one picture, with its data; without a script it shows the sentence.
-
-    Parameters
-    ----------
-    piece : mapping
-        From `Piece.to_json`.
-
-    Returns
-    -------
-    str
-    """
+    """Return the place of a picture, with its data from `Piece.to_json`, as HTML."""
     # "<" could end the script element, or begin a comment in it.
     data = json.dumps(piece, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return (
         f'<div class="piece"><script type="application/json">{data}</script>'
-        f'<p class="waiting">{html.escape(piece["words"])}</p></div>'
+        f'<p class="waiting">{html.escape(piece["sentence"])}</p></div>'
     )
 
 
 def page(title: str, body: str, *, scripts: Iterable[str] | None = None) -> str:
     """Return a page as HTML that may run its own scripts only, and may ask nobody for anything.
 
-    Parameters
-    ----------
-    title : str
-        Plain text.
-    body : str
-        HTML.
-    scripts : iterable of str, optional
-        Files beside the page with plotly.js and the player; without them, the page holds both.
-
-    Returns
-    -------
-    str
+    `scripts` are files beside the page that hold plotly.js and the player; without them, the page
+    itself holds both.
     """
     skeleton = _resource("page.html")
     own = re.search(r"<script>(.*?)</script>", skeleton, flags=re.S)
     if own is None:
         raise RuntimeError("page.html must hold one script")
     inside = [] if scripts is not None else [plotly_script(), player_script()]
-    hashes = " ".join(_hash(text) for text in [own[1], *inside])
+    digests = [hashlib.sha256(text.encode("utf-8")).digest() for text in (own[1], *inside)]
+    hashes = " ".join(f"'sha256-{base64.b64encode(d).decode('ascii')}'" for d in digests)
     files = "".join(f'<script src="{html.escape(name)}" defer></script>' for name in scripts or ())
     # A page opened from a disk has no origin that 'self' could stand for.
     folder = "'self' file: " if scripts is not None else ""
     policy = f"default-src 'none'; script-src {folder}{hashes}; style-src {folder}'unsafe-inline'; "
     policy += f"img-src {folder}data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
-    sheet = f"<style>{styles()}</style>"
-    if folder:
-        sheet = '<link rel="stylesheet" href="course.css">'
+    sheet = '<link rel="stylesheet" href="course.css">'
     holes = {
         "title": html.escape(title),
         "policy": policy,
-        "styles": sheet,
+        "styles": sheet if folder else f"<style>{styles()}</style>",
         "body": body,
         "scripts": files + "".join(f"<script>{text}</script>" for text in inside),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], skeleton)
-
-
-def _hash(script: str) -> str:
-    digest = hashlib.sha256(script.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def save_html(what: Any, path: str | Path, *, title: str | None = None) -> Path:
@@ -362,11 +172,13 @@ def save_html(what: Any, path: str | Path, *, title: str | None = None) -> Path:
     Parameters
     ----------
     what : ipywidgets.Widget, Scene or plotly.graph_objects.Figure
-        An explorer brings along some settings of its controls, computed now.
+        An explorer brings along some settings of its controls, computed now; a box of widgets, all
+        pictures in it.
     path : str or Path
-        Where to; a file that is there is replaced.
+        The file to write; an existing one is replaced.
     title : str, optional
-        Of the page; by default what the picture shows.
+        Title and heading of the page; by default it is titled by what the picture shows, and has no
+        heading.
 
     Returns
     -------
@@ -387,10 +199,8 @@ def save_html(what: Any, path: str | Path, *, title: str | None = None) -> Path:
     ...     "<title>A line</title>" in file.read_text(encoding="utf-8")
     True
     """
-    found = pieces(what)
-    if not found:
-        raise TypeError(f"what must be a widget, scene or figure to show; got {brief(type(what))}")
-    text = re.sub("<[^>]+>", "", found[0].scenes[0].alt) if title is None else title
+    found = needed_pieces(what)
+    text = re.sub("<[^>]+>", "", found[0].scene.alt) if title is None else title
     body = "".join(piece_html(piece.to_json()) for piece in found)
     heading = f"<h1>{html.escape(text)}</h1>" if title is not None else ""
     target = Path(path)

@@ -1,7 +1,6 @@
-"""Pictures for slides: what an explorer shows as a PNG, and a run of it as a GIF.
+"""Pictures for slides: what an explorer shows as a PNG, and the course of a slider as a GIF.
 
-An installed Chrome or Chromium draws them, through kaleido, from the plotly.js of the plotly
-package; nothing is asked of any other host.
+An installed Chrome or Chromium draws them, through kaleido; no other host is asked.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from overparam_edu.checks import brief, number, one_of, whole_number
+from overparam_edu.checks import number, one_of, whole_number
 from overparam_edu.player.frames import describe, frame
-from overparam_edu.player.player import Player
-from overparam_edu.player.scene import Axis, Scene
+from overparam_edu.player.page import needed_pieces
+from overparam_edu.player.scene import Scene
+from overparam_edu.player.wire import PLOTLY_JS
 
 _MISSING = "this needs {0}; install it with: python -m pip install {0}"
 _NO_BROWSER = (
     "pictures are drawn by Chrome or Chromium, and none was found; install one, or name it in "
     "BROWSER_PATH; save_html needs none"
 )
-_LETTER = 10.5  # pixels that one takes in a sentence below the picture
+_LETTER = 10.5  # pixels that a letter takes in the sentence below the picture
 
 
 def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2.0) -> Path:
@@ -37,14 +36,14 @@ def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2
 
     Parameters
     ----------
-    what : Explorer, Player, Scene or plotly.graph_objects.Figure
-        Sliders are where they stand.
+    what : ipywidgets.Widget, Scene or plotly.graph_objects.Figure
+        With its sliders as they stand; of several pictures, the first.
     path : str or Path
-        Where to; a file that is there is replaced.
+        The file to write; an existing one is replaced.
     width : int
         In CSS pixels, at least 320. The height is the picture's own.
     scale : float
-        Pixels of the file per CSS pixel, between 0.1 and 10.
+        Pixels of the file per CSS pixel, from 0.1 to 10.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2
     Raises
     ------
     TypeError
-        If `what` is nothing of these, or shows text only, as proofs do.
+        If there is no picture in `what`, or text only, as in a proof.
     ValueError
         If `width` or `scale` is out of range.
     ImportError
@@ -63,10 +62,10 @@ def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2
     OSError
         If the file can't be written.
     """
-    scene, position = _view(what)
-    width, scale = whole_number("width", width, lower=320), number("scale", scale, lower=0.1)
-    number("scale", scale, upper=10)
-    [drawn] = _drawn([picture(scene, position, width=width)], scale)
+    now = needed_pieces(what)[0]
+    width = whole_number("width", width, lower=320)
+    scale = number("scale", scale, lower=0.1, upper=10)
+    [drawn] = _drawn([picture(now.scene, now.position, width=width)], scale)
     target = Path(path)
     target.write_bytes(drawn)
     return target
@@ -81,22 +80,22 @@ def save_gif(
     frames: int = 40,
     seconds: float = 6.0,
 ) -> Path:
-    """Save a slider's walk from its first stop to its last as an animated GIF.
+    """Save the course of a slider, from its first stop to its last, as an animated GIF.
 
     Parameters
     ----------
-    what : Explorer, Player or Scene
-        Other sliders stay where they stand.
+    what : ipywidgets.Widget or Scene
+        Its other sliders stay where they stand; of several pictures, the first is saved.
     path : str or Path
-        Where to; a file that is there is replaced.
+        The file to write; an existing one is replaced.
     axis : str, optional
         Name of the slider; by default the one with a Play button, or else the longest.
     width : int
         In pixels, at least 320.
     frames : int
-        At most so many stops of the slider are shown, at least 2.
+        The most frames, at least 2: of more stops, some are left out.
     seconds : float
-        Of one round, before a rest on the last frame.
+        Duration of one round, at least 0.1, before a rest of 2 s on the last frame.
 
     Returns
     -------
@@ -105,18 +104,18 @@ def save_gif(
     Raises
     ------
     TypeError
-        If `what` is nothing of these, has no slider, or shows text only, as proofs do.
+        If there is no picture with a slider in `what`, or text only, as in a proof.
     ValueError
         If `axis` is not a slider of `what`, or a number is out of range.
     ImportError, RuntimeError, OSError
         As `save_png`.
     """
-    scene, position = _view(what)
+    scene, position, _ = needed_pieces(what)[0]
     width, frames = whole_number("width", width, lower=320), whole_number("frames", frames, lower=2)
     seconds = number("seconds", seconds, lower=0.1)
     stops = {one.name: len(one.stops) for one in scene.axes if len(one.stops) > 1}
     if not stops:
-        raise TypeError("what must have a slider to walk; this has none")
+        raise TypeError("what must have a slider to move; this has none")
     plays = [one.name for one in scene.axes if one.play]
     name = one_of("axis", axis or (plays or [max(stops, key=lambda n: stops[n])])[0], tuple(stops))
     chosen = np.unique(np.linspace(0, stops[name] - 1, frames).round().astype(int)).tolist()
@@ -128,72 +127,25 @@ def save_gif(
 
 
 def picture(scene: Scene, position: Mapping[str, int], *, width: int = 1280) -> go.Figure:
-    """Return what a scene shows at a position as one figure, with its sentence below.
-
-    Parameters
-    ----------
-    scene : Scene
-    position : mapping of str to int
-        As `frame` takes it.
-    width : int
-        In CSS pixels.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-
-    Raises
-    ------
-    TypeError
-        If the scene shows text only.
-
-    Examples
-    --------
-    >>> from overparam_edu.player.scene import Axis, Track
-    >>> depth = Axis("depth", "depth N", [1, 2])
-    >>> track = Track("loss", "y", [[1, 2], [3, 4]], ["depth"])
-    >>> picture(Scene(go.Figure(go.Scatter(uid="loss")), [depth], [track]), {"depth": 1}).data[0].y
-    (3.0, 4.0)
-    """
+    """Return what a scene shows at a position as one figure, with its sentence below."""
     if scene.figure is None:
         raise TypeError("what must show a figure; this shows text only, which save_html saves")
     made = go.Figure(scene.figure)
     for (trace, attribute), value in frame(scene, position).items():
         (made.layout if trace is None else made.data[scene.place(trace)])[attribute] = value
-    height = made.layout.height or 480
-    words = describe(scene, position) if scene.reading is not None else ""
-    if words:
-        lines = textwrap.wrap(re.sub("<[^>]+>", "", words), int((width - 60) / _LETTER))
+    made.update_layout(width=width, height=made.layout.height or 480, paper_bgcolor="white")
+    if scene.reading is not None and (sentence := describe(scene, position)):
+        lines = textwrap.wrap(re.sub("<[^>]+>", "", sentence), int((width - 60) / _LETTER))
         below = made.layout.margin.b or made.layout.template.layout.margin.b or 80
         left = made.layout.margin.l or made.layout.template.layout.margin.l or 80
         room = 26 * len(lines) + 34
-        made.add_annotation(
-            text="<br>".join(lines),
-            font={"size": 18},
-            showarrow=False,
-            align="left",
-            xref="paper",
-            yref="paper",
-            x=0,
-            y=0,
-            xanchor="left",
-            yanchor="bottom",
-            xshift=20 - left,
-            yshift=8 - below - room,
-        )
-        made.update_layout(height=height + room, margin_b=below + room)
-    return made.update_layout(width=width, paper_bgcolor="white")
-
-
-def _view(what: Any) -> tuple[Scene, dict[str, int]]:
-    if isinstance(what, go.Figure):
-        return Scene(what, [Axis("still", "still", [0])], []), {}
-    if isinstance(what, Scene):
-        return what, {}
-    player = getattr(what, "player", what)
-    if isinstance(player, Player):
-        return player.scene, dict(player.position)
-    raise TypeError(f"what must be an explorer, player, scene or figure; got {brief(type(what))}")
+        corner = {"xref": "paper", "yref": "paper", "x": 0, "y": 0}
+        align = {"xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False}
+        shift = {"xshift": 20 - left, "yshift": 8 - below - room}
+        text = {"text": "<br>".join(lines), "font": {"size": 18}}
+        made.add_annotation(**text, **corner, **align, **shift)
+        made.update_layout(height=made.layout.height + room, margin_b=below + room)
+    return made
 
 
 def _drawn(figures: Sequence[go.Figure], scale: float) -> list[bytes]:
@@ -203,23 +155,19 @@ def _drawn(figures: Sequence[go.Figure], scale: float) -> list[bytes]:
         from choreographer.errors import ChromeNotFoundError
     except ImportError as problem:
         raise ImportError(_MISSING.format("kaleido")) from problem
-    plotly_js = resources.files("plotly").joinpath("package_data/plotly.min.js")
+
+    options = {"format": "png", "scale": scale}
 
     async def draw() -> list[bytes]:
         # MathJax would be fetched from another host, and our figures have none.
-        async with kaleido.Kaleido(plotlyjs=str(plotly_js), mathjax=False) as browser:
-            return [await browser.calc_fig(one, opts=_options(one, scale)) for one in figures]
+        async with kaleido.Kaleido(plotlyjs=str(PLOTLY_JS), mathjax=False) as browser:
+            return [await browser.calc_fig(one, opts=options) for one in figures]
 
     try:
         with ThreadPoolExecutor(1) as thread:  # a notebook has an event loop of its own
             return thread.submit(asyncio.run, draw()).result()
     except ChromeNotFoundError as problem:
         raise RuntimeError(_NO_BROWSER) from problem
-
-
-def _options(figure: go.Figure, scale: float) -> dict[str, Any]:
-    size = {"width": figure.layout.width, "height": figure.layout.height or 480}
-    return {"format": "png", "scale": scale, **size}
 
 
 def _animated(drawn: Sequence[bytes], times: Sequence[int]) -> bytes:
@@ -236,12 +184,11 @@ def _animated(drawn: Sequence[bytes], times: Sequence[int]) -> bytes:
     colours.putpalette([255, 255, 255, *most[: 3 * 255]])
     plain = []
     for image in images:
-        drawn_with = np.array(image.quantize(palette=colours, dither=Image.Dither.NONE))
-        drawn_with[np.all(np.asarray(image) == 255, axis=2)] = 0  # quantize comes near white only
-        plain.append(Image.fromarray(drawn_with))
+        indices = np.array(image.quantize(palette=colours, dither=Image.Dither.NONE))
+        indices[np.all(np.asarray(image) == 255, axis=2)] = 0  # quantize comes near white only
+        plain.append(Image.fromarray(indices))
         plain[-1].putpalette(colours.getpalette() or [], "RGB")
     result = io.BytesIO()
-    plain[0].save(
-        result, "GIF", save_all=True, append_images=plain[1:], duration=list(times), loop=0
-    )
+    options: dict[str, Any] = {"append_images": plain[1:], "duration": list(times), "loop": 0}
+    plain[0].save(result, "GIF", save_all=True, **options)
     return result.getvalue()

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from overparam_edu.checks import brief
-from overparam_edu.player.frames import describe, frame, stops_at
+from overparam_edu.checks import instance
+from overparam_edu.player import page, pictures
+from overparam_edu.player.frames import describe, stops_at
 from overparam_edu.player.mathml import math_font
-from overparam_edu.player.saving import Saves
-from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
-from overparam_edu.player.wire import message
-
-__all__ = ["Axis", "Board", "Player", "Reading", "Scene", "Track", "describe", "frame"]
+from overparam_edu.player.page import Piece, pieces
+from overparam_edu.player.scene import Scene
+from overparam_edu.player.wire import PLOTLY_JS, message
 
 _HERE = Path(__file__).parent
+_MOVES = "(A picture that moves where Jupyter shows widgets.)"
 
 
-@cache
-def _plotly_js() -> bytes:
-    """Return the plotly.js that comes with the plotly package (4.8 MB)."""
-    return resources.files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
+class Saves:
+    """What every widget with pictures in it can do: save them, and say in words what they show."""
+
+    save_html, save_png, save_gif = page.save_html, pictures.save_png, pictures.save_gif
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return what Jupyter shows: the widget, or words where it can't show widgets."""
+        bundle = super()._repr_mimebundle_(**options)  # type: ignore[misc]
+        now = pieces(self)[0]
+        words = [describe(now.scene, now.position), now.scene.alt, _MOVES]
+        # The widget library gives its data alone, or with metadata.
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = "\n".join(dict.fromkeys(words))
+        return bundle
 
 
 class Player(Saves, anywidget.AnyWidget):
@@ -34,27 +42,8 @@ class Player(Saves, anywidget.AnyWidget):
 
     All numbers of the scene are sent once. Sliders, keys and Play then redraw without a message to
     the kernel; Python learns the position when the focus leaves the controls, which is before the
-    next cell runs. plotly.js, and a font for formulas, are sent by the first
-    player of a page that needs them.
-
-    Parameters
-    ----------
-    scene : Scene
-
-    Raises
-    ------
-    TypeError
-        If `scene` is not a Scene.
-
-    Examples
-    --------
-    >>> import plotly.graph_objects as go
-    >>> depth = Axis("depth", "depth N", [1, 2, 4])
-    >>> track = Track("loss", "y", [[1.0, 0.9], [1.0, 0.8], [1.0, 0.6]], ["depth"])
-    >>> player = Player(Scene(go.Figure(go.Scatter(uid="loss")), [depth], [track]))
-    >>> player.move(depth=2)
-    >>> player.position
-    {'depth': 2}
+    next cell runs. The first player of a page that needs plotly.js, or a font for formulas, asks
+    for it.
     """
 
     _esm = _HERE / "player.js"
@@ -64,24 +53,18 @@ class Player(Saves, anywidget.AnyWidget):
     edited = traitlets.Dict(help="What was dragged, as Plotly names it.").tag(sync=True)
 
     def __init__(self, scene: Scene, **options: Any) -> None:
-        _check_scene(scene)
+        instance("scene", scene, Scene)
         self.scene = scene
         super().__init__(_scene=message(scene), position={}, **options)
         self.on_msg(self._answer)
 
+    def pieces(self) -> list[Piece]:
+        """Return what of this can leave the notebook."""
+        return [Piece(self.scene, dict(self.position))]
+
     def show(self, scene: Scene) -> None:
-        """Replace the scene in one message; sliders of the same name stay where they are.
-
-        Parameters
-        ----------
-        scene : Scene
-
-        Raises
-        ------
-        TypeError
-            If `scene` is not a Scene.
-        """
-        _check_scene(scene)
+        """Replace the scene in one message; sliders of the same name stay where they are."""
+        instance("scene", scene, Scene)
         # Sent together, and the position only if the new scene changes it: the browser may know a
         # later one than Python does while a hand is on the sliders.
         with self.hold_sync():
@@ -90,18 +73,7 @@ class Player(Saves, anywidget.AnyWidget):
             self.position = _kept(scene, self.position)
 
     def move(self, **stops: int) -> None:
-        """Move the sliders of the named axes to the given stops.
-
-        Parameters
-        ----------
-        **stops : int
-            The stop of each axis to be moved, counted from 0.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an axis is unknown or has no such stop.
-        """
+        """Move the sliders of the named axes to the given stops, counted from 0."""
         before = self.position
         self.position = stops
         if self.position == before:  # to Python; a hand on the sliders may be elsewhere by now
@@ -115,23 +87,16 @@ class Player(Saves, anywidget.AnyWidget):
 
     @traitlets.validate("position")
     def _complete(self, proposal: Mapping[str, Any]) -> dict[str, int]:
+        stops_at(self.scene, proposal["value"])  # refuses what the scene does not have
         known = _kept(self.scene, self._trait_values.get("position", {}))
-        return known | {
-            name: stop
-            for name, stop in stops_at(self.scene, proposal["value"]).items()
-            if name in proposal["value"]
-        }
+        return known | {name: int(stop) for name, stop in proposal["value"].items()}
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
-        known = {"plotly.js": _plotly_js, "font": math_font}
         kind = content.get("kind") if isinstance(content, dict) else None
-        if kind in known:
-            self.send({"kind": kind}, buffers=[known[kind]()])
-
-
-def _check_scene(scene: Any) -> None:
-    if not isinstance(scene, Scene):
-        raise TypeError(f"scene must be a Scene; got {brief(scene)}")
+        if kind == "plotly.js":
+            self.send({"kind": kind}, buffers=[PLOTLY_JS.read_bytes()])
+        if kind == "font":
+            self.send({"kind": kind}, buffers=[math_font()])
 
 
 def _kept(scene: Scene, position: Mapping[str, Any]) -> dict[str, int]:

@@ -1,8 +1,7 @@
 """Scenes: a figure, named slider axes, and the arrays that the sliders slice.
 
-A scene holds every number that its sliders can show, so that moving them needs no computation:
-`overparam_edu.player.player.Player` plays it in a notebook, and the same script plays it in an
-exported page.
+A scene holds every number that its sliders can show, so moving them computes nothing. A `Player`
+plays it in a notebook, and the same script plays it on a page without Python.
 """
 
 from __future__ import annotations
@@ -16,203 +15,104 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from overparam_edu.checks import brief, finite_array, one_of, whole_number
+from overparam_edu.checks import brief, finite_array, instance, one_of, whole_number
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A direction in which a scene can be moved, with the stops on it.
+    """A control with its stops: numbers make a slider, words make a choice."""
 
-    Parameters
-    ----------
-    name : str
-        A Python identifier; tracks and readings refer to the axis by it.
-    label : str
-        What the control is called, for example ``"depth N"``.
-    stops : sequence of float or of str
-        What the positions 0, 1, ... stand for. Numbers make a slider, words make a choice.
-    start : int, optional
-        The stop at which the scene opens.
-    play : bool, optional
-        Whether the slider has a Play button.
-    buttons : bool, optional
-        Whether it has buttons that go back and on by one stop.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the name is no identifier, the stops are empty or mix numbers and words, `start` is not
-        one of them, or a choice is to play or have buttons.
-
-    Examples
-    --------
-    >>> Axis("depth", "depth N", [1, 2, 4]).stops
-    (1.0, 2.0, 4.0)
-    """
-
-    name: str
-    label: str
-    stops: Sequence[float] | Sequence[str] | NDArray[Any]
-    start: int = 0
-    play: bool = False
-    buttons: bool = False
+    name: str  # an identifier, by which tracks and readings refer to the axis
+    label: str  # what the reader sees, for example "depth N"
+    stops: Sequence[float] | Sequence[str] | NDArray[Any]  # what the positions 0, 1, ... stand for
+    start: int = 0  # the position at which the scene opens
+    play: bool = False  # with a Play button
+    buttons: bool = False  # with buttons that go one stop back and forward
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"name must be an identifier; got {brief(self.name)}")
         if not isinstance(self.label, str) or not self.label:
             raise ValueError(f"label must be a text that is not empty; got {brief(self.label)}")
-        stops = list(self.stops) if not isinstance(self.stops, str) else [self.stops]
+        stops: tuple[Any, ...] = tuple([self.stops] if isinstance(self.stops, str) else self.stops)
         words = [isinstance(stop, str) for stop in stops]
         if any(words) and not all(words):
             raise TypeError(f"stops must be all numbers or all words; got {brief(stops)}")
-        for option in ("play", "buttons"):
-            if any(words) and getattr(self, option):
-                raise ValueError(f"{option} must be False with words; got {brief(stops)}")
-        plain: tuple[Any, ...] = tuple(stops)
+        if any(words) and (self.play or self.buttons):
+            option = "play" if self.play else "buttons"
+            raise ValueError(f"{option} must be False with words; got {brief(stops)}")
         if not any(words):
-            plain = tuple(finite_array("stops", np.asarray(stops)).tolist())
-        if whole_number("start", self.start, lower=0) >= len(plain):
-            raise ValueError(f"start must be below {len(plain)}; got {self.start}")
-        object.__setattr__(self, "stops", plain)
+            stops = tuple(finite_array("stops", np.asarray(stops)).tolist())
+        if whole_number("start", self.start, lower=0) >= len(stops):
+            raise ValueError(f"start must be below {len(stops)}; got {self.start}")
+        object.__setattr__(self, "stops", stops)
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
     """One attribute of a figure that follows the sliders.
 
-    Parameters
-    ----------
-    trace : str or None
-        Name of the trace (its ``uid`` in the figure), or None for an attribute of the layout.
-    attribute : str
-        Plotly's name of the attribute, for example ``"x"``, ``"marker.color"``, ``"title.text"``.
-    values : array_like of float, str or bool, shape (stops of axes[0], stops of axes[1], ..., ...)
-        One leading dimension per entry of `axes`; what remains is drawn: a number, a line, a
-        matrix. Numbers travel as float32; what is not finite in float32 is never drawn.
-    axes : sequence of str
-        Names of the scene's axes that the leading dimensions of `values` follow.
-    trail : {None, "step"}
-        With ``"step"``, the last of `axes` is the course of a line: all values up to and including
-        the current stop are drawn, up to the first that is not finite.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the dimensions do not fit `axes` and `trail`, or the attribute is no name.
-
-    Notes
-    -----
-    Tracks of ``x`` and ``y`` of scatter traces are the fast ones: they move without anything else
-    being redrawn. Draw arrows as such traces too (``marker.angleref="previous"``), not as
-    annotations.
-
-    Examples
-    --------
-    >>> losses = [[1.0, 2.0], [3.0, float("nan")]]  # depth by step; the second run diverges
-    >>> Track("loss", "y", losses, ["depth", "step"], trail="step").values.shape
-    (2, 2)
+    Tracks of ``x`` and ``y`` of scatter traces are the fast ones: nothing else is redrawn. So draw
+    an arrow as such a trace (`style.arrow`), not as an annotation.
     """
 
-    trace: str | int | None
-    attribute: str
+    trace: str | int | None  # the trace's name, which is its ``uid``; None for the layout
+    attribute: str  # Plotly's name, for example "x", "marker.color", "title.text"
+    # Numbers, texts or truth values, with one leading dimension for each of `axes`; what remains is
+    # drawn. Numbers travel as float32, and what is not finite in float32 is never drawn.
     values: ArrayLike
-    axes: Sequence[str]
+    axes: Sequence[str]  # names of the scene's axes that the leading dimensions follow
+    # With "step", the last of `axes` is the course of a line: it is drawn up to the current stop,
+    # and ends before the first value that is not finite.
     trail: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.trace, str) and self.trace is not None:
-            whole_number("trace", self.trace, lower=0)
+        if self.trace is not None and not isinstance(self.trace, str):
+            whole_number("trace", self.trace, lower=0)  # numbers: see Scene.place
         if not isinstance(self.attribute, str) or not self.attribute:
             raise ValueError(f"attribute must be a name; got {brief(self.attribute)}")
-        values, axes = _sliced("values", self.values, self.axes)
         if self.trail is not None:
             one_of("trail", self.trail, ("step",))
-            if values.ndim != len(axes):
-                raise ValueError(
-                    f"values of a trail must have one dimension per axis, {len(axes)}; "
-                    f"got shape {values.shape}"
-                )
+        name = "values of a trail" if self.trail else "values"
+        values, axes = _sliced(name, self.values, self.axes, whole=self.trail is not None)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "axes", axes)
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A sentence under the picture that follows the sliders.
+    """A sentence under the picture that follows the sliders."""
 
-    Parameters
-    ----------
-    template : str
-        Text with ``{name}`` for a field or an axis, for example ``"depth {depth}: loss {loss}"``.
-        ``{milliseconds}`` is the time the browser took for the last drawing.
-    fields : mapping of str to (array_like, sequence of str)
-        For each name its values, numbers or words, and the axes their dimensions follow.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the dimensions of a field do not fit its axes.
-
-    Examples
-    --------
-    >>> Reading("loss {loss}", {"loss": ([0.5, 0.25], ["step"])}).fields["loss"][1]
-    ('step',)
-    """
-
+    # With {name} for an axis or a field, as in "depth {depth}: loss {loss}"; {milliseconds} is the
+    # time that the browser took for the last drawing.
     template: str
+    # For each name its values, numbers or words, and the axes that their dimensions follow.
     fields: Mapping[str, tuple[ArrayLike, Sequence[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.template, str):
             raise TypeError(f"template must be a text; got {brief(self.template)}")
-        fields = {name: _sliced(f"fields[{name!r}]", *pair) for name, pair in self.fields.items()}
-        for name, (values, axes) in fields.items():
-            if values.ndim != len(axes):
-                raise ValueError(
-                    f"fields[{name!r}] must have one dimension per axis, {len(axes)}; "
-                    f"got shape {values.shape}"
-                )
+        fields = {
+            name: _sliced(f"fields[{name!r}]", *pair, whole=True)
+            for name, pair in self.fields.items()
+        }
         object.__setattr__(self, "fields", fields)
-
-    @property
-    def names(self) -> list[str]:
-        """The names between braces in the template, in order."""
-        return re.findall(r"\{(\w+)\}", self.template)
 
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """A piece of HTML that follows the sliders: a table, or a line of mathematics.
+    """HTML under the picture that follows the sliders: a table, or a line of mathematics.
 
-    Parameters
-    ----------
-    values : array_like of str, shape (stops of axes[0], stops of axes[1], ...)
-        HTML. It is shown as it is, so whoever makes it escapes what users typed.
-    axes : sequence of str
-        Names of the scene's axes that the dimensions of `values` follow.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the values are not texts, or their dimensions do not fit `axes`.
-
-    Examples
-    --------
-    >>> Board(["<p>one</p>", "<p>two</p>"], ["step"]).axes
-    ('step',)
+    It is shown as it is, so whoever makes it escapes what users typed.
     """
 
-    values: ArrayLike
+    values: ArrayLike  # texts, with one dimension for each of `axes`
     axes: Sequence[str]
 
     def __post_init__(self) -> None:
-        values, axes = _sliced("values", self.values, self.axes)
-        if values.dtype.kind != "U" or values.ndim != len(axes):
-            raise ValueError(
-                f"values must be texts with one dimension per axis, {len(axes)}; "
-                f"got shape {values.shape} of {values.dtype}"
-            )
+        values, axes = _sliced("values", self.values, self.axes, whole=True)
+        if values.dtype.kind != "U":
+            raise ValueError(f"values must be texts; got {brief(self.values)}")
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "axes", axes)
 
@@ -221,58 +121,22 @@ class Board:
 class Scene:
     """A figure and all that the sliders can make of it.
 
-    Parameters
-    ----------
-    figure : plotly.graph_objects.Figure or None
-        With everything static in it. Its axes need fixed ranges, since playing doesn't rescale.
-        If a shape has ``editable=True``, all shapes can be dragged (`Player.edited`). None for a
-        board alone.
-    axes : sequence of Axis
-        The controls, from top to bottom.
-    tracks : sequence of Track
-        What follows them.
-    reading : Reading, optional
-        The sentence under the picture.
-    alt : str, optional
-        What the picture shows, for those who can't see it; by default the figure's title.
-    narrow : mapping of str to object, optional
-        Attributes of the layout that hold where the picture is narrower than 640 pixels, such as
-        ``{"xaxis.domain": [0, 1], "height": 800}`` to stack two panels on a phone.
-    board : Board, optional
-        HTML under the picture.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a track or field names an unknown axis, has another number of entries than the axis has
-        stops, points outside the figure, or repeats another.
-
-    Examples
-    --------
-    >>> import plotly.graph_objects as go
-    >>> from overparam_edu.player.frames import describe, frame
+    >>> from overparam_edu.player.frames import frame
     >>> step = Axis("step", "step", [0, 1, 2], play=True)
-    >>> loss = [4.0, 2.0, 1.0]
-    >>> scene = Scene(
-    ...     go.Figure(go.Scatter(uid="loss")),
-    ...     [step],
-    ...     [
-    ...         Track("loss", "x", step.stops, ["step"], trail="step"),
-    ...         Track("loss", "y", loss, ["step"], trail="step"),
-    ...     ],
-    ...     Reading("step {step}: loss {loss}", {"loss": (loss, ["step"])}),
-    ... )
-    >>> frame(scene, {"step": 1})
-    {('loss', 'x'): [0.0, 1.0], ('loss', 'y'): [4.0, 2.0]}
-    >>> describe(scene, {"step": 1})
-    'step 1: loss 2'
+    >>> loss = Track("loss", "y", [4.0, 2.0, 1.0], ["step"], trail="step")
+    >>> frame(Scene(go.Figure(go.Scatter(uid="loss")), [step], [loss]), {"step": 1})
+    {('loss', 'y'): [4.0, 2.0]}
     """
 
+    # With everything static in it, and fixed ranges of its axes, since playing does not rescale. If
+    # a shape has ``editable=True``, all can be dragged (`Player.edited`). None for a board alone.
     figure: go.Figure | None
-    axes: Sequence[Axis]
+    axes: Sequence[Axis]  # the controls, from top to bottom
     tracks: Sequence[Track]
     reading: Reading | None = None
-    alt: str = ""
+    alt: str = ""  # what the picture shows, for those who can't see it; by default its title
+    # Attributes of the layout that hold where the picture is narrower than 640 pixels, such as
+    # {"xaxis.domain": [0, 1], "height": 800}; see `style.stacked`.
     narrow: Mapping[str, Any] = field(default_factory=dict)
     board: Board | None = None
 
@@ -280,8 +144,8 @@ class Scene:
         if self.figure is None:
             if self.board is None or self.tracks or self.narrow:
                 raise ValueError("figure must be given, but for a board without tracks; got None")
-        elif not isinstance(self.figure, go.Figure):
-            raise TypeError(f"figure must be a plotly Figure; got {brief(type(self.figure))}")
+        else:
+            instance("figure", self.figure, go.Figure)
         for name, kind in (("axes", Axis), ("tracks", Track)):
             items = tuple(getattr(self, name))
             for item in items:
@@ -291,68 +155,78 @@ class Scene:
         names = [axis.name for axis in self.axes]
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"axes must have one or more different names; got {names}")
-        if self.board is not None:
-            self._check_axes("board.values", np.asarray(self.board.values), self.board.axes)
         if self.figure is not None:
-            self._check_tracks(self.figure)
-            for path in self.narrow:
-                _check_attribute(self.figure.layout, path, "narrow")
+            self._check_attributes(self.figure)
             if not self.alt:
                 object.__setattr__(self, "alt", self.figure.layout.title.text or "Figure")
-        self._check_reading(names)
+        self._check_axes()
 
     def place(self, trace: str | int | None) -> int | None:
         """Return where in the figure the trace of this name stands; None for the layout."""
-        if not isinstance(trace, str):
-            return trace
         names = [one.uid for one in self.figure.data] if self.figure is not None else []
+        if trace is None:
+            return None
+        if not isinstance(trace, str) and trace < len(names):
+            return trace  # numbers: allowed until every explorer names its traces
         if names.count(trace) != 1:
             known = [name for name in names if name is not None]
             raise ValueError(f"trace must be the name of one trace of {known}; got {trace!r}")
         return names.index(trace)
 
-    def _check_tracks(self, figure: go.Figure) -> None:
-        seen = set()
+    def _check_attributes(self, figure: go.Figure) -> None:
+        """Check that plotly knows what tracks and `narrow` change, and that no track repeats."""
+        where: dict[tuple[int | None, str], str] = {}
         for number, track in enumerate(self.tracks):
-            where, place = f"tracks[{number}]", self.place(track.trace)
-            if place is not None and place >= len(figure.data):
+            key = (self.place(track.trace), track.attribute)
+            if key in where:
+                raise ValueError(f"tracks[{number}] repeats ({track.trace!r}, {track.attribute!r})")
+            where[key] = f"tracks[{number}].attribute"
+        for (place, path), name in (
+            {(None, path): "narrow" for path in self.narrow} | where
+        ).items():
+            try:
+                (figure.layout if place is None else figure.data[place])[path]
+            except (KeyError, ValueError, IndexError, TypeError):
                 raise ValueError(
-                    f"{where}.trace must be below {len(figure.data)}, the number of traces; "
-                    f"got {place}"
-                )
-            if (place, track.attribute) in seen:
-                raise ValueError(f"{where} repeats ({track.trace!r}, {track.attribute!r})")
-            seen.add((place, track.attribute))
-            holder = figure.layout if place is None else figure.data[place]
-            _check_attribute(holder, track.attribute, f"{where}.attribute")
-            self._check_axes(f"{where}.values", np.asarray(track.values), track.axes)
+                    f"{name} must be an attribute that plotly knows; got {path!r}"
+                ) from None
 
-    def _check_reading(self, names: list[str]) -> None:
-        if self.reading is None:
-            return
-        for name, (values, axes) in self.reading.fields.items():
-            self._check_axes(f"reading.fields[{name!r}]", np.asarray(values), axes)
-        known = [*names, *self.reading.fields, "milliseconds"]
-        for name in self.reading.names:
-            if name not in known:
-                raise ValueError(f"reading.template must use {known}; got {{{name}}}")
-
-    def _check_axes(self, where: str, values: NDArray[Any], axes: Sequence[str]) -> None:
+    def _check_axes(self) -> None:
+        """Check that all follow axes of the scene, with an entry for each of their stops."""
+        sliced = [
+            (f"tracks[{n}].values", one.values, one.axes) for n, one in enumerate(self.tracks)
+        ]
+        if self.board is not None:
+            sliced.append(("board.values", self.board.values, self.board.axes))
         stops = {axis.name: len(axis.stops) for axis in self.axes}
-        for dimension, name in enumerate(axes):
-            if name not in stops:
-                raise ValueError(f"{where} must follow axes among {list(stops)}; got {name!r}")
-            if values.shape[dimension] != stops[name]:
-                raise ValueError(
-                    f"{where} must have {stops[name]} entries along dimension {dimension}, "
-                    f"the stops of {name!r}; got shape {values.shape}"
-                )
+        if self.reading is not None:
+            for name, pair in self.reading.fields.items():
+                sliced.append((f"reading.fields[{name!r}]", *pair))
+        for where, values, axes in sliced:
+            for dimension, (name, size) in enumerate(zip(axes, np.shape(values), strict=False)):
+                if name not in stops:
+                    raise ValueError(f"{where} must follow axes among {list(stops)}; got {name!r}")
+                if size != stops[name]:
+                    raise ValueError(
+                        f"{where} must have {stops[name]} entries along dimension {dimension}, "
+                        f"the stops of {name!r}; got shape {np.shape(values)}"
+                    )
+        if self.reading is not None:
+            known = [*stops, *self.reading.fields, "milliseconds"]
+            for name in re.findall(r"\{(\w+)\}", self.reading.template):
+                if name not in known:
+                    raise ValueError(f"reading.template must use {known}; got {{{name}}}")
+
+
+def still(figure: go.Figure) -> Scene:
+    """Return a scene of a figure that stands still: its one axis has one stop, and is hidden."""
+    return Scene(figure, [Axis("still", "still", [0])], [])
 
 
 def _sliced(
-    name: str, value: ArrayLike, axes: Sequence[str]
+    name: str, value: ArrayLike, axes: Sequence[str], *, whole: bool = False
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return `value` as a read-only float32, str or bool array, and `axes` as a tuple."""
+    """Return a read-only array with a dimension for each axis, and more only if not `whole`."""
     if isinstance(axes, str) or not all(isinstance(axis, str) for axis in axes) or not axes:
         raise TypeError(f"axes must be one or more names; got {brief(axes)}")
     if len(set(axes)) < len(axes):
@@ -368,15 +242,11 @@ def _sliced(
             f"{name} must have a dimension for each of {list(axes)} and not be empty; "
             f"got shape {raw.shape}"
         )
-    with np.errstate(over="ignore"):  # beyond float32 is not finite, and as such not drawn
+    if whole and raw.ndim > len(axes):
+        raise ValueError(
+            f"{name} must have one dimension per axis, {len(axes)}; got shape {raw.shape}"
+        )
+    with np.errstate(over="ignore"):  # what overflows float32 is not drawn
         array = raw.copy() if raw.dtype.kind in "bU" else raw.astype(np.float32)
     array.setflags(write=False)
     return array, tuple(axes)
-
-
-def _check_attribute(holder: Any, path: str, where: str) -> None:
-    """Say so if plotly knows no attribute `path` of a trace or layout."""
-    try:
-        holder[path]
-    except (KeyError, ValueError, IndexError, TypeError):
-        raise ValueError(f"{where} must be an attribute that plotly knows; got {path!r}") from None

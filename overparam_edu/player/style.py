@@ -7,16 +7,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 # Okabe and Ito's palette (2008), without its yellow, which a projector washes out.
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-GREY = "#6E6E6E"
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#6E6E6E"
 
 # Every series differs in dash as well as in colour.
 _COLOURS = (GREY, VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -24,6 +16,7 @@ _DASHES = ("dash", "solid", "dot", "dashdot", "longdash", "longdashdot", "solid"
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
+_AXIS = {"gridcolor": "#E3E3E3", "linecolor": GREY, "ticks": "outside", "zeroline": False}
 TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": FONT, "size": 18, "color": BLACK},
@@ -32,8 +25,8 @@ TEMPLATE = go.layout.Template(
         "plot_bgcolor": "white",
         "colorway": _COLOURS,
         "margin": {"l": 76, "r": 20, "t": 56, "b": 60},
-        "xaxis": {"gridcolor": "#E3E3E3", "linecolor": GREY, "ticks": "outside", "zeroline": False},
-        "yaxis": {"gridcolor": "#E3E3E3", "linecolor": GREY, "ticks": "outside", "zeroline": False},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
         "legend": {"bgcolor": "rgba(255,255,255,0.8)"},
         "hoverlabel": {"font": {"size": 16}},
     }
@@ -49,9 +42,9 @@ def line(series: int, *, width: float = 3) -> dict[str, Any]:
 def curve(
     name: str | None, colour: str, dash: str = "solid", width: float = 4, **more: Any
 ) -> go.Scatter:
-    """Return a line under a name, by which a `Track` finds it; it gives no answer to the mouse."""
+    """Return a line under a name, by which a `Track` finds it; it does not react to the mouse."""
     style = {"color": colour, "dash": dash, "width": width}
-    return go.Scatter(**{"uid": name, "mode": "lines", "line": style, "hoverinfo": "skip"} | more)
+    return _scatter(name, {"mode": "lines", "line": style} | more)
 
 
 def dot(
@@ -59,9 +52,7 @@ def dot(
 ) -> go.Scatter:
     """Return a marker under a name."""
     marker = {"color": colour, "size": size, "symbol": symbol, "line": {"width": 2}}
-    return go.Scatter(
-        **{"uid": name, "mode": "markers", "marker": marker, "hoverinfo": "skip"} | more
-    )
+    return _scatter(name, {"mode": "markers", "marker": marker} | more)
 
 
 def arrow(
@@ -70,11 +61,11 @@ def arrow(
     """Return an arrow under a name: a line of two points with its head at the second."""
     marker = {"symbol": "arrow", "size": [0, head], "angleref": "previous", "color": colour}
     style = {"color": colour, "width": width}
-    return go.Scatter(
-        **{"uid": name, "mode": "lines+markers", "marker": marker, "line": style}
-        | {"hoverinfo": "skip"}
-        | more
-    )
+    return _scatter(name, {"mode": "lines+markers", "marker": marker, "line": style} | more)
+
+
+def _scatter(name: str | None, look: dict[str, Any]) -> go.Scatter:
+    return go.Scatter(**{"uid": name, "hoverinfo": "skip"} | look)
 
 
 def heading(figure: go.Figure, text: str, panel: int = 1, **more: Any) -> None:
@@ -100,8 +91,7 @@ def stacked(height: float, *panels: tuple[float, float], **more: Any) -> dict[st
 def key(*entries: tuple[str, str, str]) -> str:
     """Return a legend as one line of coloured text, from signs, names and colours.
 
-    Plotly's own legend takes room from the plot and wraps as it likes; text beside the lines is
-    read faster and prints the same everywhere.
+    Plotly's own legend takes room from the plot and wraps as it likes.
     """
     spans = (f'<span style="color:{c}"><b>{sign} {name}</b></span>' for sign, name, c in entries)
     return "   ".join(spans)

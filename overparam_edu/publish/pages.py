@@ -1,7 +1,7 @@
 """The whole course as static pages that open from a disk, without Python and without a network.
 
 Each notebook is run once. Prose, code and outputs become HTML; pictures stay alive through the same
-player.js as in the notebook (export.py says how their data gets there).
+player.js as in the notebook (player/page.py says how their data gets there).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import ipywidgets as widgets
 import nbformat
 import plotly.graph_objects as go
 from pygments import highlight  # type: ignore[import-untyped]
@@ -22,164 +23,45 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from overparam_edu.player.mathml import prose
-from overparam_edu.player.page import (
-    MIME,
-    page,
-    piece_html,
-    pieces,
-    player_script,
-    plotly_script,
-    styles,
-)
+from overparam_edu.player.page import page, piece_html, pieces, player_script, plotly_script, styles
 from overparam_edu.publish import lesson_folder
 
-# What a terminal takes for colours.
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def prose_html(markdown: str) -> str:
-    """Return a Markdown cell; formulas and tables scroll by themselves where a screen is narrow.
-
-    Parameters
-    ----------
-    markdown : str
-        HTML in it is kept: it is the notebook's author's.
-
-    Returns
-    -------
-    str
-    """
-    return _scrolling(prose(markdown, html=True))
-
-
-def code_html(source: str) -> str:
-    """Return Python in colour, to be folded.
-
-    Parameters
-    ----------
-    source : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> "<details" in code_html("x = 1")
-    True
-    """
-    lines = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
-    pre = f'<pre tabindex="0"><code>{lines}</code></pre>'
-    return f'<details class="code" open><summary>Code</summary>{pre}</details>'
-
-
-def output_html(output: Mapping[str, Any]) -> str:
-    """Return a code cell's output, other than a widget.
-
-    Parameters
-    ----------
-    output : mapping
-        As nbformat has it.
-
-    Returns
-    -------
-    str
-        Empty if there is nothing to be seen.
-
-    Examples
-    --------
-    >>> output_html({"output_type": "stream", "text": "1 < 2"})
-    '<pre class="said" tabindex="0">1 &lt; 2</pre>'
-    """
-    if output["output_type"] == "stream":
-        return _said(output["text"])
-    if output["output_type"] == "error":
-        return _said("\n".join(output["traceback"]))
-    data = output.get("data", {})
-    for kind in ("text/markdown", "text/latex"):
-        if kind in data:
-            return _scrolling(prose(data[kind]))
-    if "text/html" in data:
-        return _scrolling(str(data["text/html"]))
-    for kind in ("image/png", "image/jpeg"):
-        if kind in data:
-            words = html.escape(data.get("text/plain", "Figure"))
-            return f'<img src="data:{kind};base64,{data[kind].strip()}" alt="{words}">'
-    return _said(data["text/plain"]) if "text/plain" in data else ""
-
-
-def _scrolling(text: str) -> str:
-    inner = r'(<math[^>]*display="block".*?</math>|<table>.*?</table>)'
-    return re.sub(inner, r'<div class="scrolls" tabindex="0">\1</div>', text, flags=re.S)
-
-
-def _said(text: str) -> str:
-    return f'<pre class="said" tabindex="0">{html.escape(ANSI.sub("", text).rstrip())}</pre>'
-
-
-_PRELUDE = "from overparam_edu.player.page import record_pieces\n\nrecord_pieces()"
-_SCRIPTS = ("plotly.min.js", "player.js")
-_SECONDS = 600  # for one cell
+TITLE = "Implicit acceleration by overparameterization"
+# Kinds of output: the pictures of a widget, which stand beside the widget's own, and a figure.
+_PIECES = "application/vnd.overparam-edu.pieces+json"
 _FIGURE = "application/vnd.plotly.v1+json"
+_PRELUDE = "from overparam_edu.publish.pages import keep_pieces\n\nkeep_pieces()"
+_SECONDS = 600  # for one cell
+# What a terminal takes for colours.
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Lesson(NamedTuple):
-    """A notebook as a page.
+    """A notebook as a page."""
 
-    Parameters
-    ----------
-    name : str
-        Of the notebook and the page, without its ending.
-    title : str
-        Plain text.
-    goal : str
-        One sentence of Markdown; empty if the notebook states none.
-    minutes : str
-        As the notebook says; empty if it does not.
-    body : str
-        HTML.
-    scenes : dict of str to str
-        Files beside the page by their name: scenes that are drawn when they are chosen.
-    """
+    name: str  # of the notebook and the page, without its ending
+    title: str  # plain text
+    goal: str  # one sentence of Markdown; empty if the notebook states none
+    minutes: str  # as the notebook says; empty if it does not
+    body: str  # HTML
+    scenes: dict[str, str]  # files beside the page: scenes that are drawn when they are chosen
 
-    name: str
-    title: str
-    goal: str
-    minutes: str
-    body: str
-    scenes: dict[str, str]
+    @property
+    def address(self) -> str:
+        """The name of the page's file, for a link; a notebook's name may hold any sign."""
+        return quote(f"{self.name}.html")
 
 
 class Pages(NamedTuple):
-    """What `build_pages` wrote.
+    """What `build_pages` wrote."""
 
-    Parameters
-    ----------
-    start : Path
-        The page to open first.
-    lessons : tuple of Path
-        One page a notebook.
-    size : int
-        Bytes of all files.
-    """
-
-    start: Path
-    lessons: tuple[Path, ...]
-    size: int
+    start: Path  # the page to open first
+    lessons: tuple[Path, ...]  # one page a notebook
+    size: int  # bytes of all files
 
 
 def lesson_notebooks() -> list[Path]:
-    """Return the course's notebooks: those of the checkout, or those that came with the package.
-
-    Returns
-    -------
-    list of Path
-
-    Examples
-    --------
-    >>> lesson_notebooks()[0].name
-    '00_start_here.ipynb'
-    """
+    """Return the course's notebooks: those of the checkout, or those that came with the package."""
     return sorted(lesson_folder().glob("[0-9]*.ipynb"))
 
 
@@ -192,27 +74,29 @@ def build_pages(
     """Write the course as static pages; ``index.html`` opens it from a disk or a server.
 
     Each notebook is run, so this takes minutes. An explorer's controls that need Python become a
-    few choices that were computed in advance.
+    few choices computed in advance.
 
     Parameters
     ----------
     out : str or Path
-        Folder to write to; made if it is missing. Files of the same names are replaced.
+        Folder to write to, made if it is missing. Files of the same names are replaced.
     notebooks : sequence of str or Path, optional
         By default the whole course.
     progress : callable, optional
-        Told in a line what is being done.
+        Called with a line about each thing that is done.
 
     Returns
     -------
     Pages
+        With ``start``, the page to open first; ``lessons``, one page a notebook; and ``size``, the
+        bytes of all files.
 
     Raises
     ------
     ValueError
         If there is no notebook.
     RuntimeError
-        If a cell fails; the message has the notebook and what went wrong.
+        If a cell fails; the message names the notebook and says what went wrong.
     OSError
         If a notebook can't be read, or a file not written.
     """
@@ -236,32 +120,17 @@ def build_pages(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     tell(f"{len(files)} files in {folder}; open {folder / 'index.html'}")
-    pages = tuple(folder / f"{name}.html" for name in names)
-    return Pages(folder / "index.html", pages, sum(len(text.encode()) for text in files.values()))
+    written = tuple(folder / f"{name}.html" for name in names)
+    return Pages(folder / "index.html", written, sum(len(text.encode()) for text in files.values()))
 
 
 def executed(path: Path) -> Any:
-    """Return a notebook with the outputs of all its cells, and in them what pages need of widgets.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    nbformat.NotebookNode
-
-    Raises
-    ------
-    RuntimeError
-        If a cell fails.
-    """
+    """Return a notebook with the outputs of all its cells, and in them the pictures of widgets."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     notebook = nbformat.read(path, as_version=4)
-    prelude = nbformat.v4.new_code_cell(_PRELUDE)
-    notebook.cells.insert(0, prelude)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(_PRELUDE))
     client = NotebookClient(
         notebook,
         timeout=_SECONDS,
@@ -273,47 +142,70 @@ def executed(path: Path) -> Any:
     try:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError) as problem:
-        last = ANSI.sub("", str(problem)).strip().splitlines()[-1]
+        last = _ANSI.sub("", str(problem)).strip().splitlines()[-1]
         raise RuntimeError(f"{path.name} does not run: {last}") from problem
     del notebook.cells[0]
     return notebook
 
 
+def keep_pieces() -> None:
+    """Make this kernel keep in each cell's output what a page needs of the widget it shows."""
+
+    def bundle(widget: widgets.Widget) -> dict[str, Any]:
+        return {_PIECES: [piece.to_json() for piece in pieces(widget)]}
+
+    kernel_display().mimebundle_formatter.for_type(widgets.Widget, bundle)
+
+
+def kernel_display() -> Any:
+    """Return what decides how this kernel shows things."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is None or shell.display_formatter is None:
+        raise RuntimeError("this must run in a notebook's kernel")
+    return shell.display_formatter
+
+
+# --- a lesson ---
+
+
 def lesson(notebook: Any, name: str, *, linked: Sequence[str] = ()) -> Lesson:
-    """Return a notebook as a page.
+    """Return a notebook, run by `executed` or untouched, as the page of this name.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        Run by `executed`, or untouched.
-    name : str
-        Of the page, without its ending.
-    linked : sequence of str
-        Names of the pages that links between notebooks may lead to.
-
-    Returns
-    -------
-    Lesson
-
-    Raises
-    ------
-    ValueError
-        If a formula can't be read.
+    Links between notebooks become links to the pages that are `linked`, and otherwise plain text.
     """
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    title = re.search(r"^# +(.+)$", text, flags=re.M)
+
+    def link(found: re.Match[str]) -> str:
+        if found[1] in linked:
+            return f'<a href="{found[1]}.html{found[2] or ""}">{found[3]}</a>'
+        return found[3]
+
+    text = _markdown_of(notebook)
     goal = re.search(r"\*\*Goal\.\*\*\s*(.+?)\n\s*\n", text, flags=re.S)
     minutes = re.search(r"\*\*Time\*\*\s*(\d+)", text)
     scenes: dict[str, str] = {}
-    cells = [_cell(cell, name, scenes) for cell in notebook.cells]
+    body = "\n".join(_cell(cell, name, scenes) for cell in notebook.cells)
+    body = re.sub(r'<a href="([^":/]+)\.ipynb(#[^"]*)?">(.*?)</a>', link, body, flags=re.S)
+    count = iter(range(1, body.count("<h2>") + 1))  # each section has a name to link to
     return Lesson(
         name,
-        title[1] if title else name,
+        title_of(notebook, default=name),
         goal[1] if goal else "",
         minutes[1] if minutes else "",
-        _numbered(_linked("\n".join(cells), linked)),
+        re.sub(r"<h2>", lambda _: f'<h2 id="section-{next(count)}">', body),
         scenes,
     )
+
+
+def title_of(notebook: Any, *, default: str) -> str:
+    """Return a notebook's title as plain text."""
+    title = re.search(r"^# +(.+)$", _markdown_of(notebook), flags=re.M)
+    return title[1] if title else default
+
+
+def _markdown_of(notebook: Any) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
@@ -330,87 +222,103 @@ def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
 
 
 def _output(output: Mapping[str, Any], name: str, scenes: dict[str, str]) -> str:
+    """Return an output as HTML; all scenes of a picture but its first go to files of their own."""
     data = output.get("data", {})
-    if MIME in data:
-        if not data[MIME]:
-            return '<p class="note">What this cell shows needs Python: open the notebook.</p>'
-        return "".join(_piece(piece, name, scenes) for piece in data[MIME])
-    if _FIGURE in data:
+    if _PIECES in data:
+        found = data[_PIECES]
+    elif _FIGURE in data:
         figure = go.Figure({"data": data[_FIGURE]["data"], "layout": data[_FIGURE]["layout"]})
-        return "".join(_piece(piece.to_json(), name, scenes) for piece in pieces(figure))
-    return output_html(output)
+        found = [piece.to_json() for piece in pieces(figure)]
+    else:
+        return output_html(output)
+    if not found:
+        return '<p class="note">What this cell shows needs Python: open the notebook.</p>'
+    places = []
+    for piece in found:
+        here = list(piece["scenes"])
+        for number in range(1, len(here)):
+            key = f"{name}-{len(scenes) + 1}"
+            text = json.dumps(here[number], separators=(",", ":"), allow_nan=False)
+            scenes[key] = f"overparamEduScene({json.dumps(key)}, {text});\n"
+            here[number] = key
+        places.append(piece_html({**piece, "scenes": here}))
+    return "".join(places)
 
 
-def _piece(piece: Mapping[str, Any], name: str, scenes: dict[str, str]) -> str:
-    """Return a picture's place; all scenes but the first go to files that come when chosen."""
-    here: list[Any] = []
-    for number, scene in enumerate(piece["scenes"]):
-        if number == 0:
-            here.append(scene)
-            continue
-        key = f"{name}-{len(scenes) + 1}"
-        text = json.dumps(scene, separators=(",", ":"), allow_nan=False)
-        scenes[key] = f"overparamEduScene({json.dumps(key)}, {text});\n"
-        here.append(key)
-    return piece_html({**piece, "scenes": here})
+def prose_html(markdown: str) -> str:
+    """Return a Markdown cell, with the HTML that its author put in."""
+    return _scrolling(prose(markdown, html=True))
 
 
-def _linked(body: str, names: Sequence[str]) -> str:
-    """Turn links to notebooks into links to pages, or into plain text where there is none."""
-
-    def target(link: re.Match[str]) -> str:
-        if link[1] in names:
-            return f'<a href="{link[1]}.html{link[2]}">{link[3]}</a>'
-        return link[3]
-
-    return re.sub(
-        r'<a href="([^":/]+)\.ipynb(#[^"]*)?">(.*?)</a>',
-        lambda link: target(link).replace("None", ""),
-        body,
-        flags=re.S,
-    )
+def code_html(source: str) -> str:
+    """Return Python in colour, to be folded."""
+    lines = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+    pre = f'<pre tabindex="0"><code>{lines}</code></pre>'
+    return f'<details class="code" open><summary>Code</summary>{pre}</details>'
 
 
-def _numbered(body: str) -> str:
-    """Give each section a name that links can lead to."""
-    count = iter(range(1, body.count("<h2>") + 1))
-    return re.sub(r"<h2>", lambda _: f'<h2 id="section-{next(count)}">', body)
+def output_html(output: Mapping[str, Any]) -> str:
+    """Return a code cell's output other than a widget; empty if there is nothing to be seen."""
+    if output["output_type"] == "stream":
+        return _said(output["text"])
+    if output["output_type"] == "error":
+        return _said("\n".join(output["traceback"]))
+    data = output.get("data", {})
+    for kind in ("text/markdown", "text/latex"):
+        if kind in data:
+            return _scrolling(prose(data[kind]))
+    if "text/html" in data:
+        return _scrolling(str(data["text/html"]))
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            alt = html.escape(data.get("text/plain", "Figure"))
+            return f'<img src="data:{kind};base64,{data[kind].strip()}" alt="{alt}">'
+    return _said(data["text/plain"]) if "text/plain" in data else ""
 
+
+def _scrolling(text: str) -> str:
+    """Return HTML whose formulas and tables scroll by themselves where a screen is narrow."""
+    inner = r'(<math[^>]*display="block".*?</math>|<table>.*?</table>)'
+    return re.sub(inner, r'<div class="scrolls" tabindex="0">\1</div>', text, flags=re.S)
+
+
+def _said(text: str) -> str:
+    return f'<pre class="said" tabindex="0">{html.escape(_ANSI.sub("", text).rstrip())}</pre>'
+
+
+# --- the pages ---
 
 _ABOUT = (
     '<p class="note">The lesson as it ran: pictures move here, code does not. To run and '
     "change it, open the notebook of the same name.</p>"
 )
-_SKIP = '<a class="skip" href="#lesson">Skip to the lesson</a>'
+_HEADER = (
+    '<a class="skip" href="#lesson">Skip to the lesson</a>'
+    '<header><nav aria-label="Course"><a href="index.html">All lessons</a></nav>'
+    '<button id="code-switch" type="button" aria-pressed="true">Show code</button></header>'
+)
 
 
 def _lesson_page(one: Lesson, before: Lesson | None, after: Lesson | None = None) -> str:
-    header = (
-        f'{_SKIP}<header><nav aria-label="Course"><a href="index.html">All lessons</a></nav>'
-        '<button id="code-switch" type="button" aria-pressed="true">Show code</button></header>'
-    )
-    links = [
-        f'<a href="{_address(other.name)}" rel="{way}">{arrow}</a>'
-        for other, way, arrow in (
-            (before, "prev", f"← {_plain(before.title)}" if before else ""),
-            (after, "next", f"{_plain(after.title)} →" if after else ""),
-        )
-        if other
-    ]
+    links = []
+    if before:
+        links.append(f'<a href="{before.address}" rel="prev">← {html.escape(before.title)}</a>')
+    if after:
+        links.append(f'<a href="{after.address}" rel="next">{html.escape(after.title)} →</a>')
     near = f'<nav aria-label="Lessons before and after">{" ".join(links)}</nav>' if links else ""
-    body = f'{header}<main id="lesson">{_ABOUT}{one.body}</main><footer>{near}</footer>'
-    return page(one.title, body, scripts=_SCRIPTS)
+    body = f'{_HEADER}<main id="lesson">{_ABOUT}{one.body}</main><footer>{near}</footer>'
+    return page(one.title, body, scripts=("plotly.min.js", "player.js"))
 
 
 def _index(lessons: Sequence[Lesson]) -> str:
     rows = "".join(
-        f'<li><h2><a href="{_address(one.name)}">{_plain(one.title)}</a></h2>{prose(one.goal)}'
+        f'<li><h2><a href="{one.address}">{html.escape(one.title)}</a></h2>{prose(one.goal)}'
         + (f'<p class="note">{one.minutes} minutes</p>' if one.minutes else "")
         + "</li>"
         for one in lessons
     )
     body = (
-        "<main><h1>Implicit acceleration by overparameterization</h1>"
+        f"<main><h1>{TITLE}</h1>"
         "<p>Interactive lessons on one surprising result: adding linear layers to a linear model "
         "changes nothing it can express, yet it changes how gradient descent moves, and can speed "
         "it up.</p><p>Every picture moves: drag its sliders, press its buttons, or focus them and "
@@ -418,12 +326,4 @@ def _index(lessons: Sequence[Lesson]) -> str:
         "computed anew is in the notebooks.</p>"
         f'<ol class="lessons">{rows}</ol></main>'
     )
-    return page("Implicit acceleration by overparameterization", body, scripts=())
-
-
-def _address(name: str) -> str:
-    return quote(f"{name}.html")  # a file's name may hold any sign
-
-
-def _plain(title: str) -> str:
-    return html.escape(title)
+    return page(TITLE, body, scripts=())

@@ -1,15 +1,14 @@
 """A lesson for the projector, through Voila: how its cells look, and what a bookmark holds.
 
-The page itself is ``voila/templates/overparam_edu/index.html.j2``. It lays the cells out as
-screens, and it keeps in its address which screen is shown, where the sliders stand (which it knows)
-and how the explorers' controls are set (which Python knows, so a `Bookmark` tells it).
+The page itself, ``voila/templates/overparam_edu/index.html.j2``, lays the cells out as screens. Its
+address says which screen is shown, where the sliders stand and how the explorers' controls are set,
+which only Python knows: a `Bookmark` tells it.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -22,37 +21,35 @@ import plotly.graph_objects as go
 import traitlets
 
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.page import pieces, styles
+from overparam_edu.player.page import styles
 from overparam_edu.player.player import Player
-from overparam_edu.publish.pages import code_html, output_html, prose_html
+from overparam_edu.player.scene import still
+from overparam_edu.publish.pages import code_html, kernel_display, output_html, prose_html, title_of
 
 # The folder that Voila looks for templates in, and the template's name.
 TEMPLATES, TEMPLATE = Path(__file__).parent, "overparam_edu"
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _PRELUDE = "from overparam_edu.publish.presenter import present_figures\n\npresent_figures()"
-_BOOKMARK = "from overparam_edu.publish.presenter import Bookmark\n\nBookmark.of_this_kernel()"
-# What a lesson needs of all that is installed for JupyterLab; Voila drops one of its own two.
+_BOOKMARK = (
+    "from overparam_edu.publish.presenter import Bookmark, shown_explorers\n\n"
+    "Bookmark(shown_explorers)"
+)
+# What a lesson needs of JupyterLab's extensions; Voila drops one of its own two.
 _EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "@voila-dashboards/widgets-manager7",
     "@voila-dashboards/widgets-manager8",
     "anywidget",
 ]
-_shown: list[Explorer] = []
+shown_explorers: list[Explorer] = []  # by this kernel, in the order of the page
 
 
 # --- in the server ---
 
 
 def settings() -> dict[str, Any]:
-    """Return the settings of Voila with which it presents lessons.
-
-    Returns
-    -------
-    dict
-        For ``voila.app.Voila``, by the names of its classes.
-    """
+    """Return the settings of Voila with which it presents lessons, by the names of its classes."""
     return {
         "VoilaConfiguration": {
             "template": TEMPLATE,
@@ -69,61 +66,27 @@ def settings() -> dict[str, Any]:
 
 
 def prepared(request: Any, notebook: Any, cwd: str) -> Any:
-    """Return a notebook as it is presented: without what a class does by itself.
-
-    Parameters
-    ----------
-    request : tornado.web.RequestHandler
-    notebook : nbformat.NotebookNode
-    cwd : str
-        Voila's; not used.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-    """
+    """Return a notebook as it is presented: without what a class does by itself (Voila's hook)."""
     # Asking for it sets the cookie with which a page that is closed may stop its kernel.
     _ = request.xsrf_token
-    cells = [cell for cell in notebook.cells if not _homework(cell)]
+    homework = {"exercise", "solution"}
+    cells = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type != "code" or homework.isdisjoint(cell.metadata.get("tags", ()))
+    ]
     first, last = (nbformat.v4.new_code_cell(code) for code in (_PRELUDE, _BOOKMARK))
     notebook.cells = [first, *cells, last]
     return notebook
 
 
-def _homework(cell: Any) -> bool:
-    tags = set(cell.metadata.get("tags", ()))
-    return cell.cell_type == "code" and bool(tags & {"exercise", "solution"})
-
-
 def heading(notebook: Any) -> str:
-    """Return the lesson's title.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-
-    Returns
-    -------
-    str
-        Escaped; "Lesson" if there is none.
-    """
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    title = re.search(r"^# +(.+)$", text, flags=re.M)
-    return html.escape(title[1]) if title else "Lesson"
+    """Return the lesson's title, escaped."""
+    return html.escape(title_of(notebook, default="Lesson"))
 
 
 def cell_html(cell: Any) -> str:
-    """Return an executed cell as the blocks that the page makes screens of.
-
-    Parameters
-    ----------
-    cell : nbformat.NotebookNode
-
-    Returns
-    -------
-    str
-        Widgets are places that Voila fills.
-    """
+    """Return an executed cell as the blocks that the page makes screens of."""
     if cell.cell_type == "markdown":
         return f'<div class="prose">{prose_html(cell.source)}</div>'
     if cell.cell_type != "code":
@@ -160,67 +123,32 @@ def _styles(_: Any) -> str:
 
 
 def present_figures() -> None:
-    """Make this kernel show figures as players, which grow with the screen, and note explorers.
-
-    Raises
-    ------
-    RuntimeError
-        If it is not a notebook's kernel.
-    """
-    from IPython.core.getipython import get_ipython
+    """Make this kernel show figures as players, which grow with the screen, and note explorers."""
     from IPython.display import display
 
-    shell = get_ipython()
-    if shell is None or shell.display_formatter is None:
-        raise RuntimeError("present_figures must run in a notebook's kernel")
-
-    def figure(what: go.Figure) -> None:
-        display(Player(pieces(what)[0].scenes[0]))
-
     def widget(what: widgets.Widget) -> Any:
-        _shown.extend(_explorers(what))
+        shown_explorers.extend(_explorers_in(what))
         return what._repr_mimebundle_()
 
-    show = shell.display_formatter.ipython_display_formatter
-    show.for_type(go.Figure, figure)
+    formatter = kernel_display()
+    show = formatter.ipython_display_formatter
+    show.for_type(go.Figure, lambda figure: display(Player(still(figure))))
     # A progress bar is gone once its loop has ended.
     show.for_type_by_name("tqdm.notebook", "TqdmHBox", lambda _: None)
-    shell.display_formatter.mimebundle_formatter.for_type(widgets.Widget, widget)
+    formatter.mimebundle_formatter.for_type(widgets.Widget, widget)
 
 
-def _explorers(what: Any) -> list[Explorer]:
+def _explorers_in(what: Any) -> list[Explorer]:
     if isinstance(what, Explorer):
         return [what]
-    return [found for child in getattr(what, "children", ()) for found in _explorers(child)]
+    return [found for child in getattr(what, "children", ()) for found in _explorers_in(child)]
 
 
 class Bookmark(anywidget.AnyWidget):
     """What the page's address holds of the explorers' controls, in both directions.
 
-    Parameters
-    ----------
-    explorers : sequence of Explorer
-        In the order of the page.
-
-    Attributes
-    ----------
-    settings : dict
-        For each explorer that is not as it opened, by its number, its controls' values by name; of
-        a control with options, the number of the option.
-
-    Examples
-    --------
-    >>> from overparam_edu.player.scene import Axis, Scene
-    >>> def build(power):
-    ...     return Scene(go.Figure(), [Axis("step", "step", [0, 1])], [])
-    >>> explorer = Explorer(build, {"power": widgets.ToggleButtons(options=[2, 4])})
-    >>> bookmark = Bookmark([explorer])
-    >>> explorer.set(power=4)
-    >>> bookmark.settings
-    {'0': {'power': 1}}
-    >>> bookmark.restore({})
-    >>> explorer.values
-    {'power': 2}
+    `settings` has, for each explorer that is not as it opened, by its number on the page, its
+    controls' values by name; of a control with options, the number of the option.
     """
 
     _esm = """
@@ -229,7 +157,7 @@ class Bookmark(anywidget.AnyWidget):
     settings = traitlets.Dict().tag(sync=True)
 
     def __init__(self, explorers: list[Explorer]) -> None:
-        self._explorers = explorers
+        self._explorers = list(explorers)
         self._first = [_state(explorer) for explorer in explorers]
         super().__init__()
         for explorer in explorers:
@@ -237,23 +165,12 @@ class Bookmark(anywidget.AnyWidget):
                 control.observe(self._note, "value")
         self.on_msg(self._answer)
 
-    @classmethod
-    def of_this_kernel(cls) -> Bookmark:
-        """Return the bookmark of all explorers shown so far."""
-        return cls(list(_shown))
-
     def _note(self, _: Any) -> None:
         now = {str(n): _state(explorer) for n, explorer in enumerate(self._explorers)}
         self.settings = {n: s for n, s in now.items() if s != self._first[int(n)]}
 
     def restore(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set the explorers' controls; those that are not named go back to how they opened.
-
-        Parameters
-        ----------
-        settings : mapping
-            As in the attribute.
-        """
+        """Set the explorers' controls; those that are not named go back to how they opened."""
         for number, explorer in enumerate(self._explorers):
             wanted = self._first[number] | dict(settings.get(str(number), {}))
             if wanted != _state(explorer):
@@ -268,11 +185,10 @@ class Bookmark(anywidget.AnyWidget):
 
 def _state(explorer: Explorer) -> dict[str, Any]:
     """Return the controls as JSON: numbers and texts, or which option."""
-    return {name: getattr(c, _trait(c)) for name, c in explorer.controls.items()}
-
-
-def _trait(control: widgets.Widget) -> str:
-    return "index" if hasattr(control, "index") else "value"
+    return {
+        name: control.index if hasattr(control, "index") else control.value
+        for name, control in explorer.controls.items()
+    }
 
 
 def _values(explorer: Explorer, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,7 +196,7 @@ def _values(explorer: Explorer, state: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for name, control in explorer.controls.items():
         wanted = state[name]
-        if _trait(control) == "value":
+        if not hasattr(control, "index"):
             values[name] = wanted
         elif isinstance(wanted, int) and 0 <= wanted < len(control._options_full):
             values[name] = control._options_full[wanted][1]

@@ -22,9 +22,9 @@ class Lines:
         self.calls.append({"slope": slope, "colour": colour, "rate": rate})
         if slope < 0:
             raise ValueError(f"<script>alert({slope:g})</script>")
-        figure = go.Figure(go.Scatter(line={"color": colour}))
+        figure = go.Figure(go.Scatter(uid="line", line={"color": colour}))
         step = Axis("step", "step", [0, 1, 2], start=2, play=True)
-        return Scene(figure, [step], [Track(0, "y", [0, slope, 2 * slope], ["step"])])
+        return Scene(figure, [step], [Track("line", "y", [0, slope, 2 * slope], ["step"])])
 
 
 @pytest.fixture

@@ -1,14 +1,24 @@
-"""Mathematics in HTML: everything the course writes can be read, and users' text stays text."""
+"""Mathematics in HTML: all that the course writes can be read, and its font has every sign."""
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from xml.etree import ElementTree
 
+import nbformat
 import pytest
+from fontTools.ttLib import TTFont
 
 import overparam_edu.derivations as proofs
-from overparam_edu.player.mathml import mathml, prose
+from overparam_edu.player.mathml import math_font, mathml, prose, typeset, with_symbols
+from overparam_edu.player.page import styles
+from overparam_edu.publish.pages import lesson_notebooks
+
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", flags=re.S)
+# Letters with which MathML says "bold", "script" or "double-struck" are drawn as these.
+ALPHABETS = "𝐀𝐳𝐴𝑧𝒜𝓏ℝℓ"
 
 DERIVATIONS = [
     proofs.warm_up(),
@@ -51,3 +61,39 @@ def test_prose_has_mathematics_and_no_html_of_others() -> None:
     assert len(re.findall("<math", text)) == 1
     assert "<script" not in text
     assert prose("<b>bold</b>", html=True) == "<p><b>bold</b></p>"
+
+
+def test_symbols_of_plain_prose() -> None:
+    assert typeset(r"\begin{aligned}& a \\ &= b\end{aligned}").count("<mtr>") == 2
+    assert with_symbols("gamma < 0", marked=False) == "γ < 0"
+    assert with_symbols("w_1 is w / omega_2") == (
+        "<i>w</i><sub>1</sub> is <i>w</i> / <i>ω</i><sub>2</sub>"
+    )
+
+
+def font() -> TTFont:
+    return TTFont(io.BytesIO(math_font()))
+
+
+def test_every_sign_of_every_lesson_is_in_it() -> None:
+    known = font().getBestCmap()
+    wanted: set[str] = set(ALPHABETS)
+    for path in lesson_notebooks():
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        for displayed, inline in FORMULA.findall(text):
+            wanted |= set("".join(ElementTree.fromstring(mathml(displayed or inline)).itertext()))
+    assert len(wanted) > 80
+    assert {sign for sign in wanted if ord(sign) not in known} == set()
+
+
+def test_brackets_and_roots_can_grow() -> None:
+    variants = font()["MATH"].table.MathVariants
+    growing = set(variants.VertGlyphCoverage.glyphs)
+    names = font().getBestCmap()
+    assert {names[ord(sign)] for sign in "()[]{}|‖√∑∫"} <= growing
+
+
+def test_pages_bring_it_along() -> None:
+    [data] = re.findall(r"src: url\(data:font/woff;base64,([^)]+)\)", styles())
+    assert base64.b64decode(data) == math_font()

@@ -19,23 +19,33 @@ from overparam_edu.player.pictures import picture, save_gif, save_png
 from overparam_edu.player.player import Player
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 
+MARKER = {"size": 30, "color": "#d55e00"}
 LINES = np.arange(1.0, 25.0).reshape(2, 6, 2)
 
 
 def build(slope: float = 1) -> Scene:
-    figure = go.Figure(go.Scatter(mode="markers", marker={"size": 30, "color": "#d55e00"}))
+    figure = go.Figure(go.Scatter(uid="dots", mode="markers", marker=MARKER))
     figure.update_layout(height=200, margin_b=50).update_yaxes(range=[0, 30])
     depth = Axis("depth", "depth N", [1, 2])
     step = Axis("step", "step", range(6), play=True)
-    tracks = [Track(0, "y", slope * LINES, ["depth", "step"])]
+    tracks = [Track("dots", "y", slope * LINES, ["depth", "step"])]
     tracks.append(Track(None, "title.text", ["one", "two"], ["depth"]))
     reading = Reading("at <b>{step}</b>", {})
     return Scene(figure, [depth, step], tracks, reading)
 
 
 @pytest.fixture
-def explorer() -> Explorer:
-    made = Explorer(build, {"slope": widgets.ToggleButtons(options=[1, 2], description="slope")})
+def build_calls() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def explorer(build_calls: list[float]) -> Explorer:
+    def counted(slope: float) -> Scene:
+        build_calls.append(slope)
+        return build(slope)
+
+    made = Explorer(counted, {"slope": widgets.ToggleButtons(options=[1, 2], description="slope")})
     made.set(slope=2)
     made.player.move(depth=1, step=3)
     return made
@@ -59,7 +69,7 @@ def test_a_picture_is_what_the_player_shows() -> None:
     scene, position = build(), {"depth": 1, "step": 4}
     figure = picture(scene, position)
     expected = frame(scene, position)
-    assert list(figure.data[0].y) == expected[0, "y"]
+    assert list(figure.data[0].y) == expected["dots", "y"]
     assert figure.layout.title.text == "two"
     [words] = figure.layout.annotations
     assert words.text == describe(scene, position).replace("<b>", "").replace("</b>", "")
@@ -74,6 +84,16 @@ def test_it_is_saved_as_it_stands(
     assert path.read_bytes() == b"drawn"
     assert drawn[0].layout.width == 640
     assert list(drawn[0].data[0].y) == (2 * LINES[1, 3]).tolist()
+
+
+def test_of_several_pictures_the_first_is_saved(
+    build_calls: list[float], explorer: Explorer, drawn: list[go.Figure], tmp_path: Path
+) -> None:
+    build_calls.clear()
+    save_png(widgets.VBox([widgets.HBox([explorer]), Player(build())]), tmp_path / "a.png")
+    [figure] = drawn
+    assert list(figure.data[0].y) == (2 * LINES[1, 3]).tolist()
+    assert build_calls == []  # what only a page offers is not computed
 
 
 @pytest.mark.parametrize(
@@ -102,10 +122,12 @@ def test_an_animation_walks_one_slider(
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda path: save_png(3, path), "what must be an explorer"),
+        (lambda path: save_png(3, path), "what must be a widget, scene or figure"),
+        (lambda path: save_png(widgets.VBox(), path), "what must be a widget, scene or figure"),
         (lambda path: save_png(oe.explore_derivation(oe.derivations.warm_up()), path), "save_html"),
         (lambda path: save_png(build(), path, width=10), "width must be"),
-        (lambda path: save_png(build(), path, scale=100.0), "scale must be"),
+        (lambda path: save_png(build(), path, scale=100.0), r"scale must be in \[0.1, 10\]"),
+        (lambda path: save_png(build(), path, scale=0.05), r"scale must be in \[0.1, 10\]"),
         (lambda path: save_gif(build(), path, axis="time"), "axis must be one of"),
         (lambda path: save_gif(build(), path, frames=1), "frames must be"),
         (lambda path: save_gif(go.Figure(), path), "what must have a slider"),

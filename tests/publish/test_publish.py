@@ -1,0 +1,69 @@
+"""Lessons as pages and on the projector, without a browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import ipywidgets as widgets
+import nbformat
+import plotly.graph_objects as go
+import pytest
+
+from overparam_edu.player.explorer import Explorer
+from overparam_edu.player.scene import Axis, Scene
+from overparam_edu.publish.pages import lesson, lesson_notebooks
+from overparam_edu.publish.presenter import Bookmark
+
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+
+
+@pytest.mark.parametrize("path", lesson_notebooks(), ids=lambda path: path.stem)
+def test_prose_and_maths_of_every_notebook_become_html(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    names = [other.stem for other in lesson_notebooks()]
+    made = lesson(notebook, path.stem, linked=names)
+    assert made.title
+    assert made.goal
+    assert int(made.minutes) > 0
+    outside = re.sub(r"<pre.*?</pre>|<code.*?</code>", "", made.body, flags=re.S)
+    words = re.sub(r"<[^>]+>", "", outside)
+    assert "\\" not in words, "a command that the converter does not know"
+    assert "$" not in words, "a formula that was not found"
+    assert ".ipynb" not in re.sub(r">[^<]*<", "><", outside), "a link that leads nowhere"
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    text = re.sub(r"`[^`]*`", "", "".join(sources))
+    formulas = len(re.findall(r"\$\$.+?\$\$|\$[^$\n]+?\$", text, flags=re.S))
+    assert outside.count("<math") >= formulas
+    assert outside.count("<math") == outside.count("</math>")
+
+
+def test_solutions_are_folded_and_outputs_are_text() -> None:
+    links = "[None but](b.ipynb), [there](b.ipynb#section-2), [None of these](c.ipynb)"
+    cells = [
+        nbformat.v4.new_markdown_cell(f"# Title\n\n{links}"),
+        nbformat.v4.new_code_cell("x = '<b>'", metadata={"tags": ["solution"]}),
+    ]
+    stream = {"name": "stdout", "text": f"\x1b[31m{HOSTILE}\x1b[0m"}
+    cells[1].outputs = [nbformat.v4.new_output("stream", **stream)]
+    made = lesson(nbformat.v4.new_notebook(cells=cells), "a", linked=["a", "b"])
+    # A text keeps the word "None".
+    assert '<a href="b.html">None but</a>, <a href="b.html#section-2">there</a>' in made.body
+    assert "</a>, None of these</p>" in made.body
+    assert '<details class="solution"><summary>Solution</summary>' in made.body
+    assert "\x1b" not in made.body
+    assert not re.search("<(script|img)", made.body)
+
+
+def test_a_bookmark_holds_what_is_not_as_it_opened_and_brings_it_back() -> None:
+    def build(power: int) -> Scene:
+        return Scene(go.Figure(), [Axis("step", "step", [0, 1])], [])
+
+    explorer = Explorer(build, {"power": widgets.ToggleButtons(options=[2, 4])})
+    bookmark = Bookmark([explorer])
+    explorer.set(power=4)
+    assert bookmark.settings == {"0": {"power": 1}}
+    bookmark.restore({})
+    assert explorer.values == {"power": 2}
+    bookmark.restore({"0": {"power": 7}})  # an option that is not there
+    assert explorer.values == {"power": 2}
