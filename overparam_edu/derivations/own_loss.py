@@ -38,7 +38,7 @@ FUNCTIONS = {
 }
 CONSTANTS = {"pi": sp.pi, "e": sp.E}
 VARIABLES = tuple(sp.Symbol(f"w{i}", real=True) for i in range(1, 10))
-# Bounds that no loss on a board comes near, and that keep every step below short.
+# Bounds that no loss of a lecture comes near, and that keep every step below short.
 _CHARACTERS, _LEVELS, _OPERATIONS, _POWER, _DIGITS, _SIZE = 2_000, 40, 150, 100, 30, 1e60
 
 _TOKEN = re.compile(
@@ -55,9 +55,6 @@ class _Printer(NumPyPrinter):  # type: ignore[misc]
 
     def _print_Integer(self, number: Any) -> str:
         return str(number) if abs(number) < 2**53 else repr(float(number))
-
-
-_PRINTER = _Printer({"fully_qualified_modules": False, "inline": True})
 
 
 class _Modulus(sp.Function):  # type: ignore[misc]
@@ -162,7 +159,8 @@ def derivative(expression: sp.Expr, by: sp.Symbol) -> sp.Expr:
 
 def _function(variables: tuple[sp.Symbol, ...], parts: list[sp.Expr]) -> Callable[[Array], Array]:
     """Return a NumPy function of w (..., d) that gives the parts, (..., len(parts))."""
-    compiled = sp.lambdify(variables, parts, modules="numpy", printer=_PRINTER, cse=True)
+    printer = _Printer({"fully_qualified_modules": False, "inline": True})
+    compiled = sp.lambdify(variables, parts, modules="numpy", printer=printer, cse=True)
 
     def function(w: Array) -> Array:
         result = np.empty((*w.shape[:-1], len(parts)))
@@ -202,23 +200,7 @@ def _bounded(expression: sp.Expr, source: str) -> sp.Expr:
 
 
 def parse(text: str) -> sp.Expr:
-    """Return the SymPy expression that a text of the grammar stands for.
-
-    Parameters
-    ----------
-    text : str
-        As for `SymbolicLoss`.
-
-    Returns
-    -------
-    sympy expression
-        In real variables, with exact fractions.
-
-    Raises
-    ------
-    ValueError
-        If it is not in the grammar; the message quotes the part that is not.
-    """
+    """Return the SymPy expression, in real variables, that a text of the grammar stands for."""
     if len(text) > _CHARACTERS:
         raise ValueError(
             f"expression may have {_CHARACTERS} characters; got {len(text)}: {text[:20]!r}..."
@@ -230,7 +212,7 @@ def parse(text: str) -> sp.Expr:
         raise ValueError(
             f"expression is not complete, or nests too deep; got {brief(text)}"
         ) from None
-    return _bounded(_Reader(spelled).read(tree, 0)[0], text)
+    return _bounded(_Reader(spelled).read(tree)[0], text)
 
 
 def _spelled(text: str) -> str:
@@ -273,36 +255,44 @@ def _check_number(word: str) -> None:
 class _Reader:
     """Turns a syntax tree into SymPy.
 
-    Beside each part it keeps the number that a part without variables is worth, so that nothing
-    too large for SymPy, and nothing complex, is ever handed to it.
+    Beside each part without variables it keeps the number that this is worth, so that SymPy is
+    never handed anything too large or complex.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def read(self, node: ast.expr, level: int) -> tuple[Any, complex | None]:
+    def read(self, node: ast.expr, level: int = 0) -> tuple[Any, complex | None]:
         if level > _LEVELS:
             raise ValueError(f"expression nests more than {_LEVELS} levels deep")
-        if isinstance(node, ast.Constant):
-            exact = sp.Rational(self._text(node))
-            return exact, complex(exact)
-        if isinstance(node, ast.Name) and node.id in CONSTANTS:
-            return CONSTANTS[node.id], complex(CONSTANTS[node.id])
-        if isinstance(node, ast.Name) and node.id not in FUNCTIONS:
-            return VARIABLES[int(node.id[1:]) - 1], None
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
-            part, worth = self.read(node.operand, level + 1)
-            if isinstance(node.op, ast.UAdd):
-                return part, worth
-            return -part, None if worth is None else -worth
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-            return self._power(node, level + 1)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
-            return self._chain(node, ast.Add, ast.Sub, level + 1)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
-            return self._chain(node, ast.Mult, ast.Div, level + 1)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return self._call(node, level + 1)
+        level += 1
+        match node:
+            case ast.Constant():
+                exact = sp.Rational(self._text(node))
+                return exact, complex(exact)
+            case ast.Name(id=name) if name in CONSTANTS:
+                return CONSTANTS[name], complex(CONSTANTS[name])
+            case ast.Name(id=name) if name not in FUNCTIONS:
+                return VARIABLES[int(name[1:]) - 1], None
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.read(node.operand, level)
+            case ast.UnaryOp(op=ast.USub()):
+                part, worth = self.read(node.operand, level)
+                return -part, None if worth is None else -worth
+            case ast.BinOp(op=ast.Pow()):
+                return self._power(node, level)
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._chain(node, ast.Add, ast.Sub, level)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return self._chain(node, ast.Mult, ast.Div, level)
+            case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in FUNCTIONS:
+                part, worth = self.read(inner, level)
+                if worth is not None:
+                    if name == "exp":
+                        self._worth(node, cmath.exp, -worth)  # as hard if tiny as if large
+                    numeric = abs if name == "abs" else getattr(cmath, name)
+                    worth = self._worth(node, numeric, worth)
+                return FUNCTIONS[name](part), worth
         raise ValueError(f"expression may hold {_ALLOWED}; got {brief(self._text(node))}")
 
     def _text(self, node: ast.expr) -> str:
@@ -354,17 +344,5 @@ class _Reader:
         if below is not None and above is not None:
             worth = self._worth(node, pow, below, above)
             if below != 0:
-                self._worth(node, pow, below, -above)  # A tiny number is as long as a large one.
+                self._worth(node, pow, below, -above)  # as long if tiny as if large
         return base**power, worth
-
-    def _call(self, node: ast.Call, level: int) -> tuple[Any, complex | None]:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name not in FUNCTIONS or len(node.args) != 1 or node.keywords:
-            raise ValueError(f"expression may hold {_ALLOWED}; got {brief(self._text(node))}")
-        part, worth = self.read(node.args[0], level)
-        if worth is None:
-            return FUNCTIONS[name](part), None
-        numeric = abs if name == "abs" else getattr(cmath, name)
-        if name == "exp":
-            self._worth(node, cmath.exp, -worth)  # A tiny number is as hard as a large one.
-        return FUNCTIONS[name](part), self._worth(node, numeric, worth)

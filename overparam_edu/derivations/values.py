@@ -201,7 +201,7 @@ _RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
     (sp.Indexed, _indexed),
     ((sp.MatAdd, sp.Add), lambda e, v: reduce(_plus, _parts(e, v))),
     ((sp.MatMul, sp.Mul), lambda e, v: reduce(_times, _parts(e, v))),
-    (sp.MatPow, lambda e, v: matrix_power(*_parts(e, v), exact=v.exact)),
+    (sp.MatPow, lambda e, v: matrix_power(evaluate(e.base, v), evaluate(e.exp, v), v.exact)),
     (sp.Pow, _power),
     (sp.Transpose, lambda e, v: evaluate(e.args[0], v).T),
     (sp.Identity, lambda e, v: v.maths.eye(int(evaluate(e.rows, v)))),
