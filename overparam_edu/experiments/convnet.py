@@ -36,7 +36,7 @@ _SAVED_EVERY = 500  # steps, so that a killed training loses little
 
 
 class ConvnetRecord(NamedTuple):
-    """The loss at one step, before the weights moved; the talk plots the sum of its two terms."""
+    """The loss at one step, before the weights move; the talk plots the sum of its two terms."""
 
     step: int  # steps taken before
     data: float  # mean cross-entropy of the batch, with dropout
@@ -75,10 +75,10 @@ def convnet_parameter_count(network: str, *, widths: tuple[int, int, int] = WIDT
 class ConvnetTraining:
     """A convolutional network while it is being trained to read digits.
 
-    Convolution 5x5, ReLU and 2x2 pooling twice, a dense layer with ReLU and dropout, a dense layer
-    with 10 outputs. Minimises the mean cross-entropy plus ``5e-4 * sum(w**2) / 2`` over weights
-    and biases of the dense layers, by gradient descent with momentum on batches of 64. The rate
-    decays by 0.95 every 859 steps, which are once through the talk's 55,000 digits (talk,
+    A 5x5 convolution, ReLU and 2x2 pooling, twice; a dense layer with ReLU and dropout; a dense
+    layer with 10 outputs. Gradient descent with momentum, on batches of 64, minimises the mean
+    cross-entropy plus ``5e-4 * sum(w**2) / 2`` over weights and biases of the dense layers. The
+    rate decays by 0.95 each time 55,000 digits have been read, as in the talk (section
     "experiments"; paper, section 8; TensorFlow's MNIST tutorial).
 
     Parameters
@@ -86,22 +86,22 @@ class ConvnetTraining:
     digits : Digits
         What to learn, at least 65 of them.
     network : {"original", "factors", "product"}
-        With ``"factors"`` and ``"product"`` every dense matrix ``W`` is a product ``W V`` with a
-        square ``V``, which adds nothing to what the network can express. The weight decay is then
-        on ``W`` and ``V``, or on ``W V`` as it was on ``W``.
+        With ``"factors"`` and ``"product"``, each dense matrix ``W`` becomes a product ``W V``
+        with a square ``V``, which expresses no more than ``W``. Weight decay is then on ``W`` and
+        ``V``, or on ``W V``.
     seed : int
-        Of the initial weights, the order of the digits and dropout. Networks with the same seed
-        start from the same ``W`` and see the same batches.
+        For the initial weights, the order of the digits and dropout. Networks of one seed start
+        from the same ``W`` and see the same batches.
     widths : (int, int, int)
         Channels of the two convolutions and units of the hidden dense layer.
     threads : int
-        For PyTorch. Results are the same for the same number only.
+        How many PyTorch may use; results depend on it in the last digits.
 
     Attributes
     ----------
     weights : dict of str to torch.Tensor
-        By PyTorch's names: ``"dense1.weight"`` is the transpose of the first ``W``, and
-        ``"dense1_extra.weight"`` that of its ``V``.
+        As PyTorch names them; ``"dense1.weight"`` and ``"dense1_extra.weight"`` are the
+        transposes of the first ``W`` and its ``V``.
     records : list of ConvnetRecord
         One for each step taken.
 
@@ -124,7 +124,7 @@ class ConvnetTraining:
             import torch
         except ImportError:
             raise ImportError(f"Training this network needs PyTorch: {INSTALL}") from None
-        convnet_parameter_count(network, widths=widths)  # looks at both
+        convnet_parameter_count(network, widths=widths)  # checks both
         self.network, self.widths = network, tuple(int(width) for width in widths)
         self.seed = whole_number("seed", seed, lower=0)
         self.threads = whole_number("threads", threads, lower=1)
@@ -220,7 +220,7 @@ class ConvnetTraining:
         Parameters
         ----------
         digits : Digits
-            New ones, usually.
+            Others than it learned from, usually.
 
         Returns
         -------
@@ -313,9 +313,9 @@ def train_convnet(
     Parameters
     ----------
     training : ConvnetTraining
-        It is moved on.
+        Goes on from where it is.
     steps : int
-        How many it shall have taken in all.
+        How many it is to have taken in all.
     checkpoint : str or path, optional
         A file to go on from, if it exists, and to save to: every 500 steps, and when the training
         or the loop over it ends.
@@ -325,8 +325,8 @@ def train_convnet(
     Yields
     ------
     ConvnetRecord
-        From step 0 on. A run that was stopped and taken up again yields the same as one that was
-        not, bit for bit on a CPU.
+        From step 0 on. A run that was stopped and resumed yields the same as one that was not,
+        bit for bit on a CPU.
 
     Raises
     ------
@@ -343,7 +343,7 @@ def train_convnet(
             if checkpoint is not None and len(training.records) % _SAVED_EVERY == 0:
                 training.save(checkpoint)
             yield record
-    except GeneratorExit:  # nobody asks for more: between two steps, so that it can be saved
+    except GeneratorExit:  # the loop ended between two steps, so the training can be saved
         pass
     if checkpoint is not None:
         training.save(checkpoint)
@@ -360,7 +360,7 @@ class ConvnetRuns(NamedTuple):
     decay: Array
     first: Array  # both terms at each step of the first block, (networks, seeds, block, 2)
     test_error: Array  # share of the test digits misread at the end, (networks, seeds), or NaN
-    provenance: Mapping[str, Any]  # how the numbers came about
+    provenance: Mapping[str, Any]  # the call, versions and data behind the numbers
 
     def term(self, name: str) -> Array:
         """Return ``"data"``, ``"decay"`` or their sum, ``"total"``."""
