@@ -9,16 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from overparam_edu.explorers.line_integral import (
-    ADAPTIVE,
-    CORNERS,
-    CURL,
-    FIELD,
-    LAP,
-    PROJECTION,
-    TRACE,
-    line_integral_scene,
-)
+from overparam_edu.explorers.line_integral import CORNERS, line_integral_scene
 from overparam_edu.player.frames import frame
 
 pytestmark = pytest.mark.browser
@@ -28,7 +19,7 @@ DRAWN = """(root, keys) => {
     const gd = root.querySelector('.oe-picture');
     return keys.map(([trace, path]) => {
         const plain = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
-        return JSON.parse(JSON.stringify(gd.data[trace][path], plain));
+        return JSON.parse(JSON.stringify(gd.data.find(one => one.uid === trace)[path], plain));
     });
 }"""
 STILL = """root => new Promise(done => {
@@ -46,7 +37,14 @@ CORNER = """(root, index) => {
     const { x, y, width, height } = shapes[index].getBoundingClientRect();
     return [x + width / 2, y + height / 2];
 }"""
-KEYS = [(CURL, "z"), (FIELD, "x"), (TRACE, "y"), (LAP, "y"), (ADAPTIVE, "y"), (PROJECTION, "y")]
+KEYS = [
+    ("curl", "z"),
+    ("field", "x"),
+    ("walk", "y"),
+    ("lap", "y"),
+    ("adaptive rate", "y"),
+    ("projection", "y"),
+]
 
 
 class Seen:
@@ -155,10 +153,10 @@ def test_a_corner_moves_by_mouse_and_the_work_with_it(seen: Seen) -> None:
 
 TOTAL = """
 import numpy as np
-from overparam_edu.explorers.line_integral import InPlane, LOSSES, _plane
+from overparam_edu.explorers.line_integral import LOSSES, in_plane
 v = explorer.values
 corners = [[v[c + 'x'], v[c + 'y']] for c in 'abcd']
-print(oe.work(InPlane(LOSSES['p4'][0], _plane(LOSSES['p4'][0], 0)), 3, corners).total)
+print(oe.work(in_plane(LOSSES['p4'][0], 0), 3, corners).total)
 """
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from overparam_edu.explorers.own_loss import LOSS, own_loss_scene
+from overparam_edu.explorers.own_loss import own_loss_scene
 from overparam_edu.player.frames import describe, frame
 from overparam_edu.player.scene import Scene
 
 pytestmark = pytest.mark.browser
 
 TYPED = "(w1 - 1)^2 + 2*(w2 - 0.5)^4"
-HEIGHTS = f"root => Array.from(root.querySelector('.oe-picture').data[{LOSS}].y)"
+HEIGHTS = """root => {
+    const { data } = root.querySelector('.oe-picture');
+    return Array.from(data.find(trace => trace.uid === 'loss').y);
+}"""
 
 
 class Typing:
@@ -36,7 +39,7 @@ class Typing:
         """Wait for the sentence, then compare the curve."""
         words = describe(scene, position)
         self.root.locator(".oe-reading").filter(has_text=words).wait_for(timeout=20_000)
-        expected = frame(scene, position)[LOSS, "y"]
+        expected = frame(scene, position)["loss", "y"]
         assert self.root.evaluate(HEIGHTS) == pytest.approx(expected, rel=1e-6)
 
 

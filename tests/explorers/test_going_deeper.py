@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from overparam_edu import LpRegression, load_auto_mpg
-from overparam_edu.experiments.compare import tuned
+from overparam_edu.experiments.compare import best_curve
 from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.deeper import compare_starts, first_move, going_deeper
 from overparam_edu.experiments.records import load_record
@@ -40,18 +40,17 @@ def test_curves_and_band_are_the_runs_at_their_best_rates(small: tuple) -> None:
     scene, deeper = small
     last = len(scene.axes[1].stops) - 1
     for column in range(3):
-        zero, one = (tuned(curves[column]) for curves in (deeper.near_zero, deeper.identity))
+        zero, one = (best_curve(curves[column]) for curves in (deeper.near_zero, deeper.identity))
         for stop in (0, last // 2, last):
             drawn = frame(scene, {"depth": column, "step": stop})
             upto = np.searchsorted(zero.steps, scene.axes[1].stops[: stop + 1])
-            for trace, expected in enumerate(
-                (
-                    zero.losses.min(axis=1),
-                    zero.losses.max(axis=1),
-                    np.median(zero.losses, axis=1),
-                    np.median(one.losses, axis=1),
-                )
-            ):
+            curves = {
+                "near zero low": zero.losses.min(axis=1),
+                "near zero high": zero.losses.max(axis=1),
+                "near zero": np.median(zero.losses, axis=1),
+                "identity": np.median(one.losses, axis=1),
+            }
+            for trace, expected in curves.items():
                 np.testing.assert_allclose(drawn[trace, "y"], expected[upto], rtol=1e-6)
                 np.testing.assert_array_equal(drawn[trace, "x"], zero.steps[upto])
 
@@ -66,7 +65,7 @@ def test_the_sentence_says_where_each_starts_to_move(small: tuple) -> None:
             re.findall(r"(?:Near zero|Identity) (.*?); loss ([\d.]+\d)", words),
             strict=True,
         ):
-            best = tuned(curves)
+            best = best_curve(curves)
             move = first_move(curves, rate=best.rate, below=AT_ZERO)
             fate = f"starts to move at iteration {move:,.0f}"
             assert said[0].startswith(fate if math.isfinite(move) else "does not move in 300")
@@ -79,33 +78,28 @@ def test_marks_and_rings_are_where_the_curves_start_to_move(small: tuple) -> Non
     never = 3 * 300
     for column, N in enumerate(deeper.depths):
         drawn = frame(scene, {"depth": column})
-        for which, networks in enumerate((deeper.near_zero, deeper.identity)):
-            best = tuned(networks[column])
+        for name, networks in (("near zero", deeper.near_zero), ("identity", deeper.identity)):
+            best = best_curve(networks[column])
             move = first_move(networks[column], rate=best.rate, below=AT_ZERO)
             moved = math.isfinite(move)
-            assert drawn[4 + which, "x"] == ([move] if moved else [None])
-            assert drawn[8 + which, "x"] == [N]
-            assert drawn[8 + which, "y"] == [move if moved else never]
-            by_depth = scene.figure.data[6 + which]
+            assert drawn[f"{name} moves", "x"] == ([move] if moved else [None])
+            assert drawn[f"{name} at N", "x"] == [N]
+            assert drawn[f"{name} at N", "y"] == [move if moved else never]
+            by_depth = scene.figure.data[scene.place(f"{name} by depth")]
             assert by_depth.y[column] == (move if moved else never)
             assert (by_depth.marker.symbol[column] == "triangle-up") is not moved
     # Depth 8 near zero is one that has not moved: the test would prove nothing without.
-    assert frame(scene, {"depth": 2})[4, "x"] == [None]
+    assert frame(scene, {"depth": 2})["near zero moves", "x"] == [None]
 
 
 def test_every_number_lies_within_the_axes(small: tuple) -> None:
     scene, _ = small
     for column in range(3):
-        drawn = frame(scene, {"depth": column})
-        for trace in range(10):
-            axis = "2" if scene.figure.data[trace].xaxis == "x2" else ""
-            for name in "xy":
-                low, high = scene.figure.layout[f"{name}axis{axis}"].range
-                values = [v for v in drawn.get((trace, name), []) if v is not None]
-                assert all(low - 1e-6 <= math.log10(v) <= high + 1e-6 for v in values), (
-                    trace,
-                    name,
-                )
+        for (trace, name), values in frame(scene, {"depth": column}).items():
+            axis = (scene.figure.data[scene.place(trace)].xaxis or "x").removeprefix("x")
+            low, high = scene.figure.layout[f"{name}axis{axis}"].range
+            seen = [math.log10(value) for value in values if value is not None]
+            assert all(low - 1e-6 <= value <= high + 1e-6 for value in seen), (trace, name)
 
 
 def test_it_opens_with_the_record_and_scale_is_for_live_runs(explorer: Explorer) -> None:
@@ -113,11 +107,13 @@ def test_it_opens_with_the_record_and_scale_is_for_live_runs(explorer: Explorer)
     record = load_record("gas_deeper")
     assert explorer.scene.axes[0].stops == (2, 3, 4, 8, 16)
     drawn = frame(explorer.scene, {"depth": 1})
-    best = tuned(record.of(depth=3, start="identity"))
-    at = np.searchsorted(best.steps, drawn[3, "x"])
-    np.testing.assert_array_equal(best.steps[at], drawn[3, "x"])
-    np.testing.assert_allclose(drawn[3, "y"], np.median(best.losses, axis=1)[at], rtol=1e-6)
-    assert (drawn[3, "x"][0], drawn[3, "x"][-1]) == (1, 100_000)
+    best = best_curve(record.of(depth=3, start="identity"))
+    at = np.searchsorted(best.steps, drawn["identity", "x"])
+    np.testing.assert_array_equal(best.steps[at], drawn["identity", "x"])
+    np.testing.assert_allclose(
+        drawn["identity", "y"], np.median(best.losses, axis=1)[at], rtol=1e-6
+    )
+    assert (drawn["identity", "x"][0], drawn["identity", "x"][-1]) == (1, 100_000)
     for name in ("scale", "learning_rate"):
         assert explorer.controls[name].layout.display == "none"
 
@@ -136,12 +132,12 @@ def test_a_smaller_start_waits_longer_on_auto_mpg(explorer: Explorer) -> None:
     for scale in (0.1, 0.03):
         explorer.set(data="cars", scale=scale)
         assert explorer.controls["scale"].layout.display is None
-        waits.append([explorer.scene.figure.data[6].y[column] for column in range(3)])
-    factors = np.divide(waits[1], waits[0])
+        scene = explorer.scene
+        waits.append(scene.figure.data[scene.place("near zero by depth")].y[:3])
     # Depth 3 waits about 0.1 / 0.03 times longer and depth 4 about the square of that.
-    assert factors[0] < 3
-    assert 2 < factors[1] < 10
-    assert 6 < factors[2] < 25
+    factors = np.divide(waits[1], waits[0])
+    assert np.all(np.array([0, 2, 6]) < factors)
+    assert np.all(factors < [3, 10, 25])
     cars = load_auto_mpg(standardized=True)
     least = least_loss(LpRegression(cars.X, cars.y, p=4, reduction="mean"))
     assert explorer.scene.figure.layout.shapes[0].y0 == pytest.approx(least)

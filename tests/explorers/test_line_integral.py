@@ -13,18 +13,8 @@ import pytest
 
 from overparam_edu import curl, line_integral, single_output_direction, work
 from overparam_edu.explorers.line_integral import (
-    ADAPTIVE,
     CORNERS,
-    CURL,
-    FIELD,
-    HERE,
-    LAP,
     LOSSES,
-    NOW,
-    PROJECTION,
-    SUM,
-    TRACE,
-    WORK,
     InPlane,
     explore_line_integral,
     line_integral_scene,
@@ -54,24 +44,16 @@ def within(loss: str, angle: float = 0.0) -> InPlane:
     return InPlane(LOSSES[loss][0], np.array([e, across]))
 
 
-def numbers(value: Any) -> list[Any]:
-    return [x for v in value for x in numbers(v)] if isinstance(value, list) else [value]
-
-
-def on_board(scene: Scene, depth: int) -> list[float]:
+def in_bold(scene: Scene, depth: int) -> list[float]:
     """Return the numbers in bold below the picture."""
-    assert scene.board is not None
     bold = re.findall(r"<b>(−?[\d.]+)</b>", np.asarray(scene.board.values)[depth])
     return [float(text.replace("−", "-")) for text in bold]
 
 
-def stops(scene: Scene) -> dict[str, int]:
-    return {axis.name: len(axis.stops) for axis in scene.axes}
-
-
-def ends(scene: Scene) -> list[dict[str, int]]:
-    last = {name: count - 1 for name, count in stops(scene).items()}
-    corners = itertools.product((0, last["depth"]), (0, last["walk"]))
+def positions(scene: Scene) -> list[dict[str, int]]:
+    """Return the four corners, and two positions within."""
+    depths, stops = (len(axis.stops) - 1 for axis in scene.axes)
+    corners = itertools.product((0, depths), (0, stops))
     return [{"depth": d, "walk": w} for d, w in [*corners, (4, 17), (8, 50)]]
 
 
@@ -84,67 +66,62 @@ def test_what_is_drawn_is_the_rules_work(setting: dict[str, Any]) -> None:
         loop = work(loss, DEPTHS, corners, control=control)
     else:
         loop = line_integral(loss, DEPTHS, *setting.get("radii", (0.2, 1.0)), control=control)
-    size = np.abs(loop.segments).max()
-    close = {"rtol": 1e-5, "abs": 1e-6 * size}
-    for at in ends(scene):
+    close = {"rtol": 1e-5, "atol": 1e-6 * np.abs(loop.segments).max()}
+    for at in positions(scene):
         drawn, d = frame(scene, at), at["depth"]
-        assert all(math.isfinite(x) for t in (TRACE, HERE) for a in "xy" for x in drawn[t, a])
-        bars = np.array(drawn[ADAPTIVE, "y"]) + drawn[PROJECTION, "y"]
-        np.testing.assert_allclose(bars[:-1], loop.segments[d], rtol=1e-5, atol=1e-6 * size)
-        assert bars[-1] == pytest.approx(float(loop.total[d]), rel=1e-5, abs=close["abs"])
-        assert drawn[LAP, "y"][-1] == pytest.approx(
-            float(laps * loop.total[d]), rel=1e-5, abs=close["abs"]
-        )
-        assert drawn[NOW, "y"] == drawn[WORK, "y"][-1:]
-        assert drawn[HERE, "x"] == drawn[TRACE, "x"][-1:]
-        assert len(drawn[TRACE, "x"]) == len(drawn[WORK, "x"]) == at["walk"] + 1
+        assert all(math.isfinite(x) for t in ("walk", "here") for a in "xy" for x in drawn[t, a])
+        bars = np.array(drawn["adaptive rate", "y"]) + drawn["projection", "y"]
+        np.testing.assert_allclose(bars, [*loop.segments[d], loop.total[d]], **close)
+        np.testing.assert_allclose(drawn["lap", "y"][-1], laps * loop.total[d], **close)
+        assert drawn["now", "y"] == drawn["work", "y"][-1:]
+        assert drawn["here", "x"] == drawn["walk", "x"][-1:]
+        assert len(drawn["walk", "x"]) == len(drawn["work", "x"]) == at["walk"] + 1
         low, high = drawn[None, "yaxis2.range"]
-        assert low <= min(drawn[LAP, "y"]) < max(drawn[LAP, "y"]) <= high
+        assert low <= min(drawn["lap", "y"]) < max(drawn["lap", "y"]) <= high
         low, high = drawn[None, "yaxis3.range"]
         assert low < min(bars.min(), 0)
-        assert max(drawn[SUM, "y"]) < high
+        assert max(drawn["sum", "y"]) < high
 
 
 def test_the_walk_adds_up_the_work_on_the_way() -> None:
     scene = line_integral_scene(corners=SQUARE)
-    at = {"depth": 8, "walk": stops(scene)["walk"] - 1}
-    drawn = frame(scene, at)
-    points = np.stack([drawn[TRACE, "x"], drawn[TRACE, "y"]], axis=1)
+    drawn = frame(scene, {"depth": 8, "walk": len(scene.axes[1].stops) - 1})
+    points = np.stack([drawn["walk", "x"], drawn["walk", "y"]], axis=1)
     loss = within("p4")
     middle, step = (points[1:] + points[:-1]) / 2, np.diff(points, axis=0)
     field = single_output_direction(middle, loss.gradient(middle), DEPTHS[8])
     by_midpoints = np.concatenate([[0], (field * step).sum(axis=1).cumsum()])
-    np.testing.assert_allclose(drawn[WORK, "y"], by_midpoints, atol=0.01)
+    np.testing.assert_allclose(drawn["work", "y"], by_midpoints, atol=0.01)
     ways = np.linalg.norm(step, axis=1).cumsum()
-    np.testing.assert_allclose(drawn[WORK, "x"][1:], ways / ways[-1], rtol=1e-5)
+    np.testing.assert_allclose(drawn["work", "x"][1:], ways / ways[-1], rtol=1e-5)
 
 
 def test_the_arcs_have_no_projection_and_at_depth_1_nothing_has() -> None:
     scene = line_integral_scene()
     for depth in range(len(DEPTHS)):
-        bars = frame(scene, {"depth": depth})[PROJECTION, "y"]
+        bars = frame(scene, {"depth": depth})["projection", "y"]
         assert np.abs(bars)[[1, 3]].max() < 1e-12
         assert (np.abs(bars)[[0, 2]].min() > 1e-4) == (DEPTHS[depth] > 1)
 
 
 def test_the_colours_are_the_signs_of_the_curl_and_the_arrows_the_field() -> None:
     scene = line_integral_scene(loss="stretched", angle=30)
-    x, y = (np.asarray(axis) for axis in (scene.figure.data[CURL].x, scene.figure.data[CURL].y))
-    points = np.stack(np.meshgrid(x, y), axis=-1)
+    grid = scene.figure.data[scene.place("curl")]
+    points = np.stack(np.meshgrid(grid.x, grid.y), axis=-1)
     loss = within("stretched", 30)
     for depth in (3, 8, 20):
         drawn = frame(scene, {"depth": depth})
-        colours, values = np.array(drawn[CURL, "z"]), curl(loss, DEPTHS[depth], points)
+        colours, values = np.array(drawn["curl", "z"]), curl(loss, DEPTHS[depth], points)
         visible = np.abs(colours) > 1e-3
         assert visible.mean() > 0.9
         assert np.all(np.sign(colours[visible]) == np.sign(values[visible]))
-        tails, tips = (np.array([drawn[FIELD, a][i::3] for a in "xy"], float).T for i in (0, 1))
+        tails, tips = (np.array([drawn["field", a][i::3] for a in "xy"], float).T for i in (0, 1))
         field = single_output_direction(tails, loss.gradient(tails), DEPTHS[depth])
         lengths = np.linalg.norm(tips - tails, axis=1) * np.linalg.norm(field, axis=1)
         along = ((tips - tails) * field).sum(axis=1)
         np.testing.assert_allclose(along, lengths, rtol=1e-3)
     for setting, depth in (({"loss": "round"}, 4), ({"field": "control"}, 8)):
-        colours = frame(line_integral_scene(**setting), {"depth": depth})[CURL, "z"]
+        colours = frame(line_integral_scene(**setting), {"depth": depth})["curl", "z"]
         assert np.abs(colours).max() < 1e-6
 
 
@@ -154,10 +131,10 @@ def test_the_sentence_says_what_the_loop_says_and_no_more(setting: dict[str, Any
     loss = setting.get("loss", "p4")
     for depth, N in enumerate(DEPTHS):
         words = describe(scene, {"depth": depth, "walk": 0})
-        total = frame(scene, {"depth": depth})[LAP, "y"][-1]
+        total = frame(scene, {"depth": depth})["lap", "y"][-1]
         gradient = setting.get("field") == "control" or N in LOSSES[loss][1]
         if gradient:
-            assert "0 to rounding" in words
+            assert "0 up to rounding" in words
             assert total == 0
             assert "no function" not in words
         else:
@@ -167,22 +144,22 @@ def test_the_sentence_says_what_the_loop_says_and_no_more(setting: dict[str, Any
         assert ("after 3" in words) == (setting.get("laps") == 3 and total != 0)
 
 
-def test_the_board_has_quadrature_beside_the_closed_form() -> None:
+def test_quadrature_stands_beside_the_closed_form() -> None:
     loss = within("p4")
     loop = line_integral(loss, DEPTHS, 0.2, 1.0)
     for n in range(len(DEPTHS)):
         expected = [loop.total[n], loop.closed_form[n]]
-        assert on_board(line_integral_scene(), n) == pytest.approx(expected, abs=1e-13)
+        assert in_bold(line_integral_scene(), n) == pytest.approx(expected, abs=1e-13)
     own = line_integral_scene(corners=SQUARE)
-    assert on_board(own, 8) == pytest.approx([work(loss, 3, SQUARE).total], abs=1e-13)
+    assert in_bold(own, 8) == pytest.approx([work(loss, 3, SQUARE).total], abs=1e-13)
 
 
 def test_the_theorems_curve_goes_straight_and_round() -> None:
     drawn = frame(line_integral_scene((0.3, 1.2)), {"walk": 96})
-    radius = np.hypot(drawn[TRACE, "x"], drawn[TRACE, "y"])
+    radius = np.hypot(drawn["walk", "x"], drawn["walk", "y"])
     np.testing.assert_allclose(radius[24:49], 0.3, rtol=1e-5)
     np.testing.assert_allclose(radius[72:], 1.2, rtol=1e-5)
-    assert np.abs(drawn[TRACE, "y"])[[*range(25), *range(48, 73)]].max() < 1e-6
+    assert np.abs(drawn["walk", "y"])[[*range(25), *range(48, 73)]].max() < 1e-6
 
 
 # --- the controls ---
@@ -221,7 +198,7 @@ def test_a_dragged_corner_moves_the_fields_and_the_work(explorer: Explorer) -> N
     assert describe(explorer.scene, {}) != before
     assert explorer.scene.figure.layout.shapes[1].xanchor == 0.8
     moved = work(within("p4"), 3, [SQUARE[0], (0.8, -0.9), *SQUARE[2:]]).total
-    assert on_board(explorer.scene, 8) == [pytest.approx(moved, abs=1e-12)]
+    assert in_bold(explorer.scene, 8) == [pytest.approx(moved, abs=1e-12)]
     explorer.controls["bx"].value = 0.9  # by keyboard
     assert explorer.scene.figure.layout.shapes[1].xanchor == 0.9
 

@@ -10,41 +10,30 @@ import pytest
 import overparam_edu as oe
 from overparam_edu.derivations.potential import Potential
 from overparam_edu.explorers.own_loss import (
-    ARROWS,
-    CURL,
     EXAMPLES,
-    LOOP,
-    LOSS,
     answers_at,
     explore_own_loss,
     own_loss_scene,
 )
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
-from overparam_edu.player.scene import Scene
 
 DEPTHS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 SECONDS = 2.0
 
 
-def position(scene: Scene, depth: float, step: int = 0) -> dict[str, int]:
+def at(depth: float, step: int = 0) -> dict[str, int]:
     return {"depth": DEPTHS.index(depth), "step": step}
-
-
-def loop_of(drawn: dict[tuple[int | None, str], object]) -> np.ndarray:
-    return np.stack([np.array(drawn[LOOP, axis], float) for axis in "xy"], axis=1)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_shows_a_potential_or_a_loop_with_work(name: str) -> None:
     text = EXAMPLES[name]
     loss, scene = oe.SymbolicLoss(text), own_loss_scene(text)
-    assert scene.board is not None
-    boards = list(scene.board.values)
-    for i, N in enumerate(DEPTHS):
-        drawn, found = frame(scene, position(scene, N)), oe.find_potential(text, N)
-        assert ("is the gradient of a function" in boards[i]) == found.exists
-        loop = loop_of(drawn)
+    for told, N in zip(scene.board.values, DEPTHS, strict=True):
+        drawn, found = frame(scene, at(N)), oe.find_potential(text, N)
+        assert ("is the gradient of a function" in told) == found.exists
+        loop = np.array([drawn["loop", axis] for axis in "xy"], float).T
         if found.exists:
             assert not np.isfinite(loop).any()
         else:
@@ -53,7 +42,17 @@ def test_an_example_shows_a_potential_or_a_loop_with_work(name: str) -> None:
 
 
 def test_which_examples_have_a_potential_is_what_the_criterion_says() -> None:
-    yes = {(n, N) for n, text in EXAMPLES.items() for N in (2, 3) if has_potential(text, N)}
+    def is_the_same_all_round(text: str, depth: float) -> bool:
+        """Return whether h is constant on each of three circles about 0."""
+        loss, angle = oe.SymbolicLoss(text), np.linspace(0, 2 * np.pi, 200)
+        for radius in (0.3, 0.9, 1.7):
+            ring = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            h = (ring * loss.gradient(ring)).sum(axis=1) - 2 / depth * loss.value(ring)
+            if np.ptp(h) > 1e-9 * np.abs(h).max():
+                return False
+        return True
+
+    yes = {(n, N) for n, text in EXAMPLES.items() for N in (2, 3) if is_the_same_all_round(text, N)}
     assert yes == {
         ("a round bowl", 2),
         ("a slope without end", 2),
@@ -62,43 +61,29 @@ def test_which_examples_have_a_potential_is_what_the_criterion_says() -> None:
     }
 
 
-def has_potential(text: str, depth: float) -> bool:
-    """Say so by whether h is the same all round 0, on three circles."""
-    loss, angle = oe.SymbolicLoss(text), np.linspace(0, 2 * np.pi, 200)
-    for radius in (0.3, 0.9, 1.7):
-        ring = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        h = (ring * loss.gradient(ring)).sum(axis=1) - 2 / depth * loss.value(ring)
-        if np.ptp(h) > 1e-9 * np.abs(h).max():
-            return False
-    return True
-
-
 def test_paths_losses_and_field_are_those_of_the_rule() -> None:
     text, N, start = "(w1 - 1)^4 + 2*w2^2 - w1*w2/5", 3.0, (0.2, 0.4)
     loss, scene = oe.SymbolicLoss(text), own_loss_scene(text, start, 0.05)
-    last = len(scene.axes[1].stops) - 1
-    drawn = frame(scene, position(scene, N, last))
-    run = oe.descend(
-        loss, start, depth=N, optimizer=oe.GradientDescent(0.05), steps=int(scene.axes[1].stops[-1])
-    )
-    at = [int(step) for step in scene.axes[1].stops]
-    path = np.stack([drawn[3, "x"], drawn[3, "y"]], axis=1)
-    np.testing.assert_allclose(path, run.points[at], rtol=1e-6, atol=1e-9)
-    above = np.array(drawn[LOSS, "y"], float)
+    steps = [int(step) for step in scene.axes[1].stops]
+    drawn = frame(scene, at(N, len(steps) - 1))
+    run = oe.descend(loss, start, depth=N, optimizer=oe.GradientDescent(0.05), steps=steps[-1])
+    path = np.stack([drawn["path", "x"], drawn["path", "y"]], axis=1)
+    np.testing.assert_allclose(path, run.points[steps], rtol=1e-6, atol=1e-9)
+    above = np.array(drawn["loss", "y"], float)
     assert np.all(np.diff(above) <= 1e-12)
-    heights = run.losses[at] - run.losses[at[-1]]
+    heights = run.losses[steps] - run.losses[steps[-1]]
     np.testing.assert_allclose(above[:20] - above[-1], heights[:20], rtol=1e-3)
-    colours = np.array(drawn[CURL, "z"], float)
-    x, y = np.array(scene.figure.data[CURL].x), np.array(scene.figure.data[CURL].y)
-    exact = oe.curl(loss, N, np.stack(np.meshgrid(x, y), axis=-1))
-    assert np.all(np.sign(colours[np.abs(exact) > 1e-6]) == np.sign(exact[np.abs(exact) > 1e-6]))
+    colours, grid = np.array(drawn["curl", "z"], float), scene.figure.data[scene.place("curl")]
+    exact = oe.curl(loss, N, np.stack(np.meshgrid(grid.x, grid.y), axis=-1))
+    clear = np.abs(exact) > 1e-6
+    assert np.all(np.sign(colours[clear]) == np.sign(exact[clear]))
 
 
 def test_arrows_point_along_the_field() -> None:
     text = "(w1 - 1)^2 + 3*(w2 - 0.5)^2"
     loss, scene = oe.SymbolicLoss(text), own_loss_scene(text)
-    drawn = frame(scene, position(scene, 2))
-    tails, tips = (np.array([drawn[ARROWS, a][i::3] for a in "xy"], float).T for i in (0, 1))
+    drawn = frame(scene, at(2))
+    tails, tips = (np.array([drawn["field", a][i::3] for a in "xy"], float).T for i in (0, 1))
     field = oe.single_output_direction(tails, loss.gradient(tails), 2)
     lengths = np.linalg.norm(tips - tails, axis=1) * np.linalg.norm(field, axis=1)
     np.testing.assert_allclose(((tips - tails) * field).sum(axis=1), lengths, rtol=1e-3)
@@ -108,29 +93,28 @@ def test_arrows_point_along_the_field() -> None:
 
 
 def test_the_sentence_tells_who_is_faster() -> None:
-    scene = own_loss_scene("(w1 - 1)^2/2 + (w2 - 0.5)^2/2")
-    assert "slower than depth 1 (2)" in describe(scene, position(scene, 3))
-    scene = own_loss_scene()
-    assert "faster than depth 1" in describe(scene, position(scene, 3))
+    slower = own_loss_scene("(w1 - 1)^2/2 + (w2 - 0.5)^2/2")
+    assert "slower than depth 1 (2)" in describe(slower, at(3))
+    assert "faster than depth 1" in describe(own_loss_scene(), at(3))
 
 
 def test_where_there_is_no_minimum_one_rate_serves_all() -> None:
     scene = own_loss_scene("-w1 - w2/2")
-    assert "No minimum within 10 of the start" in describe(scene, position(scene, 2))
-    assert "diverges at iteration" in describe(scene, position(scene, 8))
+    assert "No minimum within 10 of the start" in describe(scene, at(2))
+    assert "diverges at iteration" in describe(scene, at(8))
 
 
 @pytest.mark.parametrize("text", ["log(w1)", "-1/w1 + w2^2", "log((w1 - 1)^2 + w2^2)"])
 def test_where_the_loss_falls_without_end_there_is_no_minimum(text: str) -> None:
     scene = own_loss_scene(text)
-    assert "No minimum within 10 of the start" in describe(scene, position(scene, 2))
+    assert "No minimum within 10 of the start" in describe(scene, at(2))
     low, high = scene.figure.layout.yaxis3.range
     value = float(oe.SymbolicLoss(text).value(np.array([0.05, 0.05])))
     assert -1e4 < low < value < high < abs(low) + abs(value)
 
 
 def test_what_is_not_decided_is_said() -> None:
-    """A sum of sines may vanish or not; where SymPy gives up, so does the board, in words."""
+    """A sum of sines may vanish or not; where SymPy gives up, so does the explorer, in words."""
     for answer in answers_at("sin(w1)^2 + cos(w1)^2 + w2*0", (2.0, 3.0)):
         assert isinstance(answer, (str, Potential))
         assert not isinstance(answer, Potential) or answer.exists
@@ -191,9 +175,9 @@ def test_poles_and_complex_values_are_drawn_within_two_seconds(text: str) -> Non
     scene = own_loss_scene(text, (0.3, 0.2))
     assert time.perf_counter() - began < SECONDS
     for N in DEPTHS:
-        drawn = frame(scene, position(scene, N))
+        drawn = frame(scene, at(N))
         assert all(
             value is None or np.all(np.isfinite(np.array(value, float)))
             for (trace, _), value in drawn.items()
-            if trace not in (LOOP, ARROWS, CURL)  # have gaps
+            if trace not in ("loop", "field", "curl")  # have gaps
         )

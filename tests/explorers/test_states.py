@@ -21,8 +21,6 @@ import numpy as np
 import pytest
 
 import overparam_edu as oe
-from overparam_edu.explorers.line_integral import ADAPTIVE, LAP, PROJECTION, WORK
-from overparam_edu.explorers.own_loss import LOSS
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
 from overparam_edu.player.player import Player
@@ -204,7 +202,7 @@ def check_picture(name: str, scene: Scene, at: dict[str, int]) -> None:
     ended = "diverge" in words or "not finite" in words
     for trace in {trace for trace, _ in drawn if trace is not None}:
         x, y = (along(scene, drawn, trace, attribute) for attribute in "xy")
-        if scene.figure.data[trace].type != "scatter" or ended:
+        if scene.figure.data[scene.place(trace)].type != "scatter" or ended:
             continue
         if min(len(x), len(y)) > 0:  # a marker without one of the two is not drawn
             assert len(x) == len(y), (trace, words)
@@ -218,20 +216,20 @@ def check_picture(name: str, scene: Scene, at: dict[str, int]) -> None:
         check(opened(name), scene, at, drawn, words)
 
 
-def along(scene: Scene, drawn: dict[Any, Any], trace: int, attribute: str) -> list[Any]:
+def along(scene: Scene, drawn: dict[Any, Any], trace: str, attribute: str) -> list[Any]:
     """Return the numbers of a trace along one axis, whether a slider moves them or not."""
     if (trace, attribute) in drawn:
         return list(drawn[trace, attribute])
-    values = getattr(scene.figure.data[trace], attribute, None)
+    values = getattr(scene.figure.data[scene.place(trace)], attribute, None)
     if values is None:
         return []
     return [None if isinstance(v, float) and math.isnan(v) else v for v in list(values)]
 
 
-def check_logarithms(scene: Scene, drawn: dict[Any, Any], trace: int, x: Any, y: Any) -> None:
+def check_logarithms(scene: Scene, drawn: dict[Any, Any], trace: str, x: Any, y: Any) -> None:
     """On a logarithmic axis there is no place for 0."""
     for letter, values in (("x", x), ("y", y)):
-        axis = getattr(scene.figure.data[trace], f"{letter}axis", None) or letter
+        axis = getattr(scene.figure.data[scene.place(trace)], f"{letter}axis", None) or letter
         axis = axis.replace(letter, f"{letter}axis", 1)
         if drawn.get((None, f"{axis}.type"), scene.figure.layout[axis].type) == "log":
             assert all(v is None or v > 0 for v in values), (trace, axis)
@@ -347,7 +345,7 @@ def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: s
     curves = at_end(scene, at, "step")
     for name, trace in (("network", 0), ("rule", 1)):
         fate, when = re.search(
-            rf"Half way down: .*?{name} (by iteration|not in|never \(it diverges at) {VALUE}", words
+            rf"Halfway down: .*?{name} (by iteration|not in|never \(it diverges at) {VALUE}", words
         ).groups()
         y = curves[trace, "y"]
         before, after = first_below(curves[trace, "x"], y, y[0] / 2 * (1 + 1e-6))
@@ -358,7 +356,7 @@ def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: s
 
 
 def axis_of(scene: Scene, trace: int) -> Any:
-    name = (scene.figure.data[trace].yaxis or "y").replace("y", "yaxis")
+    name = (scene.figure.data[scene.place(trace)].yaxis or "y").replace("y", "yaxis")
     return scene.figure.layout[name]
 
 
@@ -434,11 +432,11 @@ def true_derivation(opened: Opened, scene: Scene, at: Any, drawn: Any, words: st
 
 def true_line_integral(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
     values = opened.widget.values
-    whole = drawn[LAP, "y"]
-    assert drawn[WORK, "y"] == whole[: at["walk"] + 1]
+    whole = drawn["lap", "y"]
+    assert drawn["work", "y"] == whole[: at["walk"] + 1]
     # Both parts' work on all the pieces, by quadrature, is that of the walk.
-    parts = drawn[ADAPTIVE, "y"][-1] + drawn[PROJECTION, "y"][-1]
-    size = max(map(abs, [*whole, *drawn[ADAPTIVE, "y"], *drawn[PROJECTION, "y"]]))
+    parts = drawn["adaptive rate", "y"][-1] + drawn["projection", "y"][-1]
+    size = max(map(abs, [*whole, *drawn["adaptive rate", "y"], *drawn["projection", "y"]]))
     assert whole[-1] == pytest.approx(values["laps"] * parts, rel=1e-3, abs=1e-5 * size)
     [so_far] = said("Work so far: #." if values["laps"] == 1 else "Height gained: #.", words)
     assert so_far == near(whole[at["walk"]], abs=1e-6 * size)
@@ -461,7 +459,7 @@ def true_own_loss(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str)
     loss = oe.SymbolicLoss(values["example"] or values["loss"])
     step, *losses = said("At iteration #, loss # (depth 1: #).", words)
     assert step == near(stop_of(scene, at, "step"))
-    for told, dot in zip(losses, (5, 4), strict=True):
+    for told, dot in zip(losses, ("now", "now of depth 1"), strict=True):
         w = np.array([*drawn[dot, "x"], *drawn[dot, "y"]])
         if not math.isfinite(told) or len(w) < 2:
             continue
@@ -471,15 +469,16 @@ def true_own_loss(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str)
     [line] = [shape.y0 for shape in scene.figure.layout.shapes if shape.yref.startswith("y3")]
     level = line * (1 + 1e-6) if line > 0 else line * (1 - 1e-6)
     depth = stop_of(scene, at, "depth")
-    true_fate(words, depth, whole[LOSS, "x"], whole[LOSS, "y"], level)
+    true_fate(words, depth, whole["loss", "x"], whole["loss", "y"], level)
 
 
 def true_regression(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
     whole = at_end(scene, at, "step")
     depth, sides = int(stop_of(scene, at, "depth")), words.split("p\u00a0=\u00a0")[1:]
-    for base, told in zip((0, 7), sides, strict=False):
-        x = whole[base + 5, "x"]
-        [level] = set(drawn[base + 6, "y"])
+    for side, told in zip(("", " right"), sides, strict=False):
+        low, high, middle = (f"depth N{side}{edge}" for edge in (" low", " high", ""))
+        x = whole[middle, "x"]
+        [level] = set(drawn[f"arrived{side}", "y"])
         found = re.search(
             rf"depth (\d+) (arrives in|diverges at|has not arrived in) (?:iteration )?{VALUE}"
             "( iterations from some seeds only)?",
@@ -488,10 +487,10 @@ def true_regression(opened: Opened, scene: Scene, at: Any, drawn: Any, words: st
         named, fate, when, some = found.groups()
         assert int(named) == depth
         # Between the fewest iterations of a seed and the most: where the band's edges are below.
-        soonest, latest = (below_for_good(x, whole[base + edge, "y"], level) for edge in (3, 4))
+        soonest, latest = (below_for_good(x, whole[edge, "y"], level) for edge in (low, high))
         if fate == "arrives in" and not some:
             # What goes up and down may be above once more between two stops.
-            steady = max(np.diff(whole[base + 4, "y"]), default=0) <= 0
+            steady = max(np.diff(whole[high, "y"]), default=0) <= 0
             assert soonest[0] * 0.99 <= number(when), words
             assert not steady or number(when) <= latest[1] * 1.01, words
         else:
@@ -505,9 +504,9 @@ def true_regression(opened: Opened, scene: Scene, at: Any, drawn: Any, words: st
             assert number(times[1]) == near(ratio, rel=0.02, abs=0.06)
     if len(sides) == 1 and not some:
         rate = number(re.search(rf"at rate {VALUE}", words)[1])
-        assert drawn[10, "x"] == [near(rate)]
+        assert drawn["chosen at depth N", "x"] == [near(rate)]
         if fate == "arrives in" and stop_of(scene, at, "measure") == "iterations to arrive":
-            assert drawn[10, "y"] == [near(number(when))]
+            assert drawn["chosen at depth N", "y"] == [near(number(when))]
 
 
 def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
@@ -515,9 +514,9 @@ def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
     assert depth == stop_of(scene, at, "depth")
     assert step == near(stop_of(scene, at, "step"))
     parts = re.split(r"Near zero |Identity ", words)[1:]
-    for which, told in enumerate(parts):
+    for name, told in zip(("near zero", "identity"), parts, strict=True):
         [loss] = map(number, re.search(rf"loss {VALUE}", told).groups())
-        curve = drawn[2 + which, "y"]
+        curve = drawn[name, "y"]
         if math.isfinite(loss):
             assert loss == near(curve[-1])
             assert len(curve) == at["step"] + 1
@@ -525,9 +524,9 @@ def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
             assert len(curve) <= at["step"]
         if starts := re.search(r"starts to move at iteration ([\d,]+)", told):
             when = max(int(starts[1].replace(",", "")), scene.axes[1].stops[0])
-            assert drawn[4 + which, "x"] == [near(when)]
+            assert drawn[f"{name} moves", "x"] == [near(when)]
         else:
-            assert drawn[4 + which, "x"] == [None]
+            assert drawn[f"{name} moves", "x"] == [None]
 
 
 TRUE = {

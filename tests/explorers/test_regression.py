@@ -14,7 +14,7 @@ from overparam_edu import GradientDescent, LpRegression, balanced_network, load_
 from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.records import load_record
 from overparam_edu.explorers.plots import plot_learning_curves, round_step
-from overparam_edu.explorers.regression import _available, explore_regression
+from overparam_edu.explorers.regression import RECORDED, explore_regression
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
 
@@ -41,6 +41,10 @@ def excess(p: float, depth: int, rate: float, steps: list[int]) -> np.ndarray:
     return np.array(lanes) / least_loss(loss) - 1
 
 
+def trace(explorer: Explorer, name: str) -> Any:
+    return explorer.scene.figure.data[explorer.scene.place(name)]
+
+
 def rate_told(explorer: Explorer, depth: int) -> float:
     """The rate in the table, for depths 1, 2, ...; to three digits."""
     table = str(np.asarray(explorer.scene.board.values)[0, 1])  # own rates, 1%
@@ -54,26 +58,24 @@ def test_the_band_is_the_range_of_real_layers_at_the_rate_that_is_told(explorer:
     for depth in (1, 3):
         drawn = frame(explorer.scene, {"depth": depth - 1})
         # The table has three digits of the rate; the run has all, and is found by the nearest.
-        rate = min(
-            explorer.scene.figure.data[7].x, key=lambda r: abs(r - rate_told(explorer, depth))
-        )
+        tried = trace(explorer, "tried at depth 1").x
+        rate = min(tried, key=lambda r: abs(r - rate_told(explorer, depth)))
         runs = excess(4, depth, float(rate), stops)
-        shown = runs.min(0) > 1e-4  # below, rounding may grow at rates near the largest stable
-        for part, expected in enumerate((runs.min(0), runs.max(0), np.median(runs, 0))):
-            there = np.array(drawn[3 + part, "y"])
-            np.testing.assert_allclose(there[shown], expected[shown], rtol=1e-3)
+        seen = runs.min(0) > 1e-4  # below, rounding may grow at rates near the largest stable
+        edges = {" low": runs.min(0), " high": runs.max(0), "": np.median(runs, 0)}
+        for edge, expected in edges.items():
+            there = np.array(drawn[f"depth N{edge}", "y"])
+            np.testing.assert_allclose(there[seen], expected[seen], rtol=1e-3)
             if depth == 1:  # the reference is the same run
-                assert drawn[part, "y"] == drawn[3 + part, "y"]
+                assert drawn[f"depth 1{edge}", "y"] == drawn[f"depth N{edge}", "y"]
 
 
 def test_depth_2_helps_for_p_4_only(explorer: Explorer) -> None:
     explorer.reset()
     words = describe(explorer.scene, {"depth": 1})
-    two, four = re.match(r"p\u00a0=\u00a02: (.*)\. p\u00a0=\u00a04: (.*)\.$", words).groups()  # type: ignore[union-attr]
+    two, four = re.match(r"p\u00a0=\u00a02: (.*)\. p\u00a0=\u00a04: (.*)\.$", words).groups()
     assert "times slower than depth 1" in two
-    gain = re.search(r"([\d.]+) times faster than depth 1", four)
-    assert gain
-    assert float(gain[1]) > 2
+    assert float(re.search(r"([\d.]+) times faster than depth 1", four)[1]) > 2
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_depth_2_helps_for_p_4_only(explorer: Explorer) -> None:
         {"p": 4, "rival": "AdaDelta"},
         {"p": 3, "optimizer": "Adam"},
         {"optimizer": "AdaGrad", "rival": "gradient descent"},
-        *({"data": "gas", "recorded": name} for name in _available()),
+        *({"data": "gas", "recorded": name} for name in RECORDED),
     ],
     ids=str,
 )
@@ -94,33 +96,30 @@ def test_every_setting_draws_finite_numbers_and_tells_them(
     explorer.set(**explorer._first | values)
     scene = explorer.scene
     assert explorer.children[1].value == ""
-    ends = [(0, len(axis.stops) - 1) for axis in scene.axes]
-    for corner in itertools.product(*ends):
+    races = {track.trace for track in scene.tracks if track.trail}
+    for corner in itertools.product(*((0, len(axis.stops) - 1) for axis in scene.axes)):
         at = dict(zip((axis.name for axis in scene.axes), corner, strict=True))
-        drawn = frame(scene, at)
-        flat = [x for v in drawn.values() for x in numbers(v) if not isinstance(x, str)]
-        assert all(x is None or math.isfinite(x) for x in flat)
-        for key, value in drawn.items():
-            if key[0] is not None and key[0] < 7:  # races are drawn up to where they diverge
-                assert None not in numbers(value)
+        for (name, _), value in frame(scene, at).items():
+            flat = [x for x in numbers(value) if not isinstance(x, str)]
+            assert all(x is None or math.isfinite(x) for x in flat)
+            if name in races or str(name).startswith("arrived"):
+                assert None not in flat  # races are drawn up to where they diverge
         words = describe(scene, at)
         assert re.search(r"arrives in|has not arrived in|diverges at", words)
         assert "nan" not in words
-    for table in np.asarray(scene.board.values).ravel():  # type: ignore[union-attr]
-        assert "nan" not in table
-        assert "inf" not in table
+    assert not re.search("nan|inf", "".join(np.asarray(scene.board.values).ravel()))
 
 
 def test_the_axis_is_long_enough_for_every_arrival(explorer: Explorer) -> None:
     explorer.set(**explorer._first | {"p": 4})
     for tolerance in range(4):
         drawn = frame(explorer.scene, {"tolerance": tolerance})
-        table = str(np.asarray(explorer.scene.board.values)[0, tolerance])  # type: ignore[union-attr]
+        table = str(np.asarray(explorer.scene.board.values)[0, tolerance])
         arrivals = [int(text) for text in re.findall(r"<b>(\d+)</b>", table)]
         assert len(arrivals) == 8
         assert max(arrivals) <= drawn[None, "xaxis.range"][1] <= 1000
         level = 10.0 ** -(tolerance + 1)
-        assert drawn[6, "y"] == pytest.approx([level, level])
+        assert drawn["arrived", "y"] == pytest.approx([level, level])
     logarithmic = frame(explorer.scene, {"scale": 1})
     assert logarithmic[None, "xaxis.type"] == "log"
     assert logarithmic[None, "xaxis.range"] == pytest.approx([math.log10(0.5), 3])
@@ -130,13 +129,13 @@ def test_the_diamonds_are_on_the_curves_and_shared_rates_are_depth_1s(explorer: 
     explorer.set(**explorer._first | {"p": 4})
     for measure, depth in itertools.product((0, 1), (0, 1, 7)):
         own = frame(explorer.scene, {"depth": depth, "measure": measure})
-        rates = own[8, "x"] if (8, "x") in own else list(explorer.scene.figure.data[8].x)
-        at = rates.index(own[10, "x"][0])
-        assert own[8, "y"][at] == own[10, "y"][0]
+        tried, chosen, one = "tried at depth N", "chosen at depth N", "chosen at depth 1"
+        at = own[tried, "x"].index(own[chosen, "x"][0])
+        assert own[tried, "y"][at] == own[chosen, "y"][0]
         if measure == 0:  # the fewest iterations of all
-            assert own[10, "y"][0] == min(y for y in own[8, "y"] if y is not None)
+            assert own[chosen, "y"][0] == min(y for y in own[tried, "y"] if y is not None)
         shared = frame(explorer.scene, {"depth": depth, "way": 1})
-        assert shared[10, "x"] == shared[9, "x"] == own[9, "x"]
+        assert shared[chosen, "x"] == shared[one, "x"] == own[one, "x"]
 
 
 def test_recorded_races_say_what_the_records_say(explorer: Explorer) -> None:
@@ -164,14 +163,13 @@ def test_controls_that_do_not_apply_are_hidden(explorer: Explorer) -> None:
 
 def test_reset_and_bad_values(explorer: Explorer) -> None:
     explorer.reset()
-    first = explorer.values
+    first, position = explorer.values, explorer.player.position
+    assert (position["depth"], position["tolerance"]) == (1, 1)
+    assert position["step"] == len(explorer.scene.axes[1].stops) - 1
     explorer.set(p=3)
     explorer.player.move(depth=5, step=0)
     explorer.reset()
-    assert explorer.values == first
-    last = len(explorer.scene.axes[1].stops) - 1
-    position = explorer.player.position
-    assert (position["depth"], position["step"], position["tolerance"]) == (1, last, 1)
+    assert (explorer.values, explorer.player.position) == (first, position)
     scene = explorer.scene
     with pytest.raises(ValueError, match=r"p .*2\.5"):
         explorer.set(p=2.5)

@@ -16,7 +16,7 @@ import overparam_edu.derivations as proofs
 from overparam_edu.derivations import Derivation, Step
 from overparam_edu.explorers.derivation import derivation_scene, explore_derivation
 from overparam_edu.player.frames import describe
-from overparam_edu.player.mathml import broken, height, prose, typeset, words
+from overparam_edu.player.mathml import broken, height, prose, typeset, with_symbols
 from overparam_edu.player.player import Player
 
 BUILT = {
@@ -64,9 +64,9 @@ def test_every_line_has_title_kind_reason_and_check(
         zip(boards, derivation.steps, report.steps, strict=True), start=1
     ):
         said = text_of(present(board))
-        assert f"{n} {text_of(words(step.title))}" in said
+        assert f"{n} {text_of(with_symbols(step.title))}" in said
         assert step.kind in said
-        assert text_of(words(step.reason)) in said
+        assert text_of(with_symbols(step.reason)) in said
         assert f"✓ {how[checked.method]}" in said
         assert "<math" in present(board)
 
@@ -79,7 +79,7 @@ def test_boards_are_well_formed_and_show_earlier_lines_faded(
         faded = root.findall(".//div[@aria-hidden='true']")[1]
         seen = " ".join("".join(faded.itertext()).split())
         if n:
-            assert f"{n} {text_of(words(derivation.steps[n - 1].title))}" in seen
+            assert f"{n} {text_of(with_symbols(derivation.steps[n - 1].title))}" in seen
         else:
             assert seen == html.unescape(text_of(prose(derivation.statement)))
 
@@ -152,7 +152,7 @@ def test_only_derivations_are_taken(thing: Any) -> None:
     ],
 )
 def test_words(plain: str, marked: str) -> None:
-    assert words(plain) == marked
+    assert with_symbols(plain) == marked
 
 
 def test_long_lines_are_broken_at_signs_and_brackets_only() -> None:
