@@ -13,17 +13,7 @@ from overparam_edu.checks import Array
 from overparam_edu.dynamics.losses import SeparableLp
 from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.experiments.depth_race import DepthRace, race_depths
-from overparam_edu.explorers.plots import (
-    STEP_0,
-    line_tracks,
-    log_axis,
-    loss_contour,
-    one_beside_two,
-    plane_ranges,
-    point_tracks,
-    record_stops,
-    step_axis,
-)
+from overparam_edu.explorers import plots
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
@@ -118,7 +108,7 @@ def trajectory_scene(
         learning_rate=learning_rate,
         dynamics=dynamics,
     )
-    at = record_stops(len(race.steps))
+    at = plots.record_stops(len(race.steps))
     depth = Axis("depth", "depth N", depths, start=int(np.argmax(depths == 3)))
     step = Axis("step", "iteration", race.steps[at], start=len(at) - 1, play=True)
     points, losses = np.moveaxis(race.points[at], 1, 0), race.losses[at].T  # (depth, step, ...)
@@ -127,7 +117,7 @@ def trajectory_scene(
     # What the step multiplies the gradient by across w, and along w.
     across = race.learning_rates[:, None] * squares ** (1 - 1 / depths[:, None])
     along = depths[:, None] * across
-    spans = plane_ranges(race.points, race.losses)
+    spans = plots.plane_ranges(race.points, race.losses)
     adaptive, projection = _next_step(loss, points, depths, spans)
     both = ["depth", "step"]
     curves = {
@@ -139,13 +129,13 @@ def trajectory_scene(
     }
     tracks = [
         *path_tracks(points),
-        *point_tracks("adaptive rate", adaptive, both),
-        *point_tracks("projection", projection, both),
+        *plots.point_tracks("adaptive rate", adaptive, both),
+        *plots.point_tracks("projection", projection, both),
     ]
     for name, values in curves.items():
         # 0 has no place on a logarithmic axis, but its line leads down and out of the picture.
         drawn = np.maximum(values, 1e-30)
-        tracks += line_tracks(name, np.maximum(step.stops, STEP_0), drawn, both)
+        tracks += plots.line_tracks(name, np.maximum(step.stops, plots.STEP_0), drawn, both)
     choice = learning_rate if isinstance(learning_rate, str) else "by hand"
     reading = Reading(
         f"At iteration {{step}}, loss {{loss}} (depth 1: {{loss_1}}). With {_RATES[choice]}, "
@@ -156,7 +146,7 @@ def trajectory_scene(
             "loss_1": (losses[0], ["step"]),
         },
     )
-    figure = _figure(loss, race, spans, log_axis([across, along], below=1e-4, above=1e3))
+    figure = _figure(loss, race, spans, plots.log_axis([across, along], below=1e-4, above=1e3))
     narrow = stacked(1000, (0.62, 1), (0.31, 0.54), (0, 0.21))
     narrow |= {f"annotations[{i}].font.size": 13 for i in (1, 2)}
     return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=narrow)
@@ -193,12 +183,12 @@ def _next_step(loss: SeparableLp, points: Array, depths: Array, spans: Array) ->
 def _figure(
     loss: SeparableLp, race: DepthRace, spans: Array, rate_axis: dict[str, Any]
 ) -> go.Figure:
-    figure = one_beside_two(0.56, 0.12)
+    figure = plots.one_beside_two(0.56, 0.12)
     one, deep = (GREY, "dash", 3), (VERMILLION, "solid", 4)
     x, y = loss.targets[:, None]
     star = {"symbol": "star", "size": 18, "color": BLACK}
     plane = [
-        loss_contour(loss, *spans),
+        plots.loss_contour(loss, *spans),
         go.Scatter(x=x, y=y, mode="markers", marker=star),
         *path_traces(),
         arrow("adaptive rate", BLUE),
@@ -213,8 +203,10 @@ def _figure(
     figure.update_layout(template=TEMPLATE, height=440, showlegend=False, margin=margin)
     figure.update_xaxes(range=spans[0], title="w₁", row=1, col=1)
     figure.update_yaxes(range=spans[1], title="w₂", row=1, col=1)
-    loss_axis = log_axis(race.losses, below=race.target / 10, above=2 * float(race.losses[0].max()))
-    figure.update_xaxes(step_axis(float(race.steps[-1])), col=2)
+    loss_axis = plots.log_axis(
+        race.losses, below=race.target / 10, above=2 * float(race.losses[0].max())
+    )
+    figure.update_xaxes(plots.step_axis(float(race.steps[-1])), col=2)
     figure.update_xaxes(title="iteration", row=2, col=2)
     figure.update_yaxes(title="loss", **loss_axis, row=1, col=2)
     figure.update_yaxes(title="effective rate", **rate_axis, row=2, col=2)
@@ -245,10 +237,10 @@ def path_tracks(points: Array) -> list[Track]:
     """Return the tracks of the `path_traces`, from points (depth, step, 2) with depth 1 first."""
     (x, y), both = np.moveaxis(points, -1, 0), ["depth", "step"]
     return [
-        *line_tracks("path of depth 1", x[0], y[0], ["step"]),
-        *line_tracks("path", x, y, both),
-        *point_tracks("now of depth 1", points[0], ["step"]),
-        *point_tracks("now", points, both),
+        *plots.line_tracks("path of depth 1", x[0], y[0], ["step"]),
+        *plots.line_tracks("path", x, y, both),
+        *plots.point_tracks("now of depth 1", points[0], ["step"]),
+        *plots.point_tracks("now", points, both),
     ]
 
 

@@ -20,14 +20,7 @@ from overparam_edu.experiments.rule_against_network import (
     rebalance,
     synthetic_regression,
 )
-from overparam_edu.explorers.plots import (
-    STEP_0,
-    line_tracks,
-    log_axis,
-    one_beside_two,
-    record_stops,
-    step_axis,
-)
+from overparam_edu.explorers import plots
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene
@@ -101,7 +94,7 @@ def update_rule_scene(
     loss, least = _problem(data)
     outputs, inputs = (1, *loss.shape)[-2:]
     last = max(1, round(_TIME / rate))
-    stops = record_stops(last + 1, 80)
+    stops = plots.record_stops(last + 1, 80)
     runs = []
     for N in _DEPTHS:
         drawn = near_zero_network((inputs, *[hidden] * (N - 1), outputs), scale)
@@ -120,8 +113,8 @@ def update_rule_scene(
     imbalance = np.array([run.imbalance.T for run in runs])
 
     first = float(losses[..., 0].max())
-    loss_axis = log_axis(losses, below=1e-4 * first, above=3 * first)
-    small_axis = log_axis([*distance, *imbalance], below=1e-5, above=10) | {"dtick": 2}
+    loss_axis = plots.log_axis(losses, below=1e-4 * first, above=3 * first)
+    small_axis = plots.log_axis([*distance, *imbalance], below=1e-5, above=10) | {"dtick": 2}
     # A run that diverges must not squeeze the others.
     with np.errstate(invalid="ignore"):
         top = 1.15 * float(np.moveaxis(sigma, 1, -1)[losses <= 3 * first].max())
@@ -143,7 +136,7 @@ def update_rule_scene(
     tracks, both, axes = [], ["depth", "start"], ["depth", "start", "step"]
     for trace, row, column, values in lines:
         figure.add_trace(trace, row, column)
-        tracks += line_tracks(trace.uid, np.maximum(stops, STEP_0), values, axes)
+        tracks += plots.line_tracks(trace.uid, np.maximum(stops, plots.STEP_0), values, axes)
 
     template = (
         "At iteration {step}, above the minimum: network {network}, rule {rule}. Distance "
@@ -209,11 +202,11 @@ def _figure(
     loss_axis: dict[str, Any], top: float, small_axis: dict[str, Any], last: int
 ) -> go.Figure:
     """Return the panels of losses, of singular values up to `top`, and of what is small."""
-    figure = one_beside_two(0.5, 0.15)
+    figure = plots.one_beside_two(0.5, 0.15)
     figure.update_yaxes(title="loss above minimum", **loss_axis, title_standoff=4, row=1, col=1)
     figure.update_yaxes(range=[-0.04 * top, top], row=1, col=2)
     figure.update_yaxes(**small_axis, row=2, col=2)
-    figure.update_xaxes(step_axis(last))
+    figure.update_xaxes(plots.step_axis(last))
     figure.update_xaxes(title="iteration", row=1, col=1).update_xaxes(title="iteration", row=2)
     heading(figure, key(("━", "network", VERMILLION), ("┅", "rule", BLACK)))
     heading(figure, "<b>singular values</b>", 2)

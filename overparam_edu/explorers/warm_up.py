@@ -19,13 +19,7 @@ from overparam_edu.dynamics.warm_up import (
     warm_up_coefficients,
 )
 from overparam_edu.experiments.datasets import two_feature_loss
-from overparam_edu.explorers.plots import (
-    line_tracks,
-    log_axis,
-    loss_contour,
-    plane_ranges,
-    point_tracks,
-)
+from overparam_edu.explorers import plots
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import (
@@ -142,17 +136,17 @@ def warm_up_scene(p: int = 2, scale: float = 0.01) -> Scene:
     rho, mu = memory.rho / rates[:, None], memory.mu / rates[:, None, None] ** 2
     alone, started = np.moveaxis(memory.rebuilt, 1, 0)
     tracks = [
-        *line_tracks("path", memory.points[..., 0], memory.points[..., 1], both),
-        *line_tracks("from gradients", alone[..., 0], alone[..., 1], both),
-        *line_tracks("from gradients and start", started[..., 0], started[..., 1], both),
-        *point_tracks("now", memory.points, both),
-        *line_tracks("ρ", times, rho, both),
+        *plots.line_tracks("path", memory.points[..., 0], memory.points[..., 1], both),
+        *plots.line_tracks("from gradients", alone[..., 0], alone[..., 1], both),
+        *plots.line_tracks("from gradients and start", started[..., 0], started[..., 1], both),
+        *plots.point_tracks("now", memory.points, both),
+        *plots.line_tracks("ρ", times, rho, both),
         Track("ρ now", "x", times, ["time"]),
         Track("ρ now", "y", rho, both),
         Track("errors now", "x", np.stack([rates, rates], axis=1), ["rate"]),
         Track("errors now", "y", memory.largest, ["rate"]),
         Track("μ", "z", mu, ["rate"]),
-        *point_tracks("update now", np.array([[[0, t], [t, t]] for t in times]), ["time"]),
+        *plots.point_tracks("update now", np.array([[[0, t], [t, t]] for t in times]), ["time"]),
         Track("μ now", "y", mu, both),
     ]
     reading = Reading(
@@ -173,9 +167,11 @@ def warm_up_scene(p: int = 2, scale: float = 0.01) -> Scene:
         Axis("time", "time η·t", times, start=_STOPS // 2, play=True),
     ]
     points = np.concatenate([*(run.points for run in runs), memory.rebuilt.reshape(-1, 2)])
-    spans = plane_ranges(points, loss.value(points))
+    spans = plots.plane_ranges(points, loss.value(points))
     largest_rho = max(float(np.square(run.omega2).max()) for run in runs)  # in units of η
-    figure = _figure(loss_contour(loss, *spans), rates, times, largest_rho, memory.largest, mu)
+    figure = _figure(
+        plots.loss_contour(loss, *spans), rates, times, largest_rho, memory.largest, mu
+    )
     figure.update_xaxes(range=spans[0], title="w₁ (weight)", row=1, col=1)
     figure.update_yaxes(range=spans[1], title="w₂ (acceleration)", row=1, col=1)
     narrow = stacked(1500, (0.82, 1), (0.62, 0.74), (0.4, 0.56), (0, 0.13), (0.21, 0.34))
@@ -233,10 +229,10 @@ def _figure(
     time = [0.0, float(times[-1])]
     figure.update_xaxes(range=time, row=1, col=2)
     figure.update_yaxes(range=[0, 1.08 * largest_rho], nticks=4, row=1, col=2)
-    rate_axis = log_axis(rates, below=1e-9, above=1e9)
+    rate_axis = plots.log_axis(rates, below=1e-9, above=1e9)
     rate_axis["tickvals"] = [0.01, 0.03, 0.1, 0.3]
     figure.update_xaxes(title="learning rate η", **rate_axis, row=2, col=2)
-    error_axis = log_axis(errors, below=1e-9, above=1e9)
+    error_axis = plots.log_axis(errors, below=1e-9, above=1e9)
     error_axis["tickvals"] = [1e-3, 1e-2, 0.1, 1, 10]
     error_axis["ticktext"] = ["0.1%", "1%", "10%", "100%", "1000%"]
     figure.update_yaxes(**error_axis, row=2, col=2)

@@ -98,16 +98,16 @@ def test_a_matrix_at_every_end_of_its_sliders(matrix: Scene) -> None:
         N, sigma = int(now["depth"]), (now["sigma_1"], now["sigma_2"])
         factors = claim_1(sigma, N)
         for attribute in ("z", "text"):
-            np.testing.assert_allclose(drawn[4, attribute], factors, rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(drawn["factors", attribute], factors, rtol=1e-6, atol=1e-7)
         # The ellipse and the arrow are what the rule makes of real gradients at a turned W.
         W = (U * sigma) @ V.T
         angle = np.radians(now["angle"])
         gradient = U @ np.diag([np.cos(angle), np.sin(angle)]) @ V.T
         step = np.diag(U.T @ end_to_end_direction(W, gradient, N) @ V)
-        for trace, tip in ((2, (np.cos(angle), np.sin(angle))), (3, step)):
-            arrow = np.array([drawn[trace, "x"], drawn[trace, "y"]]).T
+        for name, tip in (("gradient", (np.cos(angle), np.sin(angle))), ("step", step)):
+            arrow = np.array([drawn[name, "x"], drawn[name, "y"]]).T
             np.testing.assert_allclose(arrow, [[0, 0], tip], rtol=1e-6, atol=1e-6)
-        x, y = np.array(drawn[1, "x"]), np.array(drawn[1, "y"])
+        x, y = np.array(drawn["ellipse", "x"]), np.array(drawn["ellipse", "y"])
         for along, factor in ((x, factors[0, 0]), (y, factors[1, 1])):
             assert np.abs(along).max() == pytest.approx(factor, rel=1e-6, abs=1e-9)
         if factors[0, 0] and factors[1, 1]:
@@ -127,23 +127,29 @@ def test_a_vector_at_every_end_of_its_sliders(vector: Scene) -> None:
         rate = norm ** (2 - 2 / N)
         g = np.array([np.cos(angle), np.sin(angle)])
         along, step = (N - 1) * rate, rate * g + [(N - 1) * rate * g[0], 0.0]
-        for trace, tail, tip in ((2, 0 * g, g), (3, 0 * g, rate * g), (4, rate * g, step)):
-            arrow = np.array([drawn[trace, "x"], drawn[trace, "y"]]).T
+        arrows = {
+            "gradient": (0 * g, g),
+            "adaptive rate": (0 * g, rate * g),
+            "projection": (rate * g, step),
+        }
+        for name, (tail, tip) in arrows.items():
+            arrow = np.array([drawn[name, "x"], drawn[name, "y"]]).T
             if np.linalg.norm(tip - tail) < 1e-9:
                 assert set(numbers(arrow.tolist())) == {None}
             else:
                 np.testing.assert_allclose(arrow.astype(float), [tail, tip], rtol=1e-5, atol=1e-6)
         # The longest and the shortest step are those along and across w.
-        sizes = np.hypot(drawn[1, "x"], drawn[1, "y"])
+        sizes = np.hypot(drawn["ellipse", "x"], drawn["ellipse", "y"])
         assert sizes.max() == pytest.approx(N * rate, rel=1e-5, abs=1e-9)
         assert sizes.min() == pytest.approx(rate, rel=1e-5, abs=1e-9)
-        assert np.abs(drawn[1, "y"]).max() == pytest.approx(rate, rel=1e-5, abs=1e-9)
-        for curve, dot, factor in ((5, 7, N * rate), (6, 8, rate)):
-            assert drawn[dot, "x"] == [N]
-            assert drawn[dot, "y"] == pytest.approx([factor], rel=1e-5, abs=1e-9)
-            depths = np.array(vector.figure.data[curve].x)
-            expected = norm ** (2 - 2 / depths) * (depths if curve == 5 else 1)
-            np.testing.assert_allclose(drawn[curve, "y"], expected, rtol=1e-5)
+        assert np.abs(drawn["ellipse", "y"]).max() == pytest.approx(rate, rel=1e-5, abs=1e-9)
+        [depths] = [line.x for line in vector.figure.data if line.uid == "along w"]
+        for name, times in (("along w", np.array(depths)), ("across w", 1.0)):
+            assert drawn[f"{name} now", "x"] == [N]
+            factor = N * rate if name == "along w" else rate
+            assert drawn[f"{name} now", "y"] == pytest.approx([factor], rel=1e-5, abs=1e-9)
+            expected = norm ** (2 - 2 / np.array(depths)) * times
+            np.testing.assert_allclose(drawn[name, "y"], expected, rtol=1e-5)
         found = VECTOR_WORDS.match(describe(vector, at))
         assert found, describe(vector, at)
         for text, value in zip(found.groups(), [rate, along, *g, *step], strict=True):
@@ -156,9 +162,9 @@ def test_everything_is_inside_the_picture(matrix: Scene, vector: Scene) -> None:
         for at in ends(scene):
             drawn = frame(scene, at)
             for attribute, axis in (("x", layout.xaxis), ("y", layout.yaxis)):
-                assert np.abs(drawn[1, attribute]).max() < axis.range[1]
+                assert np.abs(drawn["ellipse", attribute]).max() < axis.range[1]
     upper = vector.figure.layout.yaxis2.range[1]
-    assert all(max(frame(vector, at)[5, "y"]) < upper for at in ends(vector))
+    assert all(max(frame(vector, at)["along w", "y"]) < upper for at in ends(vector))
 
 
 def test_the_entries_under_the_factors_are_those_of_the_directions() -> None:
