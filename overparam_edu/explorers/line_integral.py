@@ -17,7 +17,6 @@ from overparam_edu.dynamics.loops import LineIntegral, gamma, line_integral, pol
 from overparam_edu.dynamics.losses import LinearLoss, QuadraticLoss, SeparableLp, SupportsGradient
 from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.explorers import plots
-from overparam_edu.explorers.plots import DEPTHS
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
@@ -35,6 +34,8 @@ from overparam_edu.player.style import (
     stacked,
 )
 
+# Depths that have a stop: close together where most happens.
+DEPTHS = np.concatenate([np.arange(1, 4, 0.25), np.arange(4, 8.5, 0.5)])
 # In three variables, so that there are planes to choose from; the plane at angle 0 is that of the
 # talk's illustration. Each with the depths at which the field is a gradient after all.
 _MINIMUM = (1.0, 0.5, 0.0)

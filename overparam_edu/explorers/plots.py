@@ -387,8 +387,6 @@ def band_traces(
 
 # --- the rule's field in the plane: arrows, and its curl as colours behind them ---
 
-# Depths at which the fields have a stop: close together where most happens.
-DEPTHS = np.concatenate([np.arange(1, 4, 0.25), np.arange(4, 8.5, 0.5)])
 CURL_KEY = key(("■", "curl > 0", "#B26B00"), ("■", "curl < 0", "#3A6EA5"), ("→", "field", GREY))
 
 

@@ -14,12 +14,12 @@ import pytest
 from overparam_edu import curl, line_integral, single_output_direction, work
 from overparam_edu.explorers.line_integral import (
     CORNERS,
+    DEPTHS,
     LOSSES,
     InPlane,
     explore_line_integral,
     line_integral_scene,
 )
-from overparam_edu.explorers.plots import DEPTHS
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
 from overparam_edu.player.scene import Scene
