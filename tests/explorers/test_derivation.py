@@ -16,7 +16,7 @@ import overparam_edu.derivations as proofs
 from overparam_edu.derivations import Derivation, Step
 from overparam_edu.explorers.derivation import derivation_scene, explore_derivation
 from overparam_edu.player.frames import describe
-from overparam_edu.player.mathml import broken, height, prose, typeset, with_symbols
+from overparam_edu.player.mathml import prose, with_symbols
 from overparam_edu.player.player import Player
 
 BUILT = {
@@ -84,23 +84,6 @@ def test_boards_are_well_formed_and_show_earlier_lines_faded(
             assert seen == html.unescape(text_of(prose(derivation.statement)))
 
 
-def leaves(maths: str) -> list[str]:
-    """Return the letters, numbers and signs of MathML in order, without spaces and commas."""
-    found = ElementTree.fromstring(f"<all>{maths}</all>").itertext()
-    return [sign for text in found for sign in text if not sign.isspace() and sign != ","]
-
-
-def test_no_sign_is_lost_where_lines_are_broken_or_joined(derivation: Derivation) -> None:
-    from overparam_edu.player.mathml import mathml
-
-    for step in derivation.steps:
-        whole, fitted = leaves(mathml(step.to_latex())), leaves(typeset(step.to_latex()))
-        # Equations side by side share one arrow.
-        arrows = whole.count("⇒") - fitted.count("⇒")
-        assert arrows >= 0
-        assert [s for s in fitted if s != "⇒"] == [s for s in whole if s != "⇒"]
-
-
 def test_a_line_that_is_wrong_is_said_to_be_wrong() -> None:
     right = proofs.single_output()
     step = next(step for step in right.steps if not isinstance(step.after, sp.Tuple))
@@ -138,40 +121,3 @@ def test_the_player_steps() -> None:
 def test_only_derivations_are_taken(thing: Any) -> None:
     with pytest.raises(TypeError, match="derivation must be a Derivation; got"):
         explore_derivation(thing)
-
-
-@pytest.mark.parametrize(
-    ("plain", "marked"),
-    [
-        ("a step of size eta", "a step of size <i>η</i>"),
-        ("W W^T is beta", "<i>W</i> <i>W</i><sup>T</sup> is beta"),
-        ("lambda_rs < 0", "<i>λ</i><sub>rs</sub> &lt; 0"),
-        ("N w_1^a", "<i>N</i> <i>w</i><sub>1</sub><sup>a</sup>"),
-        ("don't, the talk's", "don't, the talk's"),
-        ("A projection", "A projection"),
-    ],
-)
-def test_words(plain: str, marked: str) -> None:
-    assert with_symbols(plain) == marked
-
-
-def test_long_lines_are_broken_at_signs_and_brackets_only() -> None:
-    sums = "& x = " + " + ".join(rf"\left(a_{{{n}}} + b\right)" for n in range(20))
-    rows = broken(sums)
-    assert len(rows) > 1
-    assert all(row.count(r"\left(") == row.count(r"\right)") for row in rows)
-    assert "".join(row.removeprefix(r"&\qquad ") for row in rows).replace(" ", "") == sums.replace(
-        " ", ""
-    )
-    product = "& " + " ".join([r"\left(a + b\right)"] * 20)
-    assert len(broken(product)) > 1
-    assert broken(r"& \left(" + " + ".join("abcdefghij" * 5) + r"\right)")[1:] == []
-    aligned = rf"\begin{{aligned}}{sums} \\ &= y\end{{aligned}}"
-    assert height(aligned) == pytest.approx(1.6 * (len(rows) + 1))
-
-
-def test_what_cannot_be_broken_is_smaller() -> None:
-    long = r"\begin{aligned}& \left(" + " + ".join("abcdefghij" * 5) + r"\right)\end{aligned}"
-    size = float(re.search(r"font-size: ([\d.]+)em", typeset(long))[1])
-    assert 0.2 < size < 0.7
-    assert "font-size: 1.00em" in typeset(r"\begin{aligned}& a\end{aligned}")

@@ -12,12 +12,14 @@ from overparam_edu import (
     Trajectory,
     TunedLearningRate,
     descend,
+    load_record,
+    plot_learning_curves,
     plot_losses,
     plot_trajectories,
     plot_tuning,
     tuned_learning_rate,
 )
-from overparam_edu.explorers.plots import log_axis, loss_contour, plane_ranges
+from overparam_edu.explorers.plots import log_axis, loss_contour, plane_ranges, round_step
 
 LOSS = SeparableLp((1.0, 0.1), p=4)
 
@@ -142,6 +144,30 @@ def test_log_axis_holds_what_is_finite_within_bounds() -> None:
     assert log_axis([1e-3, 1.0], below=1e-9, above=10.0)["dtick"] == 1
     lower, upper = log_axis([np.nan], below=1e-3, above=1e2)["range"]
     assert lower < -3 < 2 < upper
+
+
+def test_learning_curves_are_drawn_at_their_best_rate_with_the_note() -> None:
+    record = load_record("cars_l4")
+    figure = plot_learning_curves(record.curves, minimum=record.least, note="which data")
+    assert figure.layout.title.text == "which data"
+    assert len(figure.data) == 3 * len(record.curves)
+    for number, network in enumerate(record.curves):
+        line = figure.data[3 * number + 2]
+        ends = network.losses[-1]
+        best = np.nanargmin(np.median(ends, axis=0))
+        expected = np.median(network.losses[1:, :, best], axis=1) - record.least
+        seen = expected > 1e-9
+        np.testing.assert_allclose(np.array(line.y)[seen], expected[seen], rtol=1e-6)
+        assert line.name.startswith(f"depth {network.depth}, gradient descent, rate ")
+    with pytest.raises(ValueError, match="labels must be 3"):
+        plot_learning_curves(record.curves, labels=["one"])
+
+
+def test_ticks_are_round() -> None:
+    for size in (0.013, 0.9, 7.2, 240, 99_999):
+        step = round_step(size)
+        assert size / 2.5 <= step <= size
+        assert f"{step:e}"[0] in "125"
 
 
 def test_wrong_arguments_are_named(run: Trajectory, tuned: TunedLearningRate) -> None:

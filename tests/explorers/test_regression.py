@@ -13,7 +13,6 @@ import pytest
 from overparam_edu import GradientDescent, LpRegression, balanced_network, load_auto_mpg, train
 from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.records import load_record
-from overparam_edu.explorers.plots import plot_learning_curves, round_step
 from overparam_edu.explorers.regression import RECORDED, explore_regression
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
@@ -174,30 +173,3 @@ def test_reset_and_bad_values(explorer: Explorer) -> None:
     with pytest.raises(ValueError, match=r"p .*2\.5"):
         explorer.set(p=2.5)
     assert explorer.scene is scene
-
-
-# --- pieces ---
-
-
-def test_learning_curves_are_drawn_at_their_best_rate_with_the_note() -> None:
-    record = load_record("cars_l4")
-    figure = plot_learning_curves(record.curves, minimum=record.least, note="which data")
-    assert figure.layout.title.text == "which data"
-    assert len(figure.data) == 3 * len(record.curves)
-    for number, network in enumerate(record.curves):
-        line = figure.data[3 * number + 2]
-        ends = network.losses[-1]
-        best = np.nanargmin(np.median(ends, axis=0))
-        expected = np.median(network.losses[1:, :, best], axis=1) - record.least
-        seen = expected > 1e-9
-        np.testing.assert_allclose(np.array(line.y)[seen], expected[seen], rtol=1e-6)
-        assert line.name.startswith(f"depth {network.depth}, gradient descent, rate ")
-    with pytest.raises(ValueError, match="labels must be 3"):
-        plot_learning_curves(record.curves, labels=["one"])
-
-
-def test_ticks_are_round() -> None:
-    for size in (0.013, 0.9, 7.2, 240, 99_999):
-        step = round_step(size)
-        assert size / 2.5 <= step <= size
-        assert f"{step:e}"[0] in "125"

@@ -12,7 +12,15 @@ import pytest
 from fontTools.ttLib import TTFont
 
 import overparam_edu.derivations as proofs
-from overparam_edu.player.mathml import math_font, mathml, prose, typeset, with_symbols
+from overparam_edu.player.mathml import (
+    broken,
+    height,
+    math_font,
+    mathml,
+    prose,
+    typeset,
+    with_symbols,
+)
 from overparam_edu.player.page import styles
 from overparam_edu.publish.pages import lesson_notebooks
 
@@ -63,12 +71,56 @@ def test_prose_has_mathematics_and_no_html_of_others() -> None:
     assert prose("<b>bold</b>", html=True) == "<p><b>bold</b></p>"
 
 
-def test_symbols_of_plain_prose() -> None:
-    assert typeset(r"\begin{aligned}& a \\ &= b\end{aligned}").count("<mtr>") == 2
+@pytest.mark.parametrize(
+    ("plain", "marked"),
+    [
+        ("a step of size eta", "a step of size <i>η</i>"),
+        ("W W^T is beta", "<i>W</i> <i>W</i><sup>T</sup> is beta"),
+        ("lambda_rs < 0", "<i>λ</i><sub>rs</sub> &lt; 0"),
+        ("N w_1^a", "<i>N</i> <i>w</i><sub>1</sub><sup>a</sup>"),
+        ("w_1 is w / omega_2", "<i>w</i><sub>1</sub> is <i>w</i> / <i>ω</i><sub>2</sub>"),
+        ("don't, the talk's", "don't, the talk's"),
+        ("A projection", "A projection"),
+    ],
+)
+def test_symbols_of_plain_prose(plain: str, marked: str) -> None:
+    assert with_symbols(plain) == marked
     assert with_symbols("gamma < 0", marked=False) == "γ < 0"
-    assert with_symbols("w_1 is w / omega_2") == (
-        "<i>w</i><sub>1</sub> is <i>w</i> / <i>ω</i><sub>2</sub>"
-    )
+
+
+@pytest.mark.parametrize("proof", DERIVATIONS, ids=lambda proof: proof.name)
+def test_no_sign_is_lost_where_lines_are_broken_or_joined(proof: proofs.Derivation) -> None:
+    def signs(maths: str) -> list[str]:
+        """Return letters, numbers and signs in order, without spaces and commas."""
+        text = "".join(ElementTree.fromstring(f"<all>{maths}</all>").itertext())
+        return [sign for sign in text if not sign.isspace() and sign != ","]
+
+    for step in proof.steps:
+        whole, fitted = signs(mathml(step.to_latex())), signs(typeset(step.to_latex()))
+        assert whole.count("⇒") >= fitted.count("⇒")  # equations side by side share one arrow
+        assert [s for s in fitted if s != "⇒"] == [s for s in whole if s != "⇒"]
+
+
+def test_long_lines_are_broken_at_signs_and_brackets_only() -> None:
+    sums = "& x = " + " + ".join(rf"\left(a_{{{n}}} + b\right)" for n in range(20))
+    rows = broken(sums)
+    assert len(rows) > 1
+    assert all(row.count(r"\left(") == row.count(r"\right)") for row in rows)
+    joined = "".join(row.removeprefix(r"&\qquad ") for row in rows)
+    assert joined.replace(" ", "") == sums.replace(" ", "")
+    product = "& " + " ".join([r"\left(a + b\right)"] * 20)
+    assert len(broken(product)) > 1
+    assert broken(r"& \left(" + " + ".join("abcdefghij" * 5) + r"\right)")[1:] == []
+    aligned = rf"\begin{{aligned}}{sums} \\ &= y\end{{aligned}}"
+    assert height(aligned) == pytest.approx(1.6 * (len(rows) + 1))
+
+
+def test_what_cannot_be_broken_is_smaller() -> None:
+    long = r"\begin{aligned}& \left(" + " + ".join("abcdefghij" * 5) + r"\right)\end{aligned}"
+    size = float(re.search(r"font-size: ([\d.]+)em", typeset(long))[1])
+    assert 0.2 < size < 0.7
+    assert "font-size: 1.00em" in typeset(r"\begin{aligned}& a\end{aligned}")
+    assert typeset(r"\begin{aligned}& a \\ &= b\end{aligned}").count("<mtr>") == 2
 
 
 def font() -> TTFont:
