@@ -147,9 +147,3 @@ def test_identity_layers_are_rectangular_identities():
 def test_identity_noise_has_the_given_standard_deviation():
     (W,) = identity_network((300, 300), 1e-2, rng=0).weights
     assert (W - np.eye(300)).std() == pytest.approx(1e-2, rel=0.01)
-
-
-def test_a_network_cannot_be_changed_by_assignment():
-    network = near_zero_network((2, 1), 1.0)
-    with pytest.raises(AttributeError):
-        network.weights = ()

@@ -130,9 +130,3 @@ def test_momentum_of_zero_is_gradient_descent():
 def test_every_optimizer_lowers_the_loss(optimizer):
     losses = run(optimizer).losses
     assert losses[-1] < losses[0]
-
-
-@each_optimizer
-def test_an_optimizer_is_frozen(optimizer):
-    with pytest.raises(AttributeError):
-        optimizer.learning_rate = 1.0

@@ -80,11 +80,6 @@ def test_repr_tells_how_long_and_what_diverged():
     assert repr(run).endswith(f"lanes (2,), 201 records; 1 diverged, the first at step {at})")
 
 
-def test_a_trajectory_is_frozen():
-    with pytest.raises(AttributeError):
-        halving().points = np.zeros(3)
-
-
 def test_shapes_are_records_then_lanes_then_the_parameter():
     run = descend(
         SeparableLp((1.0, 0.1)),

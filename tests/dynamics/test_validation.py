@@ -320,6 +320,14 @@ def test_every_public_function_and_every_argument_is_in_the_table():
         assert set(inspect.signature(function).parameters) - switches == set(arguments)
 
 
+@pytest.mark.parametrize(
+    ("thing", "name"), [(TRAJECTORY, "points"), (NETWORK, "weights"), (RATE, "learning_rate")]
+)
+def test_what_has_been_checked_cannot_be_assigned_to(thing, name):
+    with pytest.raises(AttributeError):
+        setattr(thing, name, None)
+
+
 # --- what the checks let through ---
 
 
