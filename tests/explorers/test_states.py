@@ -2,7 +2,7 @@
 
 `OVERPARAM_EDU_STATES` says how many random states each explorer is put in; 1,000 take a while:
 
-    OVERPARAM_EDU_STATES=1000 python -m pytest tests/views/test_states.py
+    OVERPARAM_EDU_STATES=1000 python -m pytest tests/explorers/test_states.py
 """
 
 from __future__ import annotations
@@ -287,18 +287,18 @@ def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
     p, minimum = values["p"], np.array([1.0, 1.0 / values["ratio"]])
     step, *losses = said("At iteration #, loss # (depth 1: #).", words)
     assert step == near(stop_of(scene, at, "step"))
-    for loss, dot in zip(losses, (5, 4), strict=True):
+    for loss, dot in zip(losses, ("now", "now of depth 1"), strict=True):
         if not math.isfinite(loss):
             continue
         w = np.array([drawn[dot, "x"][0], drawn[dot, "y"][0]])
         off, grain = np.abs(w - minimum), 1e-7 * (1 + np.abs(w))  # points are float32
         low, high = (((off + sign * grain).clip(0) ** p).sum() / p for sign in (-1, 1))
         assert 0.99 * low <= loss <= 1.01 * high, words
-    curves = at_end(scene, at, "step")
-    x, y = curves[9, "x"], curves[9, "y"]
-    fate = true_fate(words, stop_of(scene, at, "depth"), x, y, 0.01 * minimum[1] ** p / p)
+    whole, level = at_end(scene, at, "step"), 0.01 * minimum[1] ** p / p
+    depth = stop_of(scene, at, "depth")
+    fate = true_fate(words, depth, whole["loss", "x"], whole["loss", "y"], level)
     if fate == "never moves":
-        assert len(set(curves[3, "x"])) == len(set(curves[3, "y"])) == 1
+        assert len(set(whole["path", "x"])) == len(set(whole["path", "y"])) == 1
 
 
 def true_fate(words: str, depth: float, x: Any, y: Any, level: float) -> str:
@@ -335,29 +335,25 @@ def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: s
         words,
     )
     assert step == near(stop_of(scene, at, "step"))
-    last = max(trace for trace, _ in drawn)
-    for value, trace in ((network, 0), (rule, 1), (distance, last - 1), (imbalance, last)):
+    figure, drawn_as = scene.figure, {"network": network, "rule": rule}
+    for name, value in (drawn_as | {"distance": distance, "imbalance": imbalance}).items():
         if math.isfinite(value):
-            floor = 10 ** axis_of(scene, trace).range[0] / 100  # less is drawn there, out of sight
-            assert drawn[trace, "y"][-1] == near(max(value, floor)), (trace, words)
+            axis = figure.layout.yaxis if name in drawn_as else figure.layout.yaxis3
+            floor = 10 ** axis.range[0] / 100  # less is drawn there, out of sight
+            assert drawn[name, "y"][-1] == near(max(value, floor)), (name, words)
     if math.isfinite(distance):
         assert largest >= distance * 0.99
     curves = at_end(scene, at, "step")
-    for name, trace in (("network", 0), ("rule", 1)):
+    for name in ("network", "rule"):
         fate, when = re.search(
             rf"Halfway down: .*?{name} (by iteration|not in|never \(it diverges at) {VALUE}", words
         ).groups()
-        y = curves[trace, "y"]
-        before, after = first_below(curves[trace, "x"], y, y[0] / 2 * (1 + 1e-6))
+        y = curves[name, "y"]
+        before, after = first_below(curves[name, "x"], y, y[0] / 2 * (1 + 1e-6))
         if fate == "by iteration":
             assert before * 0.99 <= number(when) <= max(after, 1) * 1.01, words
         else:
             assert after == math.inf, words
-
-
-def axis_of(scene: Scene, trace: int) -> Any:
-    name = (scene.figure.data[scene.place(trace)].yaxis or "y").replace("y", "yaxis")
-    return scene.figure.layout[name]
 
 
 def true_preconditioner(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
@@ -385,8 +381,8 @@ def true_preconditioner(opened: Opened, scene: Scene, at: Any, drawn: Any, words
             "The gradient (#, #) becomes the step (#, #)."
         )
         expected = [first, second, mixed, x, y, first * x, second * y]
-        assert drawn[3, "x"][1] == near(first * x)
-        assert drawn[3, "y"][1] == near(second * y)
+        assert drawn["step", "x"][1] == near(first * x)
+        assert drawn["step", "y"][1] == near(second * y)
     assert said(template, words) == [near(value, abs=1e-6) for value in expected]
 
 
@@ -400,10 +396,11 @@ def true_warm_up(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) 
     eta, time = stop_of(scene, at, "rate"), stop_of(scene, at, "time")
     assert t == past == near(time / eta, abs=0.51)
     assert eta * steps == near({2: 14.0, 4: 9.0}[opened.widget.values["p"]])
-    assert drawn[6, "y"][0] * eta == near(rho)
-    path, *rebuilt = (np.array([drawn[trace, "x"], drawn[trace, "y"]]) for trace in (1, 2, 3))
+    assert drawn["ρ now", "y"][0] * eta == near(rho)
+    names = ("path", "from gradients", "from gradients and start")
+    path, *rebuilt = (np.array([drawn[name, "x"], drawn[name, "y"]]) for name in names)
     whole = at_end(scene, at, "time")
-    largest = np.hypot(whole[1, "x"], whole[1, "y"]).max()
+    largest = np.hypot(whole["path", "x"], whole["path", "y"]).max()
     for off, line in zip((alone, started), rebuilt, strict=True):
         # The largest norm may lie between two stops.
         error = 100 * np.linalg.norm(line[:, -1] - path[:, -1]) / largest
