@@ -50,11 +50,13 @@ def test_a_first_copy_holds_everything_but_hidden_files(source, folder):
     )
 
 
-def test_a_second_copy_touches_nothing(source, folder):
+def test_a_second_copy_touches_nothing_but_brings_back_what_was_deleted(source, folder):
     lab.copy_notebooks(source, folder)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert lab.copy_notebooks(source, folder) == NOTHING
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    (folder / FIRST_NOTEBOOK).unlink()
+    assert lab.copy_notebooks(source, folder) == NOTHING._replace(copied=(FIRST_NOTEBOOK,))
 
 
 def test_a_changed_notebook_is_kept_through_every_later_version(source, folder):
@@ -85,12 +87,6 @@ def test_without_a_sound_record_every_difference_is_the_users(source, folder, re
         (folder / lab.MANIFEST).write_text(record, encoding="utf-8")
     assert lab.copy_notebooks(source, folder).outdated == (FIRST_NOTEBOOK,)
     assert (folder / FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
-
-
-def test_a_deleted_notebook_comes_back(source, folder):
-    lab.copy_notebooks(source, folder)
-    (folder / FIRST_NOTEBOOK).unlink()
-    assert lab.copy_notebooks(source, folder) == NOTHING._replace(copied=(FIRST_NOTEBOOK,))
 
 
 # --- what it says ---
@@ -247,16 +243,11 @@ def _get(said, path):
 
 @pytest.mark.slow
 def test_lab_answers_at_the_printed_address_on_the_first_notebook(running):
-    said, _ = running
+    said, errors = running
     notebook = _address(said)[1]
     assert notebook == f"notebooks/{FIRST_NOTEBOOK}"
     assert "<title>JupyterLab</title>" in _get(said, f"lab/tree/{notebook}")
     assert _get(said, f"api/contents/{notebook}?content=0")
-
-
-@pytest.mark.slow
-def test_lab_says_nothing_but_its_address(running):
-    said, errors = running
     assert "JupyterLab is running" in said
     assert "Ctrl-C" in said
     assert errors.read_text(encoding="utf-8") == ""
@@ -266,8 +257,7 @@ def test_lab_says_nothing_but_its_address(running):
 def test_lab_asks_nothing_of_other_machines(running):
     page = _get(running[0], "lab")
     found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)
-    config = json.loads(found.group(1))
-    assert config["news"] == {"disabled": True}
+    assert json.loads(found.group(1))["news"] == {"disabled": True}
     assert _get(running[0], "lab/api/update") == '{"notification": null}'
     manager = json.loads(_get(running[0], "lab/api/extensions?query=&page=1&per_page=1&refresh=0"))
     assert isinstance(manager, list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,8 @@ def run(source: str, name: str) -> object:
 
 
 @EACH
-def test_the_solution_is_right(exercise):
+def test_the_solution_is_right_and_five_mistakes_are_usual(exercise):
+    assert len(exercise.mistakes) >= 5
     feedback = examine(exercise, run(exercise.solution, exercise.name))
     assert feedback.verdict == "right", feedback
     assert exercise.praise in repr(feedback)
@@ -44,20 +47,11 @@ def test_a_usual_mistake_meets_its_own_hint(exercise, hint, wrong):
     assert feedback.text == hint
 
 
-@EACH
-def test_there_are_at_least_five_usual_mistakes(exercise):
-    assert len(exercise.mistakes) >= 5
-
-
-def test_every_notebook_has_its_exercises():
-    counts = {f"{n:02}": 0 for n in range(10)}
-    for exercise in EXERCISES.values():
-        counts[exercise.notebook] += 1
-    assert counts.pop("00") <= 1
+def test_every_notebook_has_its_exercises_of_every_kind():
+    counts = Counter(exercise.notebook for exercise in EXERCISES.values())
+    assert counts.pop("00") == 1
+    assert set(counts) == {f"{n:02}" for n in range(1, 10)}
     assert all(3 <= count <= 6 for count in counts.values()), counts
-
-
-def test_all_kinds_are_there():
     assert {exercise.kind for exercise in EXERCISES.values()} == set(KINDS)
 
 
@@ -104,13 +98,16 @@ def test_hints_get_more_explicit_from_try_to_try():
     assert "folded cell" in shown[3][-1]
 
 
-def test_an_unknown_mistake_hears_which_property_fails():
-    feedback = examine(DOUBLE, lambda x: x + 7)
-    assert feedback.text == "This does not hold yet: 1 becomes 2"
-
-
-def test_a_wrong_shape_is_named():
-    assert "`(2, 1)` where `(2,)`" in examine(DOUBLE, lambda x: 2 * x[:, None]).text
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: x + 7, "This does not hold yet: 1 becomes 2"),
+        (lambda x: 2 * x[:, None], "`(2, 1)` where `(2,)`"),
+        (2.0, "def double"),
+    ],
+)
+def test_what_is_said_of_an_unknown_mistake(answer, said):
+    assert said in examine(DOUBLE, answer).text
 
 
 def test_an_answer_cannot_change_our_arguments():
@@ -122,25 +119,22 @@ def test_an_answer_cannot_change_our_arguments():
     assert DOUBLE.probes[0][0].tolist() == [3.0, 4.0]
 
 
-def test_a_number_where_a_function_is_asked_for():
-    assert "def double" in examine(DOUBLE, 2.0).text
-
-
-@pytest.mark.parametrize("problem", [SystemExit(3), RecursionError("deep"), KeyError("w")])
-def test_whatever_the_answer_raises_is_shown(problem):
+@pytest.mark.parametrize(
+    ("problem", "verdict"),
+    [
+        (SystemExit(3), "error in your code"),
+        (RecursionError("deep"), "error in your code"),
+        (KeyError("w"), "error in your code"),
+        (NotImplementedError(), "not attempted"),
+    ],
+)
+def test_whatever_the_answer_raises_is_shown(problem, verdict):
     def raising(x):
         raise problem
 
     feedback = examine(DOUBLE, raising)
-    assert feedback.verdict == "error in your code"
-    assert type(problem).__name__ in feedback.text
-
-
-def test_not_implemented_is_not_attempted():
-    def later(x):
-        raise NotImplementedError
-
-    assert examine(DOUBLE, later).verdict == "not attempted"
+    assert feedback.verdict == verdict
+    assert verdict == "not attempted" or type(problem).__name__ in feedback.text
 
 
 def test_the_students_own_line_is_shown_not_the_librarys():
@@ -156,10 +150,8 @@ def test_feedback_shows_words_signs_and_mathematics():
     html = examine(DOUBLE, lambda x: x**2, tries=1)._repr_html_()
     for shown in ("not yet", 'role="status"', "gentle"):
         assert shown in html
-    assert (
-        "<math" in examine(EXERCISES["fold"], lambda A, B, c, b: (B @ A, A @ c + b))._repr_html_()
-    )
     feedback = Feedback("fold", "not yet", "Look at the powers.", ("There are $N$ terms.",))
+    assert "<math" in feedback._repr_html_()
     assert repr(feedback) == "→ not yet: Look at the powers.\n  Hint: There are $N$ terms."
     with pytest.raises(ValueError, match="verdict must be one of 'right'"):
         Feedback("fold", "perfect", "")

@@ -13,7 +13,7 @@ EACH = pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTION
 
 
 @EACH
-def test_every_option_has_its_own_answer(question):
+def test_every_option_has_its_own_answer_and_mathematics_is_typeset(question):
     assert sum(option.right for option in question.options) == 1
     assert len({option.says for option in question.options}) == len(question.options)
     assert len({option.text for option in question.options}) == len(question.options)
@@ -23,17 +23,12 @@ def test_every_option_has_its_own_answer(question):
     for option, board in zip(question.options, boards[1:], strict=True):
         assert ("✓ Right." in board) == option.right
         assert ("→ Not right." in board) != option.right
+        assert not re.search(r"\$|\\[a-z]", re.sub(r"<annotation.*?</annotation>", "", board))
 
 
 def test_the_right_answer_is_not_always_in_the_same_place():
     places = [[o.right for o in q.options].index(True) for q in QUESTIONS.values()]
     assert all(places.count(place) < 0.6 * len(places) for place in set(places))
-
-
-@EACH
-def test_mathematics_is_typeset(question):
-    for board in question.scene().board.values:
-        assert not re.search(r"\$|\\[a-z]", re.sub(r"<annotation.*?</annotation>", "", board))
 
 
 @pytest.mark.parametrize("rights", [(), (True, True), (False, False), (True,)])
@@ -43,6 +38,9 @@ def test_a_question_has_two_options_or_more_and_one_right(rights):
         Question("q", "00", "?", options)
 
 
-def test_an_unknown_question_is_refused():
+def test_a_question_is_shown_by_its_name():
+    assert oe.ask("same_functions").scene.axes[0].name == "answer"
+    with pytest.raises(ValueError, match="name must be one of same_functions"):
+        oe.ask("nothing")
     with pytest.raises(ValueError, match="name must be one of same_functions"):
         oe.ask("nothing")
