@@ -144,10 +144,8 @@ def learning_curves(
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
-        One example a row; standardised columns, to compare with the talk.
-    y : array_like, shape (n,)
-        The target, likewise.
+    X, y : array_like, shapes (n, d) and (n,)
+        Examples, one a row, and targets; standardised, to compare with the talk.
     p : float
         The power of the loss, at least 2.
     depths : sequence of int
@@ -158,17 +156,15 @@ def learning_curves(
         Learning rates. If not given, 16: for gradient descent from 1/5 to 10 times 2 over the
         curvature of the loss at 0.
     seeds : sequence of int
-        Seeds of the start.
-    steps : int
-        Iterations.
+        Of the random start.
+    steps, records : int
+        Iterations, and at how many of them, at most, the loss is recorded.
     start : {"near zero", "balanced", "identity", "orthogonal", "rule"}
         Independent Gaussian weights; the balanced layers of a Gaussian end-to-end vector; the
         identity plus Gaussian noise; a random direction of length 1 times ones; or no layers at
         all but the end-to-end rule from where "balanced" starts.
     scale : float
         Standard deviation of the Gaussians.
-    records : int
-        Iterations at which the loss is recorded, at most.
     store : str or Path, optional
         Folder in which finished depths are kept, so that a stopped call goes on from there. What
         is in it can run code when it is read: use only your own.

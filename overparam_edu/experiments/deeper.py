@@ -55,24 +55,12 @@ def going_deeper(
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
-        One example a row; standardised columns.
-    y : array_like, shape (n,)
-        The target, likewise.
-    p : float
-        The power of the loss (mean over examples).
-    depths : sequence of int
-        Numbers of layers; hidden layers have width 1.
-    rates : array_like, shape (rates,), optional
-        Learning rates of gradient descent, as in `learning_curves`.
-    seeds : sequence of int
-        Seeds of the starts.
-    steps : int
-        Iterations.
+    X, y : array_like, shapes (n, d) and (n,)
+        Examples, one a row, and targets; standardised, to compare with the talk.
     scale : float
         Standard deviation of the weights, or of what is added to the identity.
-    store, progress
-        As in `learning_curves`.
+    p, depths, rates, seeds, steps, store, progress
+        As in `learning_curves`, with gradient descent.
 
     Returns
     -------

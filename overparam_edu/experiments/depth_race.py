@@ -150,14 +150,12 @@ def _run(
             depth = int(N) if float(N).is_integer() else N
             layers = balanced_network(start, whole_number("depths", depth, lower=1))
             lanes.append(train(layers, loss, optimizer=GradientDescent(rate), steps=steps))
-    return Trajectory(
-        points=np.stack([lane.points for lane in lanes], axis=1),
-        losses=np.stack([lane.losses for lane in lanes], axis=1),
-        steps=lanes[0].steps,
-        times=np.stack([lane.times for lane in lanes], axis=1),
-        diverged_at=np.stack([lane.diverged_at for lane in lanes]),
-        depth=depths,
+    points, losses, times = (
+        np.stack([getattr(lane, name) for lane in lanes], axis=1)
+        for name in ("points", "losses", "times")
     )
+    diverged_at = np.stack([lane.diverged_at for lane in lanes])
+    return Trajectory(points, losses, lanes[0].steps, times, diverged_at, depths)
 
 
 def _last_step_of_interest(run: Trajectory, target: float) -> int:

@@ -69,79 +69,52 @@ def _cars(p: float, *ranges: tuple[float, float]) -> Experiment:
 
 
 _SEEDS = (0, 1, 2)
-_ADAM = (1e-4, 2e-4, 3.5e-4, 6e-4, 1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3)
+_RATES = (1e-4, 2e-4, 3.5e-4, 6e-4, 1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3)
+_ADAM = tuple(Row(depth, _RATES, "Adam") for depth in (1, 2))
 _L2 = (9e-3, 1.2e-2, 1.6e-2, 2e-2, 2.35e-2, 2.7e-2, 3.2e-2, 3.8e-2, 4.5e-2)
-_DEEPER = (8e-4, 1.2e-3, 1.6e-3)
-_DEPTHS = (2, 3, 4, 8, 16)
+_L4 = (
+    Row(2, (6e-4, 9e-4, 9.5e-4, 1e-3, 1.2e-3)),
+    Row(1, (3.6e-3, 3.8e-3)),
+    Row(1, (1e-2, 2e-2, 2.4e-2, 2.8e-2, 3.2e-2), "AdaDelta"),
+    Row(1, (7e-3, 1e-2, 1.4e-2, 2e-2), "AdaGrad"),
+    Row(3, (3e-4, 4.5e-4, 6e-4, 8e-4)),
+)
+_L4_SEEDS = (
+    Row(1, (2.5e-3, 3e-3, 3.3e-3, 3.6e-3), seeds=_SEEDS),
+    Row(2, (1.25e-3, 1.6e-3, 1.9e-3, 2.2e-3), seeds=_SEEDS),
+    Row(3, (7e-4, 8e-4, 9e-4, 1e-3), seeds=_SEEDS),
+)
+_DEEPER, _DEPTHS = (8e-4, 1.2e-3, 1.6e-3), (2, 3, 4, 8, 16)
 # What is stable for 100,000 iterations falls with the depth.
-_IDENTITY = {
-    2: _DEEPER,
-    3: _DEEPER,
-    4: (4.5e-4, 6e-4, 8e-4),
-    8: (2e-4, 3e-4, 4e-4),
-    16: (1.4e-4, 2e-4, 2.8e-4),
-}
-
+_IDENTITY = {4: (4.5e-4, 6e-4, 8e-4), 8: (2e-4, 3e-4, 4e-4), 16: (1.4e-4, 2e-4, 2.8e-4)}
+_GAS_DEEPER = (
+    *(Row(N, _DEEPER, scale=3e-2, seeds=_SEEDS) for N in _DEPTHS),
+    *(Row(N, _IDENTITY.get(N, _DEEPER), start="identity", scale=0.0) for N in _DEPTHS),
+)
+_CARS_DEEPER = tuple(
+    Row(depth, _grid(0.015, 0.5), start=start)
+    for start, depth in product(("near zero", "identity"), (*_DEPTHS, 32))
+)
 EXPERIMENTS: Mapping[str, Experiment] = {
     "gas_l4": Experiment(
-        "gas data, p = 4: depths 1, 2, 3 against AdaGrad and AdaDelta",
-        "gas",
-        4.0,
-        1_000_000,
-        (
-            Row(2, (6e-4, 9e-4, 9.5e-4, 1e-3, 1.2e-3)),
-            Row(1, (3.6e-3, 3.8e-3)),
-            Row(1, (1e-2, 2e-2, 2.4e-2, 2.8e-2, 3.2e-2), "AdaDelta"),
-            Row(1, (7e-3, 1e-2, 1.4e-2, 2e-2), "AdaGrad"),
-            Row(3, (3e-4, 4.5e-4, 6e-4, 8e-4)),
-        ),
+        "gas data, p = 4: depths 1, 2, 3 against AdaGrad and AdaDelta", "gas", 4.0, 1_000_000, _L4
     ),
     "gas_l4_seeds": Experiment(
-        "gas data, p = 4, by depth, three seeds",
-        "gas",
-        4.0,
-        100_000,
-        (
-            Row(1, (2.5e-3, 3e-3, 3.3e-3, 3.6e-3), seeds=_SEEDS),
-            Row(2, (1.25e-3, 1.6e-3, 1.9e-3, 2.2e-3), seeds=_SEEDS),
-            Row(3, (7e-4, 8e-4, 9e-4, 1e-3), seeds=_SEEDS),
-        ),
+        "gas data, p = 4, by depth, three seeds", "gas", 4.0, 100_000, _L4_SEEDS
     ),
     "gas_l2": Experiment(
-        "gas data, p = 2, by depth",
-        "gas",
-        2.0,
-        100_000,
-        tuple(Row(depth, _L2) for depth in (1, 2, 3)),
+        "gas data, p = 2, by depth", "gas", 2.0, 100_000, tuple(Row(N, _L2) for N in (1, 2, 3))
     ),
     "gas_adam": Experiment(
-        "gas data, p = 4: Adam alone and on depth 2",
-        "gas",
-        4.0,
-        100_000,
-        tuple(Row(depth, _ADAM, "Adam") for depth in (1, 2)),
+        "gas data, p = 4: Adam alone and on depth 2", "gas", 4.0, 100_000, _ADAM
     ),
     "gas_deeper": Experiment(
-        "gas data, p = 4: near zero against identity, to depth 16",
-        "gas",
-        4.0,
-        100_000,
-        (
-            *(Row(depth, _DEEPER, scale=3e-2, seeds=_SEEDS) for depth in _DEPTHS),
-            *(Row(N, rates, start="identity", scale=0.0) for N, rates in _IDENTITY.items()),
-        ),
+        "gas data, p = 4: near zero against identity, to depth 16", "gas", 4.0, 100_000, _GAS_DEEPER
     ),
     "cars_l4": _cars(4.0, (0.14, 0.2), (0.35, 0.6), (0.3, 0.55)),
     "cars_l2": _cars(2.0, (0.3, 0.43), (0.35, 0.55), (0.3, 0.6)),
     "cars_deeper": Experiment(
-        "Auto MPG, p = 4: near zero against identity, to depth 32",
-        "cars",
-        4.0,
-        3_000,
-        tuple(
-            Row(depth, _grid(0.015, 0.5), start=start)
-            for start, depth in product(("near zero", "identity"), (*_DEPTHS, 32))
-        ),
+        "Auto MPG, p = 4: near zero against identity, to depth 32", "cars", 4.0, 3_000, _CARS_DEEPER
     ),
 }
 

@@ -121,24 +121,16 @@ def one_change_at_a_time(
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
-        One example a row; standardised columns.
-    y : array_like, shape (n,)
-        The target, likewise.
-    p : float
-        The power of the loss, above 2.
+    X, y : array_like, shapes (n, d) and (n,)
+        Examples, one a row, and targets; standardised, to compare with the talk.
     depth : int
         Layers of the deep network, at least 2.
     tolerance, loose : float
         The small and the large tolerance, above 0.
-    steps : int
-        Iterations at most.
     rates : array_like, shape (rates,), optional
         Learning rates to tune over. If not given, 24 from 0.3 to 10 times 2 over the curvature of
         each loss at 0.
-    seeds : sequence of int
-        Seeds of the start.
-    store, progress
+    p, steps, seeds, store, progress
         As in `learning_curves`.
 
     Returns

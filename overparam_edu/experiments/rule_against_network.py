@@ -78,12 +78,8 @@ def compare_rule_with_network(
         Of the end-to-end matrix (k, d), or of a vector (d,) where there is one output.
     learning_rate : array_like, shape (*lanes,)
         Of both.
-    steps : int
-        Number of steps, 0 or more.
-    record : int or sequence of int
-        Keep every so many steps (and the last), or just these steps.
-    weight_decay : float
-        On every layer, 0 or more; in the rule as in the paper's Theorem 1.
+    steps, record, weight_decay
+        As in `train` and `descend`.
 
     Returns
     -------
@@ -144,10 +140,8 @@ def measure_distance_order(
 
     Parameters
     ----------
-    network : LinearNetwork
-        One network, without lanes.
-    loss : Loss
-        Of its end-to-end matrix.
+    network, loss
+        As in `compare_rule_with_network`, without lanes.
     learning_rates : array_like, shape (n,)
         Two or more.
     time : float
@@ -301,7 +295,7 @@ def synthetic_regression(
     noise : float
         Standard deviation of the noise on each target.
     p : float
-        Power of the loss, the mean over the examples.
+        Power of the mean loss.
     rng : numpy.random.Generator or int
         Generator or seed.
 
