@@ -53,6 +53,12 @@ def test_quadrature_equals_the_closed_form_to_1e_12(p, dimension):
             assert np.all(np.abs(loop.total - loop.closed_form) <= loop.error_estimate * 10)
 
 
+def test_a_regression_has_the_closed_form_too():
+    regression = LpRegression(random((20, 4)), random(20, 1), p=4, reduction="mean")
+    loop = line_integral(regression, 3, 0.1, 0.5)
+    assert loop.total == pytest.approx(float(loop.closed_form), rel=1e-12)
+
+
 @pytest.mark.parametrize("N", [1, 1.25, 1.5, 2, 2.5, 3, 8, 1000])
 def test_a_linear_loss_has_the_closed_form_of_the_paper(N):
     r, R, q = 0.2, 1.3, 3 - 2 / N
@@ -188,14 +194,13 @@ def test_a_gradient_reads_zero(loss):
     assert np.all(np.abs(loop.total) <= 1e-14 * size(loop))
     assert np.all(loop.closed_form == 0)
     assert np.all(np.abs(loop.segments) > 1e-3)
+    alone = line_integral(loss, 1, 0.2, 1.0)  # at depth 1 the field is the gradient
+    np.testing.assert_allclose(
+        alone.segments, np.broadcast_to(loop.segments, (5, 4))[0], rtol=1e-14
+    )
     corners = random((6, loss.shape[0]))
     loop = work(loss, DEPTHS, corners, control=True)
     assert np.all(np.abs(loop.total) <= 1e-14 * size(loop))
-
-
-def test_depth_1_is_the_gradient():
-    loop, control = (line_integral(TALK, 1, 0.2, 1.0, control=c) for c in (False, True))
-    np.testing.assert_allclose(loop.segments, control.segments, rtol=1e-14)
 
 
 def test_radial_losses_read_zero_at_every_depth():
@@ -361,10 +366,7 @@ def test_at_depth_2_a_stretched_bowl_hides_from_this_curve_only():
     loop = line_integral(STRETCHED, 2, [0.1, 0.2, 0.5], 1.0)
     assert np.all(np.abs(loop.total) <= 1e-14 * size(loop))
     assert abs(work(STRETCHED, 2, TRIANGLE).total) > 0.01
-
-
-def test_at_depth_2_the_quartic_shows_on_this_curve():
-    assert abs(line_integral(TALK, 2, 0.2, 1.0).total) > 0.1
+    assert abs(line_integral(TALK, 2, 0.2, 1.0).total) > 0.1  # the quartic does not hide
 
 
 # --- the walk ---
@@ -391,9 +393,3 @@ def test_a_walk_in_any_dimension_stays_in_its_plane():
     assert np.linalg.matrix_rank(once.points, tol=1e-12) == 2
     values = loss.value(once.points)
     np.testing.assert_allclose(once.work, values - values[0], atol=1e-12 * values.max())
-
-
-def test_a_regression_has_a_loop_too():
-    regression = LpRegression(random((20, 4)), random(20, 1), p=4, reduction="mean")
-    loop = line_integral(regression, 3, 0.1, 0.5)
-    assert loop.total == pytest.approx(float(loop.closed_form), rel=1e-12)

@@ -114,18 +114,15 @@ def test_lanes_do_not_know_of_each_other(tuned: TunedLearningRate) -> None:
             assert getattr(alone, name) == getattr(tuned, name)[lane]
 
 
-def test_shapes_follow_the_depths() -> None:
+def test_only_the_given_rates_are_tried_in_order_and_shapes_follow_the_depths() -> None:
     found = tuned_learning_rate(
-        LOSS, START, depth=DEPTHS.reshape(2, 2), target=TARGET, rates=[1.0, 2.0]
+        LOSS, START, depth=DEPTHS.reshape(2, 2), target=TARGET, rates=[4.0, 0.5, 2.0, 2.0]
     )
+    assert found.rates[:, 0, 1].tolist() == [0.5, 2.0, 4.0]
+    assert found.fastest[0, 1] in (0.5, 2.0, 4.0)
     assert found.fastest.shape == found.steps.shape == found.largest_safe.shape == (2, 2)
-    assert found.rates.shape == found.steps_at.shape == (2, 2, 2)
-
-
-def test_only_the_given_rates_are_tried_in_order() -> None:
-    found = tuned_learning_rate(LOSS, START, depth=2, target=TARGET, rates=[4.0, 0.5, 2.0, 2.0])
-    assert found.rates.tolist() == [0.5, 2.0, 4.0]
-    assert found.fastest in (0.5, 2.0, 4.0)
+    assert found.rates.shape == found.steps_at.shape == (3, 2, 2)
+    assert tuned_learning_rate(LOSS, START, target=9.0, rates=[0.1]).steps == 0
 
 
 def test_what_no_rate_reaches_is_infinite_and_what_none_survives_is_nan() -> None:
@@ -136,10 +133,6 @@ def test_what_no_rate_reaches_is_infinite_and_what_none_survives_is_nan() -> Non
     unsafe = tuned_learning_rate(LOSS, START, target=TARGET, rates=[50.0, 90.0])
     assert np.isnan([unsafe.fastest, unsafe.largest_safe, *unsafe.steps_at]).all()
     assert np.isinf(unsafe.steps)
-
-
-def test_a_start_below_the_target_has_arrived() -> None:
-    assert tuned_learning_rate(LOSS, START, target=9.0, rates=[0.1]).steps == 0
 
 
 @pytest.mark.slow
