@@ -42,15 +42,8 @@ def test_size_names_and_known_rows() -> None:
     cars = load_auto_mpg()
     assert cars.X.shape == (392, 7)
     assert cars.y.shape == (392,)
-    assert cars.feature_names == (
-        "cylinders",
-        "displacement",
-        "horsepower",
-        "weight",
-        "acceleration",
-        "model_year",
-        "origin",
-    )
+    names = "cylinders displacement horsepower weight acceleration model_year origin"
+    assert cars.feature_names == tuple(names.split())
     # Chevrolet Chevelle Malibu and Chevy S-10, the first and last of UCI's list.
     assert (cars.y[0], *cars.X[0]) == (18, 8, 307, 130, 3504, 12, 70, 1)
     assert (cars.y[-1], *cars.X[-1]) == (31, 4, 119, 82, 2720, 19.4, 82, 1)
@@ -136,6 +129,10 @@ ZIP = archive(
 )
 
 
+def gas_source(url: str = "unused", sha256: str = "unused") -> GasSource:
+    return GasSource(url, sha256, 5, float(PPM.mean()), float(PPM.std(ddof=1)))
+
+
 class Server(ThreadingHTTPServer):
     """Serves `ZIP`, in the way that `mode` says."""
 
@@ -150,8 +147,7 @@ class Server(ThreadingHTTPServer):
     @property
     def source(self) -> GasSource:
         url = f"http://127.0.0.1:{self.server_address[1]}/gas.zip"
-        sha256 = hashlib.sha256(ZIP).hexdigest()
-        return GasSource(url, sha256, 5, float(PPM.mean()), float(PPM.std(ddof=1)))
+        return gas_source(url, hashlib.sha256(ZIP).hexdigest())
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -209,18 +205,14 @@ def test_the_right_file_is_loaded_once_and_kept(server: Server, tmp_path: Path) 
     assert len(data.feature_names) == len(set(data.feature_names)) == 128
 
 
-def test_a_progress_bar_is_shown_where_it_is_asked_for(
-    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_progress_bar_is_shown_where_it_is_asked_for(server, tmp_path, capsys):
     load_gas_ethanol(cache=tmp_path / "a", source=server.source, progress=False)
     assert capsys.readouterr() == ("", "")
     load_gas_ethanol(cache=tmp_path / "b", source=server.source)
     assert "100%" in capsys.readouterr().err
 
 
-def test_the_environment_names_the_cache(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_names_the_cache(server, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "named"))
     load_gas_ethanol(source=server.source, progress=False)
     assert len(list((tmp_path / "named").iterdir())) == 1
@@ -228,9 +220,7 @@ def test_the_environment_names_the_cache(
     assert len(list((tmp_path / "argument").iterdir())) == 1
 
 
-def test_by_default_the_cache_is_where_the_system_keeps_caches(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_by_default_the_cache_is_where_the_system_keeps_caches(server, tmp_path, monkeypatch):
     monkeypatch.delenv(CACHE_VARIABLE, raising=False)
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "caches" / name)
     load_gas_ethanol(source=server.source, progress=False)
@@ -259,9 +249,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("mode", FAILURES)
 @pytest.mark.parametrize("old", [None, b"an old file, not to be lost"])
-def test_a_failed_download_says_why_and_leaves_the_cache_alone(
-    server: Server, tmp_path: Path, mode: str, old: bytes | None
-) -> None:
+def test_a_failed_download_says_why_and_leaves_the_cache_alone(server, tmp_path, mode, old):
     if old is not None:
         (tmp_path / _FILE).write_bytes(old)
     server.mode = mode
@@ -301,9 +289,7 @@ def test_a_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_written(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataUnavailableError, match=f"can't be written.*{CACHE_VARIABLE}"):
         load_gas_ethanol(cache=tmp_path / "file" / "cache", source=server.source, progress=False)
@@ -322,9 +308,7 @@ def test_a_cache_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("mode", ["wrong", "error"])
-def test_an_experiment_goes_on_with_auto_mpg_and_says_so(
-    server: Server, tmp_path: Path, mode: str
-) -> None:
+def test_an_experiment_goes_on_with_auto_mpg_and_says_so(server, tmp_path, mode):
     server.mode = mode
     data = load_regression_data(cache=tmp_path, source=server.source, progress=False)
     assert data.X.shape == (392, 7)
@@ -351,9 +335,8 @@ def test_the_three_forms_of_a_local_copy_agree(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "gas.zip") as packed:
         packed.extractall(tmp_path)
     np.savez(tmp_path / "gas.npz", X=FEATURES, concentration=PPM)
-    source = GasSource("unused", "unused", 5, float(PPM.mean()), float(PPM.std(ddof=1)))
     for name in ("gas.zip", "some folder", "gas.npz"):
-        data = load_gas_ethanol(tmp_path / name, source=source)
+        data = load_gas_ethanol(tmp_path / name, source=gas_source())
         np.testing.assert_array_equal(data.X, FEATURES)
         np.testing.assert_array_equal(data.y, PPM)
 
@@ -382,7 +365,7 @@ def test_other_data_are_refused(tmp_path: Path) -> None:
     (tmp_path / "gas.zip").write_bytes(ZIP)
     with pytest.raises(ValueError, match=r"2565 measurements.*got 5, 90\.1"):
         load_gas_ethanol(tmp_path / "gas.zip")
-    right = GasSource("unused", "unused", 5, float(PPM.mean()), float(PPM.std(ddof=1)))
+    right = gas_source()
     for wrong in ({"rows": 6}, {"mean": right.mean + 1e-4}, {"sd": right.sd + 1e-4}):
         with pytest.raises(ValueError, match="path must hold"):
             load_gas_ethanol(tmp_path / "gas.zip", source=right._replace(**wrong))

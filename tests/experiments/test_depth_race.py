@@ -72,19 +72,12 @@ def test_race_is_a_little_longer_than_its_last_arrival(tuned_race: DepthRace) ->
 @pytest.mark.parametrize("dynamics", ["network", "flow"])
 def test_at_a_small_rate_all_dynamics_agree(dynamics: str) -> None:
     def gap(rate: float) -> float:
-        kinds = [
-            race_depths(
-                LOSS,
-                [0.1, 0.05],
-                depths=[1, 2, 3],
-                target=-1.0,
-                learning_rate=rate,
-                dynamics=kind,
-                steps=int(2 / rate),
-            ).points
+        options: dict[str, Any] = {"depths": [1, 2, 3], "target": -1.0, "steps": int(2 / rate)}
+        rule, other = (
+            race_depths(LOSS, [0.1, 0.05], learning_rate=rate, dynamics=kind, **options).points
             for kind in ("rule", dynamics)
-        ]
-        return float(np.abs(kinds[0] - kinds[1]).max())
+        )
+        return float(np.abs(rule - other).max())
 
     coarse, fine = gap(0.04), gap(0.01)
     assert fine < 1e-2
@@ -130,15 +123,8 @@ def test_what_is_slower_than_the_rule_gets_its_time() -> None:
 
 def test_a_rate_of_0_stands_still() -> None:
     for dynamics in ("rule", "network", "flow"):
-        race = race_depths(
-            LOSS,
-            [0.1, 0.1],
-            depths=[1, 2],
-            target=TARGET,
-            learning_rate=0,
-            dynamics=dynamics,
-            steps=50,
-        )
+        options: dict[str, Any] = {"target": TARGET, "learning_rate": 0, "steps": 50}
+        race = race_depths(LOSS, [0.1, 0.1], depths=[1, 2], dynamics=dynamics, **options)
         np.testing.assert_allclose(race.points, 0.1, rtol=1e-12)
         assert np.isinf(race.arrivals).all()
 

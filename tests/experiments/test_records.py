@@ -159,9 +159,7 @@ def test_one_wrong_number_is_enough(monkeypatch: pytest.MonkeyPatch, kind: str) 
 
 
 @pytest.mark.parametrize("name", ["cars_l4", "gas_l4_seeds", "gas_l2"])
-def test_data_rounded_otherwise_are_told_and_allowed_more(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_data_rounded_otherwise_are_told_and_allowed_more(monkeypatch, name):
     path = gas_or_skip() if name.startswith("gas") else None
 
     def rounded(data: str, path: Any) -> Any:
@@ -201,27 +199,21 @@ def test_the_command_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> 
     assert [line.split()[0] for line in lines] == [*EXPERIMENTS, "convnet"]
 
 
-def test_the_command_fails_where_a_record_differs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_fails_where_a_record_differs(monkeypatch, capsys):
     wrong = with_losses(load_record("cars_l4"), lambda losses: losses * 1.001)
     monkeypatch.setattr(records, "load_record", lambda _: wrong)
     assert cli.main(["reproduce", "cars_l4", "--prefix", "5"]) == 1
     assert "DIFFERS" in capsys.readouterr().out
 
 
-def test_without_pytorch_the_command_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_pytorch_the_command_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert cli.main(["reproduce", "convnet", "--prefix", "10"]) == 2
     assert "overparam-edu[convnet]" in capsys.readouterr().err
 
 
-def test_the_command_explains_what_it_cannot_do(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_command_explains_what_it_cannot_do(monkeypatch, capsys, tmp_path):
     def no_network(*_: Any, **__: Any) -> None:
         raise DataUnavailableError("there is no connection to the server", "try again later")
 

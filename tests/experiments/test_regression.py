@@ -34,7 +34,7 @@ def cars() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_least_squares(cars: tuple[np.ndarray, np.ndarray], reduction: str) -> None:
+def test_least_squares(cars, reduction: str) -> None:
     X, y = cars
     w = np.linalg.lstsq(X, y, rcond=None)[0]
     expected = np.sum((X @ w - y) ** 2) / 2 / (len(y) if reduction == "mean" else 1)
@@ -43,7 +43,7 @@ def test_least_squares(cars: tuple[np.ndarray, np.ndarray], reduction: str) -> N
     )
 
 
-def test_least_fourth_powers_by_newtons_method(cars: tuple[np.ndarray, np.ndarray]) -> None:
+def test_least_fourth_powers_by_newtons_method(cars) -> None:
     X, y = cars
     found = minimize(
         lambda w: np.mean((X @ w - y) ** 4) / 4,
@@ -57,7 +57,7 @@ def test_least_fourth_powers_by_newtons_method(cars: tuple[np.ndarray, np.ndarra
     assert least_loss(loss) == pytest.approx(found.fun, rel=1e-10)
 
 
-def test_several_outputs_are_the_sum_of_each(cars: tuple[np.ndarray, np.ndarray]) -> None:
+def test_several_outputs_are_the_sum_of_each(cars) -> None:
     X, y = cars
     both = LpRegression(X[:, 1:], np.stack([y, X[:, 0]], axis=1), p=2)
     each = [least_loss(LpRegression(X[:, 1:], column, p=2)) for column in (y, X[:, 0])]
@@ -67,7 +67,7 @@ def test_several_outputs_are_the_sum_of_each(cars: tuple[np.ndarray, np.ndarray]
 # --- learning curves ---
 
 
-def test_gradient_descent_on_squares_has_a_closed_form(cars: tuple[np.ndarray, np.ndarray]) -> None:
+def test_gradient_descent_on_squares_has_a_closed_form(cars) -> None:
     X, y = cars
     (curves,) = learning_curves(X, y, p=2, depths=[1], rates=[0.1, 0.3], seeds=[4], steps=50)
     H, best = X.T @ X / len(y), np.linalg.lstsq(X, y, rcond=None)[0]
@@ -98,7 +98,7 @@ def test_every_lane_is_the_run_that_it_stands_for(cars, optimizer, kind) -> None
                 np.testing.assert_allclose(curves.losses[:, i, j], run.losses, rtol=1e-11)
 
 
-def test_the_starts_are_what_their_names_say(cars: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_starts_are_what_their_names_say(cars) -> None:
     X, y = cars
 
     def at_the_start(start: str, depth: int) -> LinearNetwork:
@@ -134,7 +134,7 @@ def test_the_rule_is_descend_and_balanced_layers_stay_near_it(cars) -> None:
     assert 0 < gap < 0.02
 
 
-def test_divergence_is_told_and_stays_in_its_lane(cars: tuple[np.ndarray, np.ndarray]) -> None:
+def test_divergence_is_told_and_stays_in_its_lane(cars) -> None:
     X, y = cars
     (curves,) = learning_curves(X, y, depths=[1], rates=[0.1, 10.0], steps=100)
     assert np.array_equal(curves.diverged_at[:, 0], [-1, -1, -1])
@@ -143,7 +143,7 @@ def test_divergence_is_told_and_stays_in_its_lane(cars: tuple[np.ndarray, np.nda
     assert np.isnan(curves.losses[-1, :, 1]).all()
 
 
-def test_adadelta_is_tried_on_rates_of_its_own(cars: tuple[np.ndarray, np.ndarray]) -> None:
+def test_adadelta_is_tried_on_rates_of_its_own(cars) -> None:
     X, y = cars
     (curves,) = learning_curves(X, y, depths=[1], optimizer="AdaDelta", seeds=[0], steps=5)
     loss = LpRegression(X, y, p=4, reduction="mean")
@@ -166,7 +166,7 @@ def test_recorded_steps_are_even_on_a_logarithmic_axis(steps: int, count: int) -
 
 
 @pytest.mark.parametrize("p", [2, 3, 4])
-def test_curvature_by_finite_differences(cars: tuple[np.ndarray, np.ndarray], p: int) -> None:
+def test_curvature_by_finite_differences(cars, p: int) -> None:
     X, y = cars
     loss, h = LpRegression(X, y, p, reduction="mean"), 1e-5
     hessian = (loss.gradient(h * np.eye(7)) - loss.gradient(-h * np.eye(7))) / (2 * h)

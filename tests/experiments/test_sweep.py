@@ -109,9 +109,7 @@ def stored(folder: Path) -> list[Path]:
     return sorted(folder.rglob("output.pkl"))
 
 
-def test_a_sweep_killed_half_way_goes_on_and_ends_with_the_same_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sweep_killed_half_way_goes_on_and_ends_with_the_same_results(tmp_path, monkeypatch):
     script = SCRIPT.format(folder=str(Path(__file__).parent))
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
     while len(stored(tmp_path)) < 2 and process.poll() is None:
