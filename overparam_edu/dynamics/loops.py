@@ -46,8 +46,7 @@ class LineIntegral:
     Attributes
     ----------
     segments : ndarray, shape (..., pieces)
-        The work along each piece. For `line_integral`: the segment inwards, the inner half circle,
-        the segment outwards, the outer half circle.
+        The work along each piece, in the order of the walk.
     total : ndarray, shape (...)
         Their sum.
     closed_form : ndarray, shape (...), or None
@@ -142,8 +141,7 @@ def line_integral(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not finite, has the wrong shape or is out of range, or :math:`g(0) = 0`
-        leaves `axis` open.
+        If an argument is not finite or does not fit, or :math:`g(0) = 0` and no axis is given.
 
     Examples
     --------

@@ -200,14 +200,12 @@ class LpRegression(Loss):
     p : float
         The power, real, at least 2.
     reduction : {"sum", "mean"}
-        Sum over the examples, as in the talk, or divide by ``n``, which keeps learning rates
-        comparable between data sets.
+        Sum over the examples, as in the talk, or divide by ``n``.
 
     Raises
     ------
     TypeError, ValueError
-        If the arrays are empty, not finite or do not fit together, `p` is below 2, or
-        `reduction` is another word.
+        If the arrays are not finite or do not fit, or `p` or `reduction` is not allowed.
 
     Examples
     --------

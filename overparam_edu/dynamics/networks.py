@@ -249,8 +249,7 @@ def balanced_network(
     depth : int
         Number of layers ``N``, at least 1.
     hidden : int or sequence of int, optional
-        Width of the hidden layers, or of each of the ``depth - 1``; ``min(k, d)`` if not given,
-        which is also the least allowed.
+        Width of the hidden layers, or of each; at least ``min(k, d)``, the default.
 
     Returns
     -------
@@ -259,8 +258,7 @@ def balanced_network(
     Raises
     ------
     TypeError, ValueError
-        If `W` is not a finite vector or matrix, `depth` is below 1, or a hidden width is below
-        ``min(k, d)`` or their number is not ``depth - 1``.
+        If `W` is not a finite vector or matrix, or `depth` or `hidden` is out of range.
 
     Examples
     --------

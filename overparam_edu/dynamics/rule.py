@@ -67,8 +67,7 @@ def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tupl
     adaptive : ndarray, shape (..., d)
         :math:`\|w\|^{2-2/N} g`, the gradient at an adaptive learning rate.
     projection : ndarray, shape (..., d)
-        :math:`(N-1)\|w\|^{2-2/N}\, \mathrm{Pr}_w\, g`, the amplification along ``w``, which
-        the paper reads as momentum.
+        :math:`(N-1)\|w\|^{2-2/N}\, \mathrm{Pr}_w\, g`, read as momentum by the paper.
 
     Raises
     ------
@@ -113,8 +112,7 @@ def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) ->
     Raises
     ------
     TypeError, ValueError
-        If an argument is not finite real numbers, `depth` is out of range or not whole, or shapes
-        do not fit.
+        If an argument is not finite, `depth` is not whole from 1 to 1000, or shapes do not fit.
 
     Examples
     --------

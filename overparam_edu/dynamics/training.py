@@ -192,8 +192,8 @@ def descend(
     depth : array_like, shape (*lanes,)
         ``N``: real and at least 1 for a vector, whole for a matrix.
     optimizer : Optimizer
-        Its learning rate may be an array (*lanes,) too. Anything but gradient descent takes
-        :math:`F_N` for the gradient: that is not the same as training layers with it (`train`).
+        Its learning rate may be an array (*lanes,). Others than gradient descent take :math:`F_N`
+        for the gradient, which is not the same as training layers with them.
     steps : int
         Number of steps, 0 or more.
     record : int or sequence of int

@@ -40,8 +40,8 @@ class TunedLearningRate:
     rates : ndarray, shape (n, *lanes)
         Every rate tried, increasing.
     steps_at : ndarray, shape (n, *lanes)
-        Steps to the target at each: NaN if not safe, infinity if not reached (in the steps
-        allowed, or in twice those of the fastest rate, after which slower ones are given up).
+        Steps to the target at each: NaN if not safe, infinity if not reached in the steps
+        allowed, or in twice those of the fastest rate.
     criterion : str
         The criterion in a sentence, to be shown with the comparison.
     """
@@ -85,8 +85,7 @@ def tuned_learning_rate(
     steps : int
         Give up after so many steps.
     rates : array_like, shape (n,), optional
-        Rates to try. If not given, 49 from 1/100 to 100 times ``2 / curvature at the start``, and
-        11 more around the best.
+        If not given, 49 from 1/100 to 100 times ``2 / curvature`` at the start, and 11 between.
     spread : float
         How far away the neighbouring runs are, from 0, which does without them, to 0.99.
 

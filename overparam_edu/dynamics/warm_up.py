@@ -140,8 +140,7 @@ def warm_up_coefficients(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not finite real numbers of these shapes, eta is not positive, or omega2
-        holds 0.
+        If an argument is not finite or of another shape, eta is not positive, or omega2 holds 0.
 
     Examples
     --------
@@ -188,8 +187,7 @@ def rebuild_from_gradients(
     gradients : array_like, shape (T, d)
         Gradient of the loss at ``w(0), ..., w(T-1)``.
     start : array_like, shape (d,), optional
-        ``w(0)``; the rule takes it to be 0. If given, its own stretching by ``1 - gamma_t`` is
-        included.
+        ``w(0)``, stretched by each ``1 - gamma_t``; the rule takes it to be 0.
 
     Returns
     -------
