@@ -65,23 +65,18 @@ def refresh(notebook: NotebookNode, number: str) -> None:
     Cells that are there keep their place, so that they can be moved to where they fit best; new
     ones come at the end, those no longer declared go.
     """
-    cells_of = {
-        "questions": [
-            [
-                new_code_cell(
-                    f'oe.ask("{q.name}")', id=f"q-{q.name}", metadata={"tags": ["question"]}
-                )
-            ]
-            for q in QUESTIONS.values()
-            if q.notebook == number
-        ],
-        "exercises": [exercise_cells(e.name) for e in EXERCISES.values() if e.notebook == number],
-    }
+    tags = {"tags": ["question"]}
+    questions = [
+        [new_code_cell(f'oe.ask("{name}")', id=f"q-{name}", metadata=tags)]
+        for name, question in QUESTIONS.items()
+        if question.notebook == number
+    ]
+    exercises = [exercise_cells(e.name) for e in EXERCISES.values() if e.notebook == number]
     groups = []
-    for kind, text in _HEADINGS.items():
-        if cells_of[kind]:
+    for (kind, text), made in zip(_HEADINGS.items(), (questions, exercises), strict=True):
+        if made:
             heading = new_markdown_cell(text, id=f"heading-{kind}", metadata={"tags": [kind]})
-            groups += [[heading], *cells_of[kind]]
+            groups += [[heading], *made]
     wanted = {cell["id"] for group in groups for cell in group}
     cells = [
         cell
