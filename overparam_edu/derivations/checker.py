@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu.checks import instance, whole_number
-from overparam_edu.derivations.steps import Step
+from overparam_edu.derivations.steps import Rendered, Step
 from overparam_edu.derivations.values import (
     DIGITS,
     NUMBERS,
@@ -306,7 +305,7 @@ def check_step(step: Step, *, points: int = 8, seed: int = 0) -> StepReport:
 
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(Rendered):
     """A statement and the steps that lead to it.
 
     Parameters
@@ -382,13 +381,6 @@ class Derivation:
     def _repr_latex_(self) -> str:
         rows = r" \\[1ex] ".join(rf"&{step.to_latex()}" for step in self.steps)
         return rf"$\displaystyle \begin{{aligned}}{rows}\end{{aligned}}$"
-
-    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
-        return {
-            "text/markdown": self.to_markdown(),
-            "text/latex": self._repr_latex_(),
-            "text/plain": str(self),
-        }
 
     def __str__(self) -> str:
         head = f"{self.name}: {self.statement}\n({self.source})"

@@ -118,7 +118,7 @@ def symbolic_layers(depth: int, *, general: bool = False, decay: bool = False) -
 
 def product(ws: tuple[Any, ...]) -> Any:
     """Return ``W_N ... W_1`` for layers ``W_1, ..., W_N``."""
-    return ws[0] if len(ws) == 1 else times(*reversed(ws))
+    return times(*reversed(ws))
 
 
 def around(ws: tuple[Any, ...], j: int) -> tuple[list[Any], list[Any]]:

@@ -22,7 +22,7 @@ from sympy.polys.polyerrors import CoercionFailed
 from sympy.polys.rings import PolyRing
 
 from overparam_edu.checks import Array, brief
-from overparam_edu.derivations.own_loss import VARIABLES, SymbolicLoss, derivative
+from overparam_edu.derivations.own_loss import FUNCTIONS, VARIABLES, SymbolicLoss, derivative
 from overparam_edu.derivations.values import DIGITS
 from overparam_edu.dynamics.loops import work
 
@@ -364,28 +364,20 @@ def _rational_points(dimension: int) -> Iterator[tuple[Fraction, ...]]:
         )
 
 
-def _modest(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Keep a function away from arguments that take long to compute."""
+def _modest(name: str) -> Callable[[Any], Any]:
+    """Return a function of mpmath's that refuses arguments which take long, or give no real."""
 
     def value(x: Any) -> Any:
-        if abs(x) > 1_000:
-            raise ArithmeticError("an argument of more than modest size")
-        return function(x)
+        if x <= 0 if name == "log" else abs(x) > 1_000:
+            raise ArithmeticError(f"{name} has no real value of modest size there")
+        return getattr(mpmath, name)(x)
 
     return value
 
 
-def _log(x: Any) -> Any:
-    if x <= 0:
-        raise ArithmeticError("the logarithm is not real")
-    return mpmath.log(x)
-
-
-_MODEST = {
-    name: _modest(getattr(mpmath, name))
-    for name in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh")
-}
-_FUNCTIONS = {"log": _log, "power": lambda x, y: _MODEST["exp"](y * _log(x)), **_MODEST}
+_exp, _log = _modest("exp"), _modest("log")
+_MODEST = {name: _modest(name) for name in FUNCTIONS if name not in ("abs", "sqrt")}
+_MODEST |= {"power": lambda x, y: _exp(y * _log(x))}  # type: ignore[dict-item, misc]
 
 
 def _compiled(variables: Sequence[sp.Symbol], expression: Any) -> Callable[..., Any]:
@@ -395,19 +387,19 @@ def _compiled(variables: Sequence[sp.Symbol], expression: Any) -> Callable[..., 
         return isinstance(part, sp.Pow) and not part.exp.is_Integer
 
     guarded = expression.replace(is_root, lambda x: sp.Function("power")(*x.args))
-    return sp.lambdify(variables, guarded, [_FUNCTIONS, "mpmath"])  # type: ignore[no-any-return]
+    return sp.lambdify(variables, guarded, [_MODEST, "mpmath"])  # type: ignore[no-any-return]
 
 
 def _curl(
     loss: SymbolicLoss, N: sp.Rational, turns: list[Any] | None
 ) -> tuple[Certificate, str, str] | None:
     """Return the proof that there is no potential, or None where no point shows a curl."""
-    turns_at = _turns(loss, N)
+    value = _compiled(loss.variables, loss.expression)
     seen, faint = 0, None
     for point in _rational_points(len(loss.variables)):
         try:
             if turns is None:
-                gaps = turns_at(point)
+                gaps = _turns_at(value, N, point)
             else:
                 exact = [sp.QQ(x.numerator, x.denominator) for x in point]
                 gaps = [float(turn(*exact)) for turn in turns]
@@ -437,42 +429,41 @@ def _curl(
     return faint
 
 
-def _turns(loss: SymbolicLoss, N: sp.Rational) -> Callable[[tuple[Fraction, ...]], list[float]]:
-    """Return a function that gives ``w_j dh/dw_i - w_i dh/dw_j`` at a point, by differences of L.
+def _turns_at(
+    value: Callable[..., Any], N: sp.Rational, point: tuple[Fraction, ...]
+) -> list[float]:
+    """Return ``w_j dh/dw_i - w_i dh/dw_j`` at a point for neighbours, by differences of the loss.
 
-    With three times the digits, steps of 10^-25 leave 50 of them.
+    Steps of 10^-25 and three times the digits leave 50 of them.
     """
-    value = _compiled(loss.variables, loss.expression)
 
     def h(w: list[Any], step: Any) -> tuple[Any, Any]:
         out, back = (value(*((1 + s) * x for x in w)) for s in (step, -step))
         along, rest = (out - back) / (2 * step), 2 * value(*w) * int(N.q) / int(N.p)
         return along - rest, abs(along) + abs(rest)
 
-    def turn(w: list[Any], i: int, step: Any) -> tuple[Any, Any]:
-        across = [mpmath.mpf(0)] * len(w)
-        across[i], across[i + 1] = w[i + 1], -w[i]
+    def turn(i: int, step: Any) -> tuple[Any, Any]:
+        across = [w[i + 1] if k == i else -w[i] if k == i + 1 else 0 for k in range(len(w))]
         (there, size), (here, _) = (
             h([x + s * y for x, y in zip(w, across, strict=True)], step) for s in (step, -step)
         )
         return (there - here) / (2 * step), size
 
-    def turns(point: tuple[Fraction, ...]) -> list[float]:
-        found = []
-        with mpmath.workdps(3 * DIGITS):
-            w = [mpmath.mpf(x.numerator) / x.denominator for x in point]
-            for i in range(len(w) - 1):
-                step = mpmath.mpf(10) ** (-DIGITS // 2)
-                (gap, size), (check, _) = turn(w, i, step), turn(w, i, 3 * step)
-                if abs(gap) <= size / mpmath.mpf(10) ** 35:
-                    found.append(0.0)  # rounding
-                elif abs(gap - check) <= abs(gap) / 10**6:
-                    found.append(float(gap))
-                else:
-                    raise ArithmeticError("the slopes jump here")
-        return found
-
+    turns = []
+    with mpmath.workdps(3 * DIGITS):
+        w, step = _numbers(point), mpmath.mpf(10) ** (-DIGITS // 2)
+        for i in range(len(w) - 1):
+            (gap, size), (check, _) = turn(i, step), turn(i, 3 * step)
+            if abs(gap) <= size / mpmath.mpf(10) ** 35:
+                gap = 0  # rounding
+            elif abs(gap - check) > abs(gap) / 10**6 or abs(gap) > 1e300:
+                raise ArithmeticError("the slopes jump here, or are too large")
+            turns.append(float(gap))
     return turns
+
+
+def _numbers(point: tuple[Fraction, ...]) -> list[Any]:
+    return [mpmath.mpf(x.numerator) / x.denominator for x in point]
 
 
 def _certificate(
@@ -496,10 +487,9 @@ def _certificate(
 
 def _kink(loss: SymbolicLoss, N: sp.Rational) -> tuple[Certificate, str, str] | None:
     """Return the proof that there is no potential where h jumps along a circle, or None."""
-    found = kink_loop(loss, float(N))
-    if found is None:
+    loop, i = kink_loop(loss, float(N)) or (None, 0)
+    if loop is None:
         return None
-    loop, i = found
     done = work(loss, float(N), loop)
     total, doubt = float(done.total), float(done.error_estimate)
     if not abs(total) > 1e3 * doubt:
@@ -515,13 +505,13 @@ def _kink(loss: SymbolicLoss, N: sp.Rational) -> tuple[Certificate, str, str] | 
 
 
 def kink_loop(loss: SymbolicLoss, depth: float) -> tuple[Array, int] | None:
-    """Return four corners about a place where h jumps along a circle about 0, or None.
+    """Return a loop of four corners about a place where h jumps along a circle about 0, or None.
 
-    The loop runs counter-clockwise in the plane of coordinates i and i + 1, counted from 0. The
-    second and the fourth corner are on the kink, so that every edge is smooth. Away from its jumps
-    h must be radial.
+    It runs counter-clockwise in the plane of coordinates i and i + 1, counted from 0. The second
+    and the fourth corner are on the kink, so that every edge is smooth. Away from its jumps h must
+    be radial.
     """
-    angles, jump, reach = 0.1 + np.linspace(0, 2 * math.pi, 121), 1e-9, 0.05
+    angles, reach = 0.1 + np.linspace(0, 2 * math.pi, 121), 0.05
 
     def at(i: int, radius: Any, angle: Array) -> Array:
         w = np.full((*angle.shape, len(loss.variables)), 0.37)
@@ -535,13 +525,13 @@ def kink_loop(loss: SymbolicLoss, depth: float) -> tuple[Array, int] | None:
     with np.errstate(all="ignore"):
         for radius, i in product((0.31, 0.73, 1.37, 2.9, 6.1), range(len(loss.variables) - 1)):
             values, sizes = h(at(i, radius, angles))
-            least = jump * float(sizes[np.isfinite(values)].max(initial=0.0))
-            for k in np.flatnonzero(np.abs(np.diff(values)) > least):
+            jump = 1e-9 * float(sizes[np.isfinite(values)].max(initial=0.0))
+            for k in np.flatnonzero(np.abs(np.diff(values)) > jump):
                 # Follow the jump to a smaller and a larger circle, by bisection on both.
                 radii = radius * np.array([1 - reach, 1 + reach])
                 low, high = np.full(2, angles[k] - reach / 2), np.full(2, angles[k + 1] + reach / 2)
                 first, last = (h(at(i, radii, angle))[0] for angle in (low, high))
-                if not np.all(np.abs(first - last) > least):
+                if not np.all(np.abs(first - last) > jump):
                     continue
                 for _ in range(60):
                     middle = (low + high) / 2
@@ -566,7 +556,7 @@ def _compare(loss: SymbolicLoss, N: sp.Rational, potential: sp.Expr) -> None:
     seen = 0
     with mpmath.workdps(3 * DIGITS):
         for point in _rational_points(len(variables)):
-            at = [mpmath.mpf(x.numerator) / x.denominator for x in point]
+            at = _numbers(point)
             try:
                 values = [(mine(*at), theirs(*at)) for mine, theirs in sides]
             except ArithmeticError:

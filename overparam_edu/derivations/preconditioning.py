@@ -39,16 +39,9 @@ def _vectors(random: Random, turn: int) -> Values:
     return Values(table, exact=False)
 
 
-VECTORS = Setting(
-    "vectors of two symbols",
-    (
-        Values(
-            {v: sp.Matrix(sp.symbols(f"{v}_1:3", real=True)) for v in (w, g)}
-            | {PR: sp.Matrix(2, 2, sp.symbols("p_1:5", real=True)), D: sp.Integer(2)}
-        ),
-    ),
-    _vectors,
-)
+_SYMBOLS: dict[Any, Any] = {v: sp.Matrix(sp.symbols(f"{v}_1:3", real=True)) for v in (w, g)}
+_SYMBOLS |= {PR: sp.Matrix(2, 2, sp.symbols("p_1:5", real=True)), D: sp.Integer(2)}
+VECTORS = Setting("vectors of two symbols", (Values(_SYMBOLS),), _vectors)
 
 
 def single_output() -> Derivation:
@@ -229,30 +222,18 @@ def _any_matrix(random: Random, turn: int) -> Values:
     return Values(table | {K: NUMBERS.mpf(k), D: NUMBERS.mpf(d)}, exact=False)
 
 
-def _entries() -> Values:
-    names = {G: "g", SIDE_A: "a", SIDE_B: "b", U: "u", V: "v"}
-    return Values({m: sp.Matrix(2, 2, sp.symbols(f"{name}_1:5")) for m, name in names.items()})
-
-
 MATRIX = Setting("matrices of random shape and rank with their SVD", sample=_any_matrix)
-SYMBOLS = Setting("2 x 2 matrices of symbols", (_entries(),))
-
-
-def _power(matrix: Any, power: Any, size: Any) -> Any:
-    return sp.MatPow(matrix, power) if power else sp.Identity(size)
+_NAMES = {G: "g", SIDE_A: "a", SIDE_B: "b", U: "u", V: "v"}
+_ENTRIES = Values({m: sp.Matrix(2, 2, sp.symbols(f"{n}_1:5")) for m, n in _NAMES.items()})
+SYMBOLS = Setting("2 x 2 matrices of symbols", (_ENTRIES,))
 
 
 def _kronecker_sum(depth: int, output_side: Any, input_side: Any) -> Any:
     """Return ``sum_j (input side)^{(j-1)/N} (x) (output side)^{(N-j)/N}``."""
-    return plus(
-        *(
-            KroneckerProduct(
-                _power(input_side, sp.Rational(j - 1, depth), D),
-                _power(output_side, sp.Rational(depth - j, depth), K),
-            )
-            for j in range(1, depth + 1)
-        )
-    )
+    powers = [sp.Rational(j, depth) for j in range(depth)]
+    right = [sp.MatPow(input_side, power) if power else sp.Identity(D) for power in powers]
+    left = [sp.MatPow(output_side, power) if power else sp.Identity(K) for power in powers]
+    return plus(*map(KroneckerProduct, right, reversed(left)))
 
 
 def _eigenvalue(depth: int) -> Any:
@@ -262,31 +243,13 @@ def _eigenvalue(depth: int) -> Any:
     return plus(*terms)
 
 
-def _joined(factors: list[Any]) -> Any:
-    return factors[0] if len(factors) == 1 else times(*factors)
-
-
-def _half(factors: list[Any]) -> list[Any]:
-    return [
-        sp.MatPow(part.base, part.exp / 2) if isinstance(part, sp.MatPow) else part
-        for part in factors
-    ]
-
-
 def _two_positive(random: Random, turn: int) -> Values:
-    draw = [NUMBERS.mpf(random.randrange(10**29, 2 * 10**30)) / 10**30 for _ in range(2)]
+    draw = (NUMBERS.mpf(random.randrange(10**29, 2 * 10**30)) / 10**30 for _ in range(2))
     return Values(dict(zip((SIGMA_R, SIGMA_S), draw, strict=True)), exact=False)
 
 
-_POSITIVE = Setting(
-    "positive singular values",
-    (
-        Values(
-            dict(zip((SIGMA_R, SIGMA_S), sp.symbols("sigma_r sigma_s", positive=True), strict=True))
-        ),
-    ),
-    _two_positive,
-)
+_SIGMAS = {sigma: sp.Symbol(sigma.name, positive=True) for sigma in (SIGMA_R, SIGMA_S)}
+_POSITIVE = Setting("positive singular values", (Values(_SIGMAS),), _two_positive)
 
 
 def preconditioning(depth: int = 3) -> Derivation:
@@ -330,7 +293,7 @@ def preconditioning(depth: int = 3) -> Derivation:
         raise ValueError(f"depth must be from 2 to 5; got {depth}")
     kron = KroneckerProduct
     terms = [rule_term(j, depth) for j in range(1, depth + 1)]
-    split = plus(Vec(W), *(minus(ETA, Vec(_joined(term))) for term in terms))
+    split = plus(Vec(W), *(minus(ETA, Vec(times(*term))) for term in terms))
     power = sp.MatPow(W.T * W, sp.Rational(1, depth))
     high, exponent = sp.Rational(depth - 1, depth), sp.Rational(2, depth)
     svd = sp.Tuple(
@@ -342,7 +305,10 @@ def preconditioning(depth: int = 3) -> Derivation:
     preconditioner = sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W))
     turn = kron(V, U)
     direction = Vec(times(LEFT, RIGHT.T))
-    halves = [Norm(_joined(_half(term))) ** 2 for term in terms]
+    half = {
+        part: sp.MatPow(part.base, part.exp / 2) for term in terms for part in term if part != G
+    }
+    halves = [Norm(times(*(half.get(part, part) for part in term))) ** 2 for term in terms]
     value = _eigenvalue(depth)
     grown = [
         sp.Rational(2 * (depth - j), depth)
@@ -420,7 +386,7 @@ def preconditioning(depth: int = 3) -> Derivation:
         ),
         Step(
             "P_W is positive semi-definite",
-            Inner(G, plus(*(_joined(term) for term in terms))),
+            Inner(G, plus(*(times(*term) for term in terms))),
             plus(*halves),
             "The step's product with the gradient is a sum of squares, so a small enough step "
             "never goes uphill.",

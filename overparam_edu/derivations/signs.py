@@ -98,7 +98,7 @@ def plus(*terms: Any) -> Any:
 
 def times(*factors: Any) -> Any:
     """Return the product of `factors` as a lecturer writes it: numbers first, powers not merged."""
-    return sp.MatMul(*factors, evaluate=False)
+    return factors[0] if len(factors) == 1 else sp.MatMul(*factors, evaluate=False)
 
 
 def minus(*factors: Any) -> Any:

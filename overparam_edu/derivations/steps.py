@@ -46,8 +46,20 @@ class Setting:
     sample: Callable[[Random, int], Values] | None = None
 
 
+class Rendered:
+    """What a notebook shows of a thing that writes itself as Markdown, LaTeX and plain text."""
+
+    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
+        written: Any = self
+        return {
+            "text/markdown": written.to_markdown(),
+            "text/latex": written._repr_latex_(),
+            "text/plain": str(self),
+        }
+
+
 @dataclass(frozen=True)
-class Step:
+class Step(Rendered):
     """One line of a proof: an equation before, an equation after, and why.
 
     What a step claims: two expressions ``before`` and ``after`` are equal; two equations with the
@@ -163,13 +175,6 @@ class Step:
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.to_latex()}$"
-
-    def _repr_mimebundle_(self, **_: Any) -> Mapping[str, str]:
-        return {
-            "text/markdown": self.to_markdown(),
-            "text/latex": self._repr_latex_(),
-            "text/plain": str(self),
-        }
 
     def __str__(self) -> str:
         lines = [f"{self.title} [{_MARKS[self.kind]}]"]
