@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -87,20 +87,14 @@ class WidthOneRun:
 
     def _train(self, network: LinearNetwork, optimizer: Optimizer) -> Trajectory:
         loss = LpRegression(self.X, self.y, self.p, reduction="mean")
-        steps, record = self.record[-1], self.record
-        if self.start != "rule":
-            return train(
-                network, loss, optimizer=optimizer, steps=steps, record=record, progress=False
-            )
-        return descend(
-            loss,
-            network.end_to_end_matrix[:, 0],
-            depth=self.depth,
-            optimizer=optimizer,
-            steps=steps,
-            record=record,
-            progress=False,
-        )
+        options = self._options(optimizer)
+        if self.start == "rule":
+            return descend(loss, network.end_to_end_matrix[:, 0], depth=self.depth, **options)
+        return train(network, loss, **options)
+
+    def _options(self, optimizer: Optimizer) -> dict[str, Any]:
+        steps = {"steps": self.record[-1], "record": self.record}
+        return {"optimizer": optimizer, "progress": False, **steps}
 
     def _start(self, seed: int) -> LinearNetwork:
         d, N = self.X.shape[1], self.depth
@@ -240,15 +234,12 @@ def least_loss(loss: LpRegression) -> float:
     """Return the minimum of a regression loss by BFGS, to about 12 digits."""
     from scipy.optimize import minimize
 
-    size = int(np.prod(loss.shape))
+    def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        w = flat.reshape(loss.shape)
+        return float(loss.value(w)), loss.gradient(w).ravel()
 
-    def value(flat: np.ndarray) -> float:
-        return float(loss.value(flat.reshape(loss.shape)))
-
-    def gradient(flat: np.ndarray) -> np.ndarray:
-        return loss.gradient(flat.reshape(loss.shape)).ravel()
-
-    found = minimize(value, np.zeros(size), jac=gradient, method="BFGS", options={"gtol": 1e-10})
-    if np.abs(gradient(found.x)).max() > 1e-6 * (1 + abs(found.fun)):
+    start, options = np.zeros(int(np.prod(loss.shape))), {"gtol": 1e-10}
+    found = minimize(value_and_gradient, start, jac=True, method="BFGS", options=options)
+    if np.abs(found.jac).max() > 1e-6 * (1 + abs(found.fun)):
         raise RuntimeError(f"the minimum of {loss!r} was not found: {found.message}")
     return float(found.fun)

@@ -172,16 +172,13 @@ def load_record(name: str) -> Record:
     one_of("name", name, tuple(EXPERIMENTS))
     resource = files("overparam_edu.experiments") / "recorded" / f"{name}.json"
     document = json.loads(resource.read_text(encoding="utf-8"))
-    experiment, steps = EXPERIMENTS[name], np.array(document["steps"])
-    curves = []
-    for row, written in zip(experiment.rows, document["curves"], strict=True):
-        rates, seeds = np.array(row.rates), np.array(row.seeds)
-        found = {key: decode(**part) for key, part in written.items()}
-        lane = Curves(
-            row.depth, row.optimizer, experiment.p, row.start, rates, seeds, steps, **found
-        )
-        curves.append(lane)
-    return Record(name, document["title"], tuple(curves), document["least"], document["provenance"])
+    steps, no_data = np.array(document["steps"]), np.empty(0)
+    runs = EXPERIMENTS[name].runs(no_data, no_data)
+    curves = tuple(
+        run.curves({key: decode(**part) for key, part in row.items()})._replace(steps=steps)
+        for run, row in zip(runs, document["curves"], strict=True)
+    )
+    return Record(name, document["title"], curves, document["least"], document["provenance"])
 
 
 def write_record(

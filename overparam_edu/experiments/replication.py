@@ -57,10 +57,7 @@ class BiasedRun(WidthOneRun):
         return train(
             LinearNetwork(tuple(layers)),
             _FirstRow(loss),
-            optimizer=_KeepLastRow(optimizer.learning_rate),
-            steps=self.record[-1],
-            record=self.record,
-            progress=False,
+            **self._options(_KeepLastRow(optimizer.learning_rate)),
         )
 
 
