@@ -126,10 +126,12 @@ def test_weight_decay_pulls_with_the_depth():
 # --- where nothing happens ---
 
 
-def test_no_steps_leave_the_start():
+def test_no_steps_or_a_rate_of_zero_leave_the_start():
     run = descend(ILLUSTRATION, START, depth=[1, 2], optimizer=GradientDescent(0.1), steps=0)
     assert np.array_equal(run.points, [[START, START]])
     assert np.array_equal(run.steps, [0])
+    still = descend(ILLUSTRATION, START, depth=2, optimizer=GradientDescent(0.0), steps=5)
+    assert np.array_equal(still.points, [START] * 6)
     trained = train(
         oe.balanced_network(START, 2), ILLUSTRATION, optimizer=GradientDescent(0.1), steps=0
     )
@@ -143,11 +145,6 @@ def test_exactly_at_zero_nothing_moves_beyond_depth_1(loss):
     )
     assert np.abs(run.points[-1, 0]).max() > 0
     assert not run.points[:, 1:].any()
-
-
-def test_a_rate_of_zero_moves_nothing():
-    run = descend(ILLUSTRATION, START, depth=2, optimizer=GradientDescent(0.0), steps=5)
-    assert np.array_equal(run.points, [START] * 6)
 
 
 def test_the_callers_start_is_left_as_it_was():

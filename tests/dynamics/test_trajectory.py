@@ -24,22 +24,15 @@ def trained():
 @pytest.mark.parametrize(("level", "step"), [(1.0, 0), (0.5, 0), (0.125, 1), (0.1, 2), (0.0, None)])
 def test_steps_to_is_the_first_step_at_or_below_the_level(level, step):
     assert halving().steps_to(level) == (np.inf if step is None else step)
-
-
-def test_steps_to_counts_steps_not_records():
-    assert halving(record=[0, 4, 8]).steps_to(0.1) == 4
+    assert halving(record=[0, 4, 8]).steps_to(0.1) == 4  # steps, not records
 
 
 def test_steps_to_has_a_level_for_each_lane():
     run = descend(LOSS, [[0.0], [0.0], [9.0]], optimizer=GradientDescent([0.5, 0.5, 3.0]), steps=5)
     assert np.array_equal(run.steps_to([0.1, 1e-2, 0.1]), [2, 3, np.inf])
     assert np.array_equal(run.steps_to(0.1), [2, 2, np.inf])
-
-
-def test_a_lane_that_diverged_has_not_arrived():
-    run = descend(
-        SeparableLp([0.0], p=6), [[2.0], [0.1]], optimizer=GradientDescent(10.0), steps=20
-    )
+    options = {"optimizer": GradientDescent(10.0), "steps": 20}
+    run = descend(SeparableLp([0.0], p=6), [[2.0], [0.1]], **options)
     assert run.diverged_at[0] > 0
     assert np.array_equal(run.steps_to(1e-6), [np.inf, 0])
 
