@@ -92,25 +92,25 @@ def test_without_a_sound_record_every_difference_is_the_users(source, folder, re
 # --- what it says ---
 
 
-def _stop_before_lab(monkeypatch, source):
+@pytest.fixture
+def installed(source, monkeypatch):
     monkeypatch.setattr(lab, "own_checkout", lambda: None)
     monkeypatch.setattr(lab, "own_notebooks", lambda: source)
+    return source
 
 
-def test_it_says_what_it_did(source, folder, monkeypatch, capsys):
-    _stop_before_lab(monkeypatch, source)
+def test_it_says_what_it_did(installed, folder, capsys):
     assert lab.prepare(str(folder)) == (folder, FIRST_NOTEBOOK)
     assert capsys.readouterr().out == f"The notebooks are in {folder}\n  2 files copied\n"
     (folder / FIRST_NOTEBOOK).write_text("my notes", encoding="utf-8")
-    (source / "images" / "map.svg").write_text("new map", encoding="utf-8")
+    (installed / "images" / "map.svg").write_text("new map", encoding="utf-8")
     lab.prepare(str(folder))
     said = capsys.readouterr().out
     assert "1 file updated, which you had not changed" in said
     assert f"kept as you changed them: {FIRST_NOTEBOOK}" in said
 
 
-def test_without_a_checkout_the_folder_is_made_where_one_stands(source, tmp_path, monkeypatch):
-    _stop_before_lab(monkeypatch, source)
+def test_without_a_checkout_the_folder_is_made_where_one_stands(installed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert lab.prepare(None) == (tmp_path / lab.DEFAULT_FOLDER, FIRST_NOTEBOOK)
 
@@ -123,8 +123,8 @@ def test_a_checkout_is_used_as_it_is(source, tmp_path, capsys):
     assert not (tmp_path / lab.MANIFEST).exists()
 
 
-def test_a_folder_that_cannot_be_made_is_refused_plainly(source, tmp_path, monkeypatch, capsys):
-    _stop_before_lab(monkeypatch, source)
+@pytest.mark.usefixtures("installed")
+def test_a_folder_that_cannot_be_made_is_refused_plainly(tmp_path, capsys):
     (tmp_path / "taken").touch()
     assert cli.main(["lab", "--dir", str(tmp_path / "taken")]) == 2
     said = capsys.readouterr().err

@@ -176,9 +176,6 @@ def test_a_port_that_is_taken(monkeypatch):
     assert found("port").remedy == ""
 
 
-# --- the whole ---
-
-
 def test_what_it_prints_and_how_it_ends(monkeypatch, capsys):
     good, small = doctor.Diagnosis("all is well"), doctor.Diagnosis("slow", "wait")
     monkeypatch.setattr(doctor, "CHECKS", {"one": lambda: good, "two": lambda: small})

@@ -82,9 +82,6 @@ def test_a_misspelt_name_is_told_the_nearest():
         oe.check("matrix_role", 1)
 
 
-# --- progress ---
-
-
 def test_progress_survives_a_file(tmp_path, mine):
     oe.check("cure_of_the_stall", "B")
     oe.predict("width_factor", 3.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
 
@@ -33,9 +34,6 @@ def checked() -> Ledger:
     return oe.claims().check()
 
 
-# --- the records ---
-
-
 def test_there_are_enough_claims_from_every_lesson_of_the_talk():
     assert len(CLAIMS) >= 25
     assert {claim.notebook for claim in CLAIMS.values()} == {f"{n:02}" for n in range(9)}
@@ -47,9 +45,7 @@ def test_there_are_enough_claims_from_every_lesson_of_the_talk():
 @EACH
 def test_a_claim_names_what_exists(claim):
     for name in claim.names.split():
-        thing = oe
-        for part in name.removeprefix("oe.").split("."):
-            thing = getattr(thing, part)
+        reduce(getattr, name.split(".")[1:], oe)
     assert claim.talk or claim.conditions or "this course" in claim.source
     assert claim.statement.endswith(".")
 
@@ -77,17 +73,14 @@ def test_the_verdict(claim, checked):
 
 
 def swapped(name):
-    """Return a record in which depth 1 and the deep networks have changed places."""
-    record = load_record(name)
-    depths = {1: 2, 2: 1, 3: 1}
-    curves = []
+    """Return a record in which depth 1 and the deep networks, or the starts, change places."""
+    record, curves = load_record(name), []
+    other = {"near zero": "identity", "identity": "near zero", 1: 2, 2: 1, 3: 1}
     for curve in record.curves:
-        other = depths.get(curve.depth, curve.depth)
-        start = {"near zero": "identity", "identity": "near zero"}[curve.start]
-        both = (start, curve.depth) if "deeper" in name else (curve.start, other)
-        source = next(
-            c for c in record.curves if (c.start, c.depth, c.optimizer) == (*both, curve.optimizer)
-        )
+        wanted = (curve.start, other.get(curve.depth, curve.depth), curve.optimizer)
+        if "deeper" in name:
+            wanted = (other[curve.start], curve.depth, curve.optimizer)
+        source = next(c for c in record.curves if (c.start, c.depth, c.optimizer) == wanted)
         curves.append(source._replace(depth=curve.depth, start=curve.start))
     return record._replace(curves=tuple(curves))
 
@@ -295,15 +288,12 @@ def test_the_table_escapes_and_sets_its_mathematics():
     assert repr(shown) == "03  |x| < y^(2/N) & P_W.\n    does not hold: 1 < 2"
 
 
-def test_the_command_prints_a_verdict_and_its_number_for_each(capsys):
+def test_the_command_prints_a_verdict_for_each_and_fails_with_a_claim(capsys, monkeypatch):
     assert cli.main(["claims", "00"]) == 0
     said = capsys.readouterr().out
     first = "1/2  00  holds with a condition: same_functions"
     for words in (first, "needs: no hidden layer narrower", "2 claims in"):
         assert words in said
-
-
-def test_the_command_fails_with_a_claim(capsys, monkeypatch):
     monkeypatch.setattr(checks, "not_convex", lambda: Finding(False, "0"))
     assert cli.main(["claims", "not_convex"]) == 1
     assert cli.main(["claims", "nonsense"]) == 2

@@ -33,9 +33,6 @@ def test_readme_has_each_lesson_with_its_own_minutes_and_the_map_the_same_rows()
     assert there == [(name[:2], *row) for name, *row in rows[1:]]
 
 
-# --- the guide ---
-
-
 @pytest.mark.parametrize("length", [20, 50, 75])
 def test_a_plan_fits_its_time_and_opens_what_is_there(length):
     plan = GUIDE.split(f"### {length} minutes")[1].split("\n### ")[0].split("\n## ")[0]

@@ -85,9 +85,6 @@ def test_every_notebook_asks_three_questions_or_more():
     assert all(3 <= counts[path.name[:2]] <= 6 for path in NOTEBOOKS), counts
 
 
-# --- the generator ---
-
-
 def ids(notebook):
     return [cell["id"] for cell in notebook.cells]
 
