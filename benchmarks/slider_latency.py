@@ -36,7 +36,9 @@ def figure():
     for mode, column in [("lines", 1), ("lines", 2), ("markers", 1), ("markers", 2)]:
         for colour in colours:
             style = dict(line_width=4) if mode == "lines" else dict(marker_size=14)
-            figure.add_trace(go.Scatter(mode=mode, **style, marker_color=colour), 1, column)
+            name = str(len(figure.data))  # "1" to "8"
+            trace = go.Scatter(uid=name, mode=mode, **style, marker_color=colour)
+            figure.add_trace(trace, 1, column)
     figure.update_xaxes(range=[-0.5, 1.5]).update_yaxes(range=[-0.5, 1.5])
     figure.update_xaxes(range=[0, 300], row=1, col=2)
     figure.update_yaxes(type="log", range=[-9, 0], row=1, col=2)
@@ -54,7 +56,7 @@ def scene():
     for trace, trail in ((1, "step"), (5, None)):  # the line, then the marker at its head
         for k, (run, follow) in enumerate([(slice(None), both), (0, ["step"])]):
             for panel, x, y in [(0, w1[run], w2[run]), (2, steps, loss[run])]:
-                which, own = trace + panel + k, ["step"] if panel else follow
+                which, own = str(trace + panel + k), ["step"] if panel else follow
                 tracks.append(Track(which, "x", x, own, trail))
                 tracks.append(Track(which, "y", y, follow, trail))
     return Scene(figure(), axes, tracks)
