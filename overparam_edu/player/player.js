@@ -14,7 +14,7 @@ const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, tran
 
 // ---------------------------------------------------------------- plotly.js and a font, once per page
 
-// It has 4.8 MB, so a page asks a kernel for it once, whatever the number of players, notebooks
+// It is 4.8 MB, so a page asks a kernel for it once, whatever the number of players, notebooks
 // and copies of this file in it.
 const page = () => (window.overparamEduPage ??= { plotly: null, arrived: null, font: false });
 const pagePlotly = () => (parseInt(window.Plotly?.version) >= 3 ? window.Plotly : null);
@@ -82,7 +82,7 @@ function nested(values, [rows, ...rest]) {
   return Array.from({ length: rows }, (_, i) => nested(values.slice(i * size, (i + 1) * size), rest));
 }
 
-// What a track or a field of the reading is worth at `position`; frame() in frames.py says the
+// The value of a track, or of a field of the reading, at `position`; frame() in frames.py does the
 // same. Plotly gets finite numbers only: a trail ends before the first that is not, an array has
 // a gap there, a lone one is left out.
 function slice(item, floats, position) {
@@ -107,7 +107,7 @@ function put(target, path, value) {
   target[last] = value;
 }
 
-// Three significant digits, whole numbers in full; shown() in frames.py says the same.
+// Three significant digits, whole numbers in full; number_text() in frames.py does the same.
 function shown(value) {
   if (typeof value === "string") return value;
   if (!Number.isFinite(value)) return "not finite";
