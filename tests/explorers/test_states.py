@@ -31,6 +31,8 @@ STATES = int(os.environ.get("OVERPARAM_EDU_STATES", "2"))
 # All corners, and all that is on offer, come with many states; otherwise some.
 ALL = STATES >= 100
 CORNERS = 4_000 if ALL else 4
+# These are put in so many times as many random states, and looked at from every end of the sliders.
+MORE = {"explore_trajectories": 20, "explore_update_rule": 5}
 PROOFS = ("warm_up", "end_to_end_rule", "preconditioning", "single_output", "illustration")
 PROOFS += ("beyond_regularization",)
 NAMES = [name for name in oe.__all__ if name.startswith("explore_")]
@@ -285,6 +287,8 @@ def below_for_good(x: Any, y: Any, level: float) -> tuple[float, float]:
 def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
     values = opened.widget.values
     p, minimum = values["p"], np.array([1.0, 1.0 / values["ratio"]])
+    gaps = None in numbers(list(drawn.values()))
+    assert not gaps or "diverges" in words or "not finite" in words
     step, *losses = said("At iteration #, loss # (depth 1: #).", words)
     assert step == near(stop_of(scene, at, "step"))
     for loss, dot in zip(losses, ("now", "now of depth 1"), strict=True):
@@ -335,6 +339,7 @@ def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: s
         words,
     )
     assert step == near(stop_of(scene, at, "step"))
+    assert {len(v) for (_, a), v in drawn.items() if a == "x"} == {at["step"] + 1}
     figure, drawn_as = scene.figure, {"network": network, "rule": rule}
     for name, value in (drawn_as | {"distance": distance, "imbalance": imbalance}).items():
         if math.isfinite(value):
@@ -606,10 +611,21 @@ def test_corners(name: str) -> None:
 def test_random_states(name: str) -> None:
     rng = np.random.default_rng(2)
     controls = opened(name).controls
-    for _ in range(STATES):
+    for _ in range(STATES * MORE.get(name, 1)):
         chosen = [control for control in controls if rng.random() < 0.7]
         put(name, {control: offered(controls[control])[1](rng) for control in chosen})
-        check_state(name, thorough=False, rng=rng)
+        check_state(name, thorough=name in MORE, rng=rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE)
+def test_every_option_of_every_control(name: str) -> None:
+    rng, (widget, controls) = np.random.default_rng(4), opened(name)
+    for control, one in controls.items():
+        widget.reset()
+        for value in getattr(one, "_options_values", ()):
+            put(name, {control: value})
+            check_state(name, thorough=True, rng=rng)
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
