@@ -151,14 +151,16 @@ def learning_curves(
         curvature of the loss at 0.
     seeds : sequence of int
         Of the random start.
-    steps, records : int
-        Iterations, and at how many of them, at most, the loss is recorded.
+    steps : int
+        Iterations.
     start : {"near zero", "balanced", "identity", "orthogonal", "rule"}
         Independent Gaussian weights; the balanced layers of a Gaussian end-to-end vector; the
         identity plus Gaussian noise; a random direction of length 1 times ones; or no layers at
         all but the end-to-end rule from where "balanced" starts.
     scale : float
         Standard deviation of the Gaussians.
+    records : int
+        How many losses are recorded, at most.
     store : str or Path, optional
         Folder in which finished depths are kept, so that a stopped call goes on from there. What
         is in it can run code when it is read: use only your own.

@@ -227,7 +227,13 @@ def load_regression_data(
     ----------
     prefer : {"gas", "cars"}
         ``"cars"`` for Auto MPG at once.
-    path, cache, source, timeout, progress
+    path, cache : str or path, optional
+        As in `load_gas_ethanol`.
+    source : GasSource
+        As in `load_gas_ethanol`.
+    timeout : float
+        As in `load_gas_ethanol`.
+    progress : bool
         As in `load_gas_ethanol`.
 
     Returns

@@ -57,10 +57,22 @@ def going_deeper(
     ----------
     X, y : array_like, shapes (n, d) and (n,)
         Examples, one a row, and targets; standardised, to compare with the talk.
+    p : float
+        The power of the loss.
+    depths : sequence of int
+        Numbers of layers.
+    rates : array_like, shape (rates,), optional
+        Learning rates of gradient descent, as in `learning_curves`.
+    seeds : sequence of int
+        Of the starts.
+    steps : int
+        Iterations.
     scale : float
         Standard deviation of the weights, or of what is added to the identity.
-    p, depths, rates, seeds, steps, store, progress
-        As in `learning_curves`, with gradient descent.
+    store : str or Path, optional
+        As in `learning_curves`.
+    progress : bool, optional
+        As in `learning_curves`.
 
     Returns
     -------

@@ -120,14 +120,22 @@ def one_change_at_a_time(
     ----------
     X, y : array_like, shapes (n, d) and (n,)
         Examples, one a row, and targets; standardised, to compare with the talk.
+    p : float
+        The power of the loss, above 2.
     depth : int
         Layers of the deep network, at least 2.
     tolerance, loose : float
         The small and the large tolerance, above 0.
+    steps : int
+        Iterations at most.
     rates : array_like, shape (rates,), optional
         Learning rates to tune over. If not given, 24 from 0.3 to 10 times 2 over the curvature of
         each loss at 0.
-    p, steps, seeds, store, progress
+    seeds : sequence of int
+        Of the starts.
+    store : str or Path, optional
+        As in `learning_curves`.
+    progress : bool, optional
         As in `learning_curves`.
 
     Returns

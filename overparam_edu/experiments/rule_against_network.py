@@ -78,8 +78,12 @@ def compare_rule_with_network(
         Of the end-to-end matrix (k, d), or of a vector (d,) where there is one output.
     learning_rate : array_like, shape (*lanes,)
         Of both.
-    steps, record, weight_decay
-        As in `train` and `descend`.
+    steps : int
+        Number of steps, 0 or more.
+    record : int or sequence of int
+        Keep every so many steps (and the last), or just these steps.
+    weight_decay : float
+        On every layer, 0 or more; in the rule as in the paper's Theorem 1.
 
     Returns
     -------
@@ -140,8 +144,10 @@ def measure_distance_order(
 
     Parameters
     ----------
-    network, loss
-        As in `compare_rule_with_network`, without lanes.
+    network : LinearNetwork
+        One network, without lanes.
+    loss : Loss
+        Of its end-to-end matrix.
     learning_rates : array_like, shape (n,)
         Two or more.
     time : float
@@ -203,6 +209,7 @@ def rebalance(network: LinearNetwork) -> LinearNetwork:
     Parameters
     ----------
     network : LinearNetwork
+        May have lanes.
 
     Returns
     -------
@@ -248,6 +255,7 @@ def turn_hidden_layers(
     Parameters
     ----------
     network : LinearNetwork
+        May have lanes.
     rng : numpy.random.Generator or int
         Generator or seed.
 
