@@ -327,14 +327,9 @@ def point_tracks(name: str, points: Array, axes: Sequence[str]) -> list[Track]:
 
 def one_beside_two(left: float, spacing: float) -> go.Figure:
     """Return a figure with a tall panel on the left, of this share, and two on the right."""
-    return make_subplots(
-        rows=2,
-        cols=2,
-        specs=[[{"rowspan": 2}, {}], [None, {}]],
-        column_widths=[left, 1 - left],
-        horizontal_spacing=spacing,
-        vertical_spacing=0.26,
-    )
+    panels = [[{"rowspan": 2}, {}], [None, {}]]
+    gaps = {"horizontal_spacing": spacing, "vertical_spacing": 0.26}
+    return make_subplots(2, 2, specs=panels, column_widths=[left, 1 - left], **gaps)
 
 
 def loss_contour(loss: Loss, x_range: Array, y_range: Array) -> go.Contour:

@@ -13,25 +13,11 @@ from plotly.subplots import make_subplots
 from overparam_edu.checks import Array, number, one_of
 from overparam_edu.dynamics.rule import preconditioner, single_output_direction, split_direction
 from overparam_edu.explorers import plots
+from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.mathml import mathml
 from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
-from overparam_edu.player.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    SKY,
-    TEMPLATE,
-    VERMILLION,
-    arrow,
-    curve,
-    dot,
-    heading,
-    key,
-    stacked,
-)
+from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TEMPLATE, VERMILLION
 
 _DEEPEST = 4
 # Singular values, or the norm of w.
@@ -192,8 +178,8 @@ def _matrix_figure(left: float, right: float) -> go.Figure:
         entries = "<br>".join("  ".join(row).replace("-", "−") for row in rows)
         place = {"x": v, "y": u, "xref": "x2", "yref": "y2", "yanchor": "top", "yshift": -20}
         figure.add_annotation(text=entries, font={"size": 15}, showarrow=False, **place)
-    heading(figure, key(("➡", "gradient", GREY), ("━●", "step", VERMILLION)))
-    heading(figure, "<b>factor of each uᵣvₛᵀ, and its entries</b>", 2)
+    style.heading(figure, style.key(("➡", "gradient", GREY), ("━●", "step", VERMILLION)))
+    style.heading(figure, "<b>factor of each uᵣvₛᵀ, and its entries</b>", 2)
     return figure
 
 
@@ -260,16 +246,16 @@ def _vector_figure(depths: Array) -> go.Figure:
     figure = _plane(0.62, 340, 2.2, "part along w", "part across w")
     figure.add_trace(_arrow("adaptive rate", BLUE), 1, 1)
     figure.add_trace(_arrow("projection", GREEN), 1, 1)
-    figure.add_trace(curve("along w", ORANGE, x=depths), 1, 2)
-    figure.add_trace(curve("across w", BLUE, "dash", x=depths), 1, 2)
+    figure.add_trace(style.curve("along w", ORANGE, x=depths), 1, 2)
+    figure.add_trace(style.curve("across w", BLUE, "dash", x=depths), 1, 2)
     for which, colour in (("along w", ORANGE), ("across w", BLUE)):
-        now = dot(f"{which} now", colour, size=15, marker_line_color=BLACK)
+        now = style.dot(f"{which} now", colour, size=15, marker_line_color=BLACK)
         figure.add_trace(now, 1, 2)
     figure.update_xaxes(title="depth N", range=[0.8, _DEEPEST + 0.2], dtick=1, row=1, col=2)
     figure.update_yaxes(title="factor", range=[-0.3, _REACH + 0.5], row=1, col=2)
     parts = ("→", "adaptive rate", BLUE), ("→", "projection", GREEN)
-    heading(figure, key(("➡", "gradient", GREY), *parts))
-    heading(figure, key(("━", "along w", ORANGE), ("┅", "across w", BLUE)), 2)
+    style.heading(figure, style.key(("➡", "gradient", GREY), *parts))
+    style.heading(figure, style.key(("━", "along w", ORANGE), ("┅", "across w", BLUE)), 2)
     return figure
 
 
@@ -282,15 +268,15 @@ def _ends(tails: Array, tips: Array) -> Array:
 
 # --- both ---
 
-_NARROW = stacked(760, (0.58, 1), (0, 0.42))
-_arrow = partial(arrow, width=4, head=15, marker_opacity=1)
+_NARROW = style.stacked(760, (0.58, 1), (0, 0.42))
+_arrow = partial(style.arrow, width=4, head=15, marker_opacity=1)
 
 
 def _plane(share: float, height: int, reach: float, x: str, y: str) -> go.Figure:
     """Return a figure whose left panel has the circle, an empty ellipse and an empty arrow."""
     figure = make_subplots(cols=2, column_widths=[share, 1 - share], horizontal_spacing=0.12)
-    figure.add_trace(curve("circle", GREY, "dash", 2, x=_CIRCLE[0], y=_CIRCLE[1]), 1, 1)
-    figure.add_trace(curve("ellipse", VERMILLION), 1, 1)
+    figure.add_trace(style.curve("circle", GREY, "dash", 2, x=_CIRCLE[0], y=_CIRCLE[1]), 1, 1)
+    figure.add_trace(style.curve("ellipse", VERMILLION), 1, 1)
     # Broad and pale, so that it shows beneath a step of the same length.
     figure.add_trace(_arrow("gradient", "#B5B5B5", width=9, head=22), 1, 1)
     figure.update_xaxes(title=x, range=[-_REACH, _REACH], row=1, col=1)

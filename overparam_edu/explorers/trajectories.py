@@ -14,24 +14,11 @@ from overparam_edu.dynamics.losses import SeparableLp
 from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.experiments.depth_race import DepthRace, race_depths
 from overparam_edu.explorers import plots
+from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
-from overparam_edu.player.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    TEMPLATE,
-    VERMILLION,
-    arrow,
-    curve,
-    dot,
-    heading,
-    key,
-    stacked,
-)
+from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, ORANGE, TEMPLATE, VERMILLION
 
 
 def explore_trajectories() -> Explorer:
@@ -147,7 +134,7 @@ def trajectory_scene(
         },
     )
     figure = _figure(loss, race, spans, plots.log_axis([across, along], below=1e-4, above=1e3))
-    narrow = stacked(1000, (0.62, 1), (0.31, 0.54), (0, 0.21))
+    narrow = style.stacked(1000, (0.62, 1), (0.31, 0.54), (0, 0.21))
     narrow |= {f"annotations[{i}].font.size": 13 for i in (1, 2)}
     return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=narrow)
 
@@ -191,13 +178,16 @@ def _figure(
         plots.loss_contour(loss, *spans),
         go.Scatter(x=x, y=y, mode="markers", marker=star),
         *path_traces(),
-        arrow("adaptive rate", BLUE),
-        arrow("projection", GREEN),
+        style.arrow("adaptive rate", BLUE),
+        style.arrow("projection", GREEN),
     ]
-    losses = [curve("loss of depth 1", *one), curve("loss", *deep)]
-    rates = [curve("rate of depth 1", *one), curve("rate across w", *deep)]
-    rates.append(curve("rate along w", ORANGE, "dot"))
-    for traces, row, column in ((plane, 1, 1), (losses, 1, 2), (rates, 2, 2)):
+    losses = [style.curve("loss of depth 1", *one), style.curve("loss", *deep)]
+    effective = [
+        style.curve("rate of depth 1", *one),
+        style.curve("rate across w", *deep),
+        style.curve("rate along w", ORANGE, "dot"),
+    ]
+    for traces, row, column in ((plane, 1, 1), (losses, 1, 2), (effective, 2, 2)):
         figure.add_traces(traces, rows=row, cols=column)
     margin = {"t": 56, "b": 56, "r": 16}
     figure.update_layout(template=TEMPLATE, height=440, showlegend=False, margin=margin)
@@ -212,11 +202,12 @@ def _figure(
     figure.update_yaxes(title="effective rate", **rate_axis, row=2, col=2)
     figure.add_hline(race.target, line={"dash": "dot", "width": 2}, row=1, col=2)
     level = float(np.log10(race.target))  # annotations on logarithmic axes stand at the logarithm
-    heading(figure, "arrived", 2, y=level, yref="y2", yanchor="top")
-    paths = key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION), ("★", "minimum", BLACK))
-    parts = key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
-    heading(figure, f"{paths}<br>next step:   {parts}")
-    heading(figure, key(("━", "across w", VERMILLION), ("┉", "along w: N times", ORANGE)), 3)
+    style.heading(figure, "arrived", 2, y=level, yref="y2", yanchor="top")
+    paths = style.key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION), ("★", "minimum", BLACK))
+    parts = style.key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
+    style.heading(figure, f"{paths}<br>next step:   {parts}")
+    rates = style.key(("━", "across w", VERMILLION), ("┉", "along w: N times", ORANGE))
+    style.heading(figure, rates, 3)
     return figure
 
 
@@ -226,10 +217,10 @@ def _figure(
 def path_traces() -> list[go.Scatter]:
     """Return the paths of depth 1 and of depth N, and the dots where they are now, all empty."""
     return [
-        curve("path of depth 1", GREY, "dash", 3),
-        curve("path", VERMILLION),
-        dot("now of depth 1", GREY, "circle-open"),
-        dot("now", VERMILLION),
+        style.curve("path of depth 1", GREY, "dash", 3),
+        style.curve("path", VERMILLION),
+        style.dot("now of depth 1", GREY, "circle-open"),
+        style.dot("now", VERMILLION),
     ]
 
 

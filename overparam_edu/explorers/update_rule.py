@@ -21,19 +21,11 @@ from overparam_edu.experiments.rule_against_network import (
     synthetic_regression,
 )
 from overparam_edu.explorers import plots
+from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene
-from overparam_edu.player.style import (
-    BLACK,
-    BLUE,
-    TEMPLATE,
-    VERMILLION,
-    curve,
-    heading,
-    key,
-    stacked,
-)
+from overparam_edu.player.style import BLACK, BLUE, TEMPLATE, VERMILLION
 
 _DEPTHS = (1, 2, 3, 4)
 # Learning rate times iterations: enough for depth 4 to leave zero from all but the smallest starts.
@@ -123,15 +115,15 @@ def update_rule_scene(
     # What is below a logarithmic axis stays just below it.
     loss_floor, small_floor = (10 ** axis["range"][0] / 100 for axis in (loss_axis, small_axis))
     lines = [
-        (curve("network", *solid), 1, 1, np.maximum(losses[0], loss_floor)),
-        (curve("rule", *dashed), 1, 1, np.maximum(losses[1], loss_floor)),
+        (style.curve("network", *solid), 1, 1, np.maximum(losses[0], loss_floor)),
+        (style.curve("rule", *dashed), 1, 1, np.maximum(losses[1], loss_floor)),
     ]
-    for who, style, values in zip(("network", "rule"), (solid, dashed), sigma, strict=True):
+    for who, look, values in zip(("network", "rule"), (solid, dashed), sigma, strict=True):
         for i, value in enumerate(values, start=1):
-            lines.append((curve(f"singular value {i} of the {who}", *style), 1, 2, value))
+            lines.append((style.curve(f"singular value {i} of the {who}", *look), 1, 2, value))
     lines += [
-        (curve("distance", BLUE), 2, 2, np.maximum(distance, small_floor)),
-        (curve("imbalance", VERMILLION, "dot"), 2, 2, np.maximum(imbalance, small_floor)),
+        (style.curve("distance", BLUE), 2, 2, np.maximum(distance, small_floor)),
+        (style.curve("imbalance", VERMILLION, "dot"), 2, 2, np.maximum(imbalance, small_floor)),
     ]
     tracks, both, axes = [], ["depth", "start"], ["depth", "start", "step"]
     for trace, row, column, values in lines:
@@ -162,7 +154,7 @@ def update_rule_scene(
         Axis("start", "layers", ("balanced", "random")),
         Axis("step", "iteration", stops, start=len(stops) - 1, play=True),
     ]
-    narrow = stacked(1000, (0.7, 1), (0.36, 0.6), (0, 0.24))
+    narrow = style.stacked(1000, (0.7, 1), (0.36, 0.6), (0, 0.24))
     return Scene(figure, controls, tracks, reading, alt=_ALT, narrow=narrow)
 
 
@@ -208,8 +200,8 @@ def _figure(
     figure.update_yaxes(**small_axis, row=2, col=2)
     figure.update_xaxes(plots.step_axis(last))
     figure.update_xaxes(title="iteration", row=1, col=1).update_xaxes(title="iteration", row=2)
-    heading(figure, key(("━", "network", VERMILLION), ("┅", "rule", BLACK)))
-    heading(figure, "<b>singular values</b>", 2)
-    heading(figure, key(("━", "distance", BLUE), ("┉", "imbalance", VERMILLION)), 3)
+    style.heading(figure, style.key(("━", "network", VERMILLION), ("┅", "rule", BLACK)))
+    style.heading(figure, "<b>singular values</b>", 2)
+    style.heading(figure, style.key(("━", "distance", BLUE), ("┉", "imbalance", VERMILLION)), 3)
     margin = {"t": 36, "b": 56, "l": 100, "r": 16}
     return figure.update_layout(template=TEMPLATE, height=400, showlegend=False, margin=margin)

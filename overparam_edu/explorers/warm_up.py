@@ -20,21 +20,10 @@ from overparam_edu.dynamics.warm_up import (
 )
 from overparam_edu.experiments.datasets import two_feature_loss
 from overparam_edu.explorers import plots
+from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
-from overparam_edu.player.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    TEMPLATE,
-    VERMILLION,
-    curve,
-    dot,
-    heading,
-    key,
-    stacked,
-)
+from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, TEMPLATE, VERMILLION
 
 # Numbers of updates, each run over the same time: learning rate times updates.
 _STEPS = (50, 100, 250, 500, 1000)
@@ -174,7 +163,7 @@ def warm_up_scene(p: int = 2, scale: float = 0.01) -> Scene:
     )
     figure.update_xaxes(range=spans[0], title="w₁ (weight)", row=1, col=1)
     figure.update_yaxes(range=spans[1], title="w₂ (acceleration)", row=1, col=1)
-    narrow = stacked(1500, (0.82, 1), (0.62, 0.74), (0.4, 0.56), (0, 0.13), (0.21, 0.34))
+    narrow = style.stacked(1500, (0.82, 1), (0.62, 0.74), (0.4, 0.56), (0, 0.13), (0.21, 0.34))
     narrow["annotations[0].font.size"] = 13
     return Scene(figure, axes, tracks, reading, alt=_ALT, narrow=narrow)
 
@@ -191,39 +180,35 @@ def _figure(
     contour: go.Contour, rates: Array, times: Array, largest_rho: float, errors: Array, mu: Array
 ) -> go.Figure:
     """Return the figure; the ranges of the small panels are the same at every learning rate."""
-    figure = make_subplots(
-        rows=2,
-        cols=3,
-        specs=[[{"rowspan": 2}, {}, {}], [None, {}, {}]],
-        column_widths=[0.4, 0.29, 0.31],
-        horizontal_spacing=0.09,
-        vertical_spacing=0.26,
-    )
+    panels = [[{"rowspan": 2}, {}, {}], [None, {}, {}]]
+    gaps = {"horizontal_spacing": 0.09, "vertical_spacing": 0.26}
+    figure = make_subplots(2, 3, specs=panels, column_widths=[0.4, 0.29, 0.31], **gaps)
+    first_order = errors[-1, 1] * rates / rates[-1]
     usual = float(np.nanquantile(np.abs(mu), 0.98))  # a rough start must not bleach the rest
     colours = {"colorscale": _SIGNED, "zmin": -usual, "zmax": usual, "showscale": False}
-    panels = {
+    traces = {
         (1, 1): [
             contour,
-            curve("path", VERMILLION),
-            curve("from gradients", BLUE, "dash"),
-            curve("from gradients and start", GREEN, "dot"),
-            dot("now", VERMILLION, cliponaxis=False),
+            style.curve("path", VERMILLION),
+            style.curve("from gradients", BLUE, "dash"),
+            style.curve("from gradients and start", GREEN, "dot"),
+            style.dot("now", VERMILLION, cliponaxis=False),
         ],
-        (1, 2): [curve("ρ", VERMILLION), dot("ρ now", VERMILLION, cliponaxis=False)],
+        (1, 2): [style.curve("ρ", VERMILLION), style.dot("ρ now", VERMILLION, cliponaxis=False)],
         (2, 2): [
-            curve(None, GREY, width=2, x=rates, y=errors[-1, 1] * rates / rates[-1]),  # order 1
-            curve(None, BLUE, "dash", 3, x=rates, y=errors[:, 0]),
-            curve(None, GREEN, "dot", x=rates, y=errors[:, 1]),
-            dot("errors now", GREY, "circle-open", cliponaxis=False),
+            style.curve(None, GREY, width=2, x=rates, y=first_order),
+            style.curve(None, BLUE, "dash", 3, x=rates, y=errors[:, 0]),
+            style.curve(None, GREEN, "dot", x=rates, y=errors[:, 1]),
+            style.dot("errors now", GREY, "circle-open", cliponaxis=False),
         ],
         (1, 3): [
             go.Heatmap(colours, uid="μ", x=times, y=times, hoverinfo="skip"),
-            curve("update now", BLACK, width=3),
+            style.curve("update now", BLACK, width=3),
         ],
-        (2, 3): [curve("μ now", BLACK, width=3, x=times)],
+        (2, 3): [style.curve("μ now", BLACK, width=3, x=times)],
     }
-    for (row, column), traces in panels.items():
-        figure.add_traces(traces, rows=row, cols=column)
+    for (row, column), some in traces.items():
+        figure.add_traces(some, rows=row, cols=column)
     margin = {"t": 62, "b": 56, "r": 16}
     figure.update_layout(template=TEMPLATE, height=470, showlegend=False, margin=margin)
     time = [0.0, float(times[-1])]
@@ -246,22 +231,17 @@ def _figure(
     figure.add_hline(0, line={"width": 1, "color": GREY}, row=2, col=3)
     alone, started = ("┅", "from gradients", BLUE), ("┉", "from gradients and start", GREEN)
     headings = (
-        f"{key(('━', 'w', VERMILLION))}   rebuilt {key(alone)}<br>{key(started)}",
+        f"{style.key(('━', 'w', VERMILLION))}   rebuilt {style.key(alone)}<br>{style.key(started)}",
         "<b>ρ / η</b>  over time η·t",
         "<b>μ / η²</b>  of all updates",
         f"<b>largest error</b>  ∝ η<sup>{error_order(rates, errors[:, 1]):.2f}</sup>",
         "<b>μ / η²</b>  of this update",
     )
     for panel, words in enumerate(headings, start=1):
-        heading(figure, words, panel, font={"size": 17})
+        style.heading(figure, words, panel, font={"size": 17})
     return figure
 
 
 # Negative blue, nothing white, positive orange; small values stand out more than in proportion.
-_SIGNED = [
-    [0.0, BLUE],
-    [0.375, "#80B9D9"],
-    [0.5, "#FFFFFF"],
-    [0.625, "#EAAF80"],
-    [1.0, VERMILLION],
-]
+_COLOURS = (BLUE, "#80B9D9", "#FFFFFF", "#EAAF80", VERMILLION)
+_SIGNED = [*zip((0.0, 0.375, 0.5, 0.625, 1.0), _COLOURS, strict=True)]
