@@ -27,7 +27,6 @@ ALL = {
     )
 }
 ALL["weight_decay"] = lambda: proofs.end_to_end_rule(weight_decay=True)
-ALL["weight_decay"] = lambda: proofs.end_to_end_rule(weight_decay=True)
 x, eta = sp.symbols("x eta", positive=True)
 
 
