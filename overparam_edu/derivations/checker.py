@@ -98,7 +98,13 @@ class Report:
         return "\n".join([f"{self.name}: {len(self.steps)} steps ({total})", *rows])
 
     def to_markdown(self) -> str:
-        """Return the report as a Markdown table."""
+        """Return the report as a Markdown table.
+
+        Returns
+        -------
+        str
+            One row for each step.
+        """
         rows = [
             f"| {n} | {step.title} | {step.method} | {step.detail} | {'✓' if step.ok else '✗'} |"
             for n, step in enumerate(self.steps, start=1)
@@ -362,7 +368,13 @@ class Derivation(Rendered):
         return Report(self.name, tuple(reports))
 
     def to_latex(self) -> str:
-        r"""Return the whole derivation as LaTeX for a document with ``amsmath``."""
+        r"""Return the whole derivation as LaTeX.
+
+        Returns
+        -------
+        str
+            For a document that loads ``amsmath``.
+        """
         parts = [rf"\paragraph{{{self.name}}} {self.statement}"]
         for number, step in enumerate(self.steps, start=1):
             parts.append(
@@ -372,7 +384,13 @@ class Derivation(Rendered):
         return "\n\n".join(parts)
 
     def to_markdown(self) -> str:
-        """Return the whole derivation as Markdown with LaTeX, as a notebook shows it."""
+        """Return the whole derivation as Markdown with LaTeX.
+
+        Returns
+        -------
+        str
+            As a notebook shows it.
+        """
         parts = [f"### {self.name}\n\n{self.statement}\n\n*{self.source}*"]
         for number, step in enumerate(self.steps, start=1):
             parts.append(f"**{number}.** " + step.to_markdown())

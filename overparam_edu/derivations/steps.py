@@ -139,7 +139,12 @@ class Step(Rendered):
         return tuple((line.lhs, line.rhs) for line in (*lines, *_lines(after)))
 
     def to_latex(self) -> str:
-        r"""Return the step as one LaTeX display, without dollar signs.
+        r"""Return the equations of the step as LaTeX.
+
+        Returns
+        -------
+        str
+            One display, without dollar signs.
 
         Examples
         --------
@@ -167,7 +172,13 @@ class Step(Rendered):
         return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
 
     def to_markdown(self) -> str:
-        """Return title, kind, equations and reason as Markdown with LaTeX."""
+        """Return title, kind, equations and reason as Markdown with LaTeX.
+
+        Returns
+        -------
+        str
+            As a notebook shows it.
+        """
         kind = self.kind
         if kind == "dropped order":
             kind = f"dropped order, ${_latex(self.small**self.order)}$"
