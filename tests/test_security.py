@@ -1,4 +1,4 @@
-"""Who may listen, what may run, what is trusted; browser/test_security.py looks at pages."""
+"""Who may listen, what may run, what is trusted; browser/test_pages.py looks at pages."""
 
 from __future__ import annotations
 

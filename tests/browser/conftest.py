@@ -1,7 +1,8 @@
-"""A real JupyterLab in a real Chromium, for tests and benchmarks.
+"""A real Chromium, and in it a real JupyterLab or a page from the disk, for tests and benchmarks.
 
 `lab` is one server for the session; ``lab.run_notebook(path)`` opens a notebook in a fresh page,
-runs all of it and returns an `OpenNotebook` that knows what went over the wire.
+runs all of it and returns an `OpenNotebook` that knows what went over the wire. `saved` opens a
+page without a network. Both hand out the players in them as `Shown`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,11 +26,14 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
+from overparam_edu.player.frames import describe, frame
+
 playwright_api = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 KERNEL = "overparam-edu-under-test"
+SPEC = {"display_name": "Python under test", "language": "python"}
 TOKEN = "only-for-tests-on-this-machine"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "msedge")
 QUIET = [
@@ -42,6 +45,26 @@ QUIET = [
     "--disable-sync",
 ]
 NO_BROWSER = "no Chromium: install one, or set OVERPARAM_EDU_BROWSER to its path"
+# What Plotly holds of the tracks' attributes, as frame() would say it, by the traces' numbers.
+DRAWN = """(root, keys) => {
+    const gd = root.querySelector('.oe-picture');
+    const plain = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
+    return keys.map(([trace, path]) => {
+        let value = trace === null ? gd.layout : gd.data[trace];
+        for (const key of path.split(/[.[\\]]+/).filter(Boolean)) value = value?.[key];
+        return value === undefined ? null : JSON.parse(JSON.stringify(value, plain));
+    });
+}"""
+# Done when nothing has been redrawn for five animation frames.
+STILL = """root => new Promise(done => {
+    let last = '', still = 0;
+    (function look() {
+        const now = root.dataset.frames + root.querySelector('.oe-board').textContent;
+        still = root.dataset.frames !== '0' && now === last ? still + 1 : 0;
+        last = now;
+        still < 5 ? requestAnimationFrame(look) : done();
+    })();
+})"""
 
 
 def find_browser(playwright: Any) -> str | None:
@@ -68,32 +91,107 @@ def open_browser() -> Iterator[Any]:
         browser.close()
 
 
-@dataclass
-class OpenNotebook:
+def same(seen: Any, expected: Any) -> bool:
+    """Return whether two JSON values are equal; 1e18 is a whole number to a browser."""
+    if isinstance(seen, list) and isinstance(expected, list):
+        return len(seen) == len(expected) and all(map(same, seen, expected))
+    if isinstance(seen, int) and isinstance(expected, float):
+        return float(seen) == expected
+    return bool(seen == expected)
+
+
+class Shown:
+    """A player in a page."""
+
+    def __init__(self, root: Any) -> None:
+        self.root, self.page = root, root.page
+
+    def settle(self) -> None:
+        self.root.evaluate(STILL)
+
+    def control(self, axis: str, kind: str = "input") -> Any:
+        return self.root.locator(f"[data-axis={axis}] {kind}")
+
+    def press(self, axis: str, *keys: str) -> None:
+        self.control(axis).first.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def reading(self) -> str:
+        return self.root.locator(".oe-reading").inner_text()
+
+    def board(self) -> Any:
+        return self.root.locator(".oe-board")
+
+    def differences(self, drawn: dict[Any, Any], reading: str) -> list[str]:
+        """Return where the page does not show what Python says."""
+        self.settle()
+        seen = self.root.evaluate(DRAWN, [list(key) for key in drawn])
+        pairs = [*zip(drawn, seen, drawn.values(), strict=True), ("", self.reading(), reading)]
+        return [
+            f"{key}: {got} where Python has {wanted}"[:200]
+            for key, got, wanted in pairs
+            if not same(got, wanted)
+        ]
+
+    def check(self, scene: Any, position: dict[str, int], seconds: float = 20) -> None:
+        """Wait until the page shows a scene at a position, or fail and say what it shows."""
+        end, wrong = time.monotonic() + seconds, ["nothing was seen"]
+        while wrong and time.monotonic() < end:
+            drawn = frame(scene, position)
+            placed = {(scene.place(trace), path): drawn[trace, path] for trace, path in drawn}
+            wrong = self.differences(placed, describe(scene, position))
+        assert not wrong, wrong
+
+
+class Watched:
+    """A page, and everything it asked for or complained about."""
+
+    own = r"(data|blob):|(http|ws)://(localhost|127\.0\.0\.1)[:/]"  # addresses that it may ask
+    messages = ("error",)
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on(
+            "console", lambda message: message.type in self.messages and self._complain(message)
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _complain(self, message: Any) -> None:
+        self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    @property
+    def foreign_requests(self) -> list[str]:
+        return [url for url in self.requests if not re.match(self.own, url)]
+
+    def check_quiet(self) -> None:
+        """Check that it asked no other host, complained of nothing and ran nothing foreign."""
+        assert self.foreign_requests == []
+        assert self.complaints == []
+        assert self.page.evaluate("window.hacked ?? null") is None
+
+    def player(self, number: int = 0) -> Shown:
+        return Shown(self.page.locator(".oe-player").nth(number))
+
+
+class OpenNotebook(Watched):
     """A notebook in a page, and everything that its page did."""
 
-    page: Any
-    foreign_requests: list[str] = field(default_factory=list)
-    console_errors: list[str] = field(default_factory=list)
-    sent: list[str | bytes] = field(default_factory=list)
-    received: list[int] = field(default_factory=list)
-    cell_errors: list[str] = field(default_factory=list)
-    seconds: float = 0.0  # that Run All took
+    def __init__(self, page: Any) -> None:
+        super().__init__(page)
+        self.sent: list[str | bytes] = []
+        self.received: list[int] = []
+        self.cell_errors: list[str] = []
+        self.seconds = 0.0  # that Run All took
+        page.on("websocket", self._websocket)
 
-    def listen(self) -> None:
-        self.page.on("request", self._request)
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
-        self.page.on("websocket", self._websocket)
-
-    def _request(self, request: Any) -> None:
-        url = urlsplit(request.url)
-        if url.scheme not in ("data", "blob") and url.hostname not in ("localhost", "127.0.0.1"):
-            self.foreign_requests.append(request.url)
-
-    def _console(self, message: Any) -> None:
-        if message.type == "error":
-            self.console_errors.append(f"{message.text} ({message.location.get('url', '')})")
+    def check_quiet(self) -> None:
+        assert self.cell_errors == []
+        super().check_quiet()
 
     def _websocket(self, socket: Any) -> None:
         if "/channels" in socket.url:  # one per kernel; others carry Lab's own events
@@ -171,39 +269,40 @@ class Lab:
         self._wait()
 
     def _write_settings(self) -> None:
-        kernel = self.home / "data" / "kernels" / KERNEL / "kernel.json"
-        kernel.parent.mkdir(parents=True)
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec = {"argv": argv, "display_name": "Python under test", "language": "python"}
-        kernel.write_text(json.dumps(spec))
-        settings = self.home / "settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True)
         silent = {"fetchNews": "false", "checkForUpdates": False}
-        (settings / "notification.jupyterlab-settings").write_text(json.dumps(silent))
+        extension = "settings/@jupyterlab/apputils-extension"
+        files = {
+            f"data/kernels/{KERNEL}/kernel.json": SPEC | {"argv": argv},
+            f"{extension}/notification.jupyterlab-settings": silent,
+        }
+        for name, content in files.items():
+            (self.home / name).parent.mkdir(parents=True)
+            (self.home / name).write_text(json.dumps(content))
 
     def _command(self) -> list[str]:
-        port = urlsplit(self.url).port
-        options = f"--no-browser --ServerApp.port={port} --ServerApp.port_retries=0"
-        options += f" --IdentityProvider.token={TOKEN} --LabApp.expose_app_in_browser=True"
-        options += " --ServerApp.ip=127.0.0.1 --ServerApp.allow_root=True"
-        # The same server has Notebook 7, where that is installed.
-        options += " --JupyterNotebookApp.expose_app_in_browser=True"
-        folders = [f"--LabApp.user_settings_dir={self.home / 'settings'}"]
-        folders += [f"--LabApp.workspaces_dir={self.home / 'workspaces'}"]
-        folders += [f"--ServerApp.root_dir={self.work}"]
-        return [sys.executable, "-m", "jupyterlab", *options.split(), *folders]
+        options = [
+            "--no-browser",
+            f"--ServerApp.port={urlsplit(self.url).port}",
+            "--ServerApp.port_retries=0",
+            "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.allow_root=True",
+            f"--ServerApp.root_dir={self.work}",
+            f"--IdentityProvider.token={TOKEN}",
+            "--LabApp.expose_app_in_browser=True",
+            f"--LabApp.user_settings_dir={self.home / 'settings'}",
+            f"--LabApp.workspaces_dir={self.home / 'workspaces'}",
+            # The same server has Notebook 7, where that is installed.
+            "--JupyterNotebookApp.expose_app_in_browser=True",
+        ]
+        return [sys.executable, "-m", "jupyterlab", *options]
 
     def _environment(self) -> dict[str, str]:
         path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return os.environ | {
-            "HOME": str(self.home),
-            "USERPROFILE": str(self.home),
-            "IPYTHONDIR": str(self.home / "ipython"),
-            "JUPYTER_CONFIG_DIR": str(self.home / "config"),
-            "JUPYTER_DATA_DIR": str(self.home / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
-            "PYTHONPATH": os.pathsep.join(path),
-        }
+        homes = {"HOME": "", "USERPROFILE": "", "IPYTHONDIR": "ipython"}
+        homes |= {f"JUPYTER_{name.upper()}_DIR": name for name in ("config", "data", "runtime")}
+        own = {name: str(self.home / folder) for name, folder in homes.items()}
+        return os.environ | own | {"PYTHONPATH": os.pathsep.join(path)}
 
     def _call(self, path: str, method: str = "GET") -> bytes:
         headers = {"Authorization": f"token {TOKEN}"}
@@ -255,14 +354,12 @@ class Lab:
         timeout: float = 120,
         app: str = "lab",
     ) -> OpenNotebook:
-        spec = {"name": KERNEL, "display_name": "Python under test", "language": "python"}
-        notebook.metadata["kernelspec"] = spec
+        notebook.metadata["kernelspec"] = SPEC | {"name": KERNEL}
         nbformat.write(notebook, self.work / name)
         context = self.browser.new_context(viewport={"width": width, "height": height})
         self.contexts.append(context)
         opened = OpenNotebook(context.new_page())
         opened.page.set_default_timeout(timeout * 1000)
-        opened.listen()
         workspace = re.sub(r"\W", "-", f"{name}-{len(self.contexts)}")
         places = {"lab": f"lab/workspaces/{workspace}/tree", "notebook": "notebooks"}
         opened.page.goto(f"{self.url}/{places[app]}/{name}?token={TOKEN}")
@@ -286,6 +383,24 @@ class Lab:
             self._call(f"/api/kernels/{kernel['id']}", "DELETE")
 
 
+class SavedPage(Watched):
+    """A page from the disk without a network."""
+
+    own = "(file|data|blob):"
+    messages = ("log", "info", "debug", "warning", "error")
+
+    def __init__(self, browser: Any, path: Path, script: str = "", **options: Any) -> None:
+        context = browser.new_context(**options)
+        context.set_offline(True)
+        context.add_init_script(script)
+        super().__init__(context.new_page())
+        self.page.goto(path.as_uri())
+        self.page.wait_for_function("() => !document.querySelector('.waiting')")
+        self.players = [Shown(root) for root in self.page.locator(".oe-player").all()]
+        for player in self.players:
+            player.settle()
+
+
 @contextlib.contextmanager
 def open_lab(home: Path, browser: Any) -> Iterator[Lab]:
     """Yield a running JupyterLab and stop it afterwards."""
@@ -306,3 +421,21 @@ def browser() -> Iterator[Any]:
 def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with open_lab(tmp_path_factory.mktemp("home"), browser) as running:
         yield running
+
+
+@pytest.fixture
+def saved(browser: Any) -> Iterator[Callable[..., SavedPage]]:
+    pages: list[SavedPage] = []
+
+    def open_page(path: Path, **options: Any) -> SavedPage:
+        pages.append(SavedPage(browser, path, **options))
+        return pages[-1]
+
+    yield open_page
+    for page in pages:
+        page.page.context.close()
+
+
+@pytest.fixture(scope="session")
+def watch() -> type[Watched]:
+    return Watched

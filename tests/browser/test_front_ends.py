@@ -13,7 +13,8 @@ from nbconvert import HTMLExporter
 
 import overparam_edu as oe
 from overparam_edu.player.frames import describe
-from overparam_edu.player.player import Axis, Player, Reading, Scene, Track
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Axis, Reading, Scene, Track
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Done when there is a picture with other numbers than before.
@@ -28,8 +29,10 @@ CELL = "import overparam_edu as oe\noe.explore_trajectories()"
 def small_scene() -> Scene:
     step = Axis("step", "step", [0, 1, 2], start=2)
     reading = Reading("At step {step} the loss is {loss}.", {"loss": ([4.0, 2.0, 1.5], ["step"])})
-    tracks = [Track(0, "y", [4.0, 2.0, 1.5], ["step"], trail="step")]
-    return Scene(go.Figure(go.Scatter()), [step], tracks, reading, alt="A line that falls")
+    tracks = [Track("loss", "y", [4.0, 2.0, 1.5], ["step"], trail="step")]
+    return Scene(
+        go.Figure(go.Scatter(uid="loss")), [step], tracks, reading, alt="A line that falls"
+    )
 
 
 @pytest.mark.browser

@@ -1,11 +1,14 @@
-"""Every notebook in a real JupyterLab: it runs, its pictures move, and it asks no other host."""
+"""The lessons in a real JupyterLab: they run, pictures move, questions answer, all by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from overparam_edu.classroom.questions import QUESTIONS
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +40,7 @@ def test_it_runs_without_an_error_or_a_foreign_request(opened: Any) -> None:
     for number, player in enumerate(opened.page.locator(".oe-player").all()):
         player.scroll_into_view_if_needed()
         opened.screenshot(f"{opened.path.stem}-{number}", player)
-    assert opened.cell_errors == []
-    assert opened.console_errors == []
-    assert opened.foreign_requests == []
+    opened.check_quiet()
 
 
 def wait_for(slider: Any, value: str) -> None:
@@ -88,3 +89,54 @@ def test_play_runs_to_the_end(opened: Any) -> None:
     button.press("Space")
     last = slider.get_attribute("max")
     wait_for(slider, last)
+
+
+# --- questions, feedback and the ledger ---
+
+QUESTION = QUESTIONS["same_functions"]
+CELLS = (
+    "import overparam_edu as oe",
+    f'oe.ask("{QUESTION.name}")',
+    'oe.check("product_of_layers", lambda layers: layers[0] @ layers[1] @ layers[2])',
+    'oe.check("product_of_layers", ...)',
+    "oe.progress()",
+    'oe.claims("03").check()',
+)
+
+
+@pytest.fixture(scope="module")
+def classroom(lab: Any) -> Iterator[Any]:
+    notebook = lab.run_cells(*CELLS)
+    notebook.page.locator(".oe-player input").first.wait_for()
+    yield notebook
+    lab.close_pages()
+
+
+def test_a_question_is_answered_with_the_keyboard_alone(classroom: Any) -> None:
+    page = classroom.page
+    player = page.locator(".oe-player")
+    player.locator("input").first.focus()
+    sent = classroom.comm_messages()
+    for letter, option in zip("ABCD", QUESTION.options, strict=True):
+        page.keyboard.press("ArrowRight")
+        verdict = f"{letter} is {'right' if option.right else 'not right'}."
+        player.get_by_text(verdict, exact=True).wait_for()
+        said = player.locator(".oe-board li").nth("ABCD".index(letter))
+        assert " ".join(option.says.split()[:3]) in said.inner_text()
+        classroom.screenshot(f"question-{letter}", player)
+    assert classroom.comm_messages() == sent  # no kernel is asked
+
+
+def test_feedback_progress_and_verdicts_are_shown(classroom: Any) -> None:
+    page = classroom.page
+    hint, untouched = page.locator(".jp-RenderedHTMLCommon [role=status]").all()
+    assert "not yet" in hint.inner_text()
+    assert "stands on the right" in hint.inner_text()
+    assert "not attempted" in untouched.inner_text()
+    ledger = page.locator(".jp-OutputArea-output table").last
+    assert ledger.get_by_text("holds with a condition").count() == 1
+    ledger.scroll_into_view_if_needed()
+    classroom.screenshot("ledger")
+    hint.scroll_into_view_if_needed()
+    classroom.screenshot("feedback")
+    classroom.check_quiet()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import signal
 import textwrap
 from collections.abc import Iterator
 from importlib import resources
@@ -21,7 +23,8 @@ SCENE = textwrap.dedent(
     import numpy as np
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
-    from overparam_edu.player.player import Axis, Player, Reading, Scene, Track, describe, frame
+    from overparam_edu.player.player import Player
+    from overparam_edu.player.scene import Axis, Reading, Scene, Track
 
     def make_scene(factor=1.0, depths=8, steps=40):
         depth = Axis("depth", "depth N", np.arange(1, depths + 1), start=2)
@@ -35,10 +38,11 @@ SCENE = textwrap.dedent(
         figure = make_subplots(1, 2)
         grid = np.linspace(0, 4, 30)
         figure.add_trace(go.Contour(x=grid, y=grid, z=np.add.outer(grid, grid**2)), 1, 1)
-        figure.add_trace(go.Scatter(mode="lines"), 1, 1)
-        figure.add_trace(go.Scatter(mode="lines"), 1, 2)
-        figure.add_trace(go.Scatter(mode="markers", marker_size=12), 1, 2)
-        figure.add_trace(go.Scatter(x=[1, 2, 3], mode="markers", marker_color="red"), 1, 1)
+        figure.add_trace(go.Scatter(uid="path", mode="lines"), 1, 1)
+        figure.add_trace(go.Scatter(uid="run", mode="lines"), 1, 2)
+        figure.add_trace(go.Scatter(uid="head", mode="markers", marker_size=12), 1, 2)
+        three = go.Scatter(uid="three", x=[1, 2, 3], mode="markers", marker_color="red")
+        figure.add_trace(three, 1, 1)
         figure.update_xaxes(range=[0, 4], row=1, col=1).update_yaxes(range=[0, 4], row=1, col=1)
         figure.update_xaxes(range=[0, steps], row=1, col=2)
         figure.update_yaxes(type="log", range=[-4, 1], row=1, col=2)
@@ -46,29 +50,20 @@ SCENE = textwrap.dedent(
         middle = np.stack([np.full(depths, 1.0), np.arange(depths), np.full(depths, np.nan)], 1)
         trail = {"axes": ["depth", "step"], "trail": "step"}
         tracks = [
-            Track(1, "x", path, **trail),
-            Track(1, "y", path, **trail),
-            Track(2, "x", time, ["step"], trail="step"),
-            Track(2, "y", loss, **trail),
-            Track(3, "x", time, ["step"]),
-            Track(3, "y", loss, ["depth", "step"]),
-            Track(4, "y", middle, ["depth"]),
-            Track(4, "marker.color", ["red", "green"], ["rate"]),
+            Track("path", "x", path, **trail),
+            Track("path", "y", path, **trail),
+            Track("run", "x", time, ["step"], trail="step"),
+            Track("run", "y", loss, **trail),
+            Track("head", "x", time, ["step"]),
+            Track("head", "y", loss, ["depth", "step"]),
+            Track("three", "y", middle, ["depth"]),
+            Track("three", "marker.color", ["red", "green"], ["rate"]),
             Track(None, "title.text", ["at the same rate", "each at its own"], ["rate"]),
         ]
         reading = Reading("{depth}, {step}, {rate}: {loss}", {"loss": (loss, ["depth", "step"])})
         return Scene(figure, [depth, step, rate], tracks, reading)
     """
 )
-# What Plotly holds of the tracks' attributes, as frame() would say it.
-DRAWN = """(root, keys) => {
-    const gd = root.querySelector('.oe-picture');
-    return keys.map(([trace, path]) => {
-        let value = trace === null ? gd.layout : gd.data[trace];
-        for (const key of path.split('.')) value = value[key];
-        return ArrayBuffer.isView(value) ? Array.from(value) : value;
-    });
-}"""
 # Distance in pixels between the end of a trace's line on the screen and its last point.
 LINE_END = """(root, index) => {
     const gd = root.querySelector('.oe-picture');
@@ -82,59 +77,6 @@ LINE_END = """(root, index) => {
     return Math.hypot(x - end(data.x, axis(xaxis)), y - end(data.y, axis(yaxis)));
 }"""
 RANGE = "root => root.querySelector('.oe-picture').layout.xaxis.range"
-
-
-class Seen:
-    """One view of a player in the page."""
-
-    def __init__(self, notebook: Any, number: int) -> None:
-        self.notebook = notebook
-        self.root = notebook.page.locator(".oe-player").nth(number)
-
-    def control(self, name: str, kind: str = "input") -> Any:
-        return self.root.locator(f"[data-axis={name}] {kind}")
-
-    def settle(self) -> None:
-        """Wait until nothing has been redrawn for five animation frames."""
-        self.root.evaluate(
-            """root => new Promise(done => {
-                let last = '0', still = 0;
-                (function look() {
-                    const now = root.dataset.frames;
-                    still = now !== '0' && now === last ? still + 1 : 0;
-                    last = now;
-                    still < 5 ? requestAnimationFrame(look) : done();
-                })();
-            })"""
-        )
-
-    def press(self, name: str, *keys: str) -> None:
-        self.control(name).first.focus()
-        for key in keys:
-            self.notebook.page.keyboard.press(key)
-        self.settle()
-
-    def drawn(self, keys: Any) -> dict[Any, Any]:
-        self.settle()
-        keys = list(keys)
-        return dict(zip(keys, self.root.evaluate(DRAWN, [list(key) for key in keys]), strict=True))
-
-    def middle(self) -> tuple[float, float]:
-        box = self.root.locator(".xy .nsewdrag").bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    def zoom_in(self) -> None:
-        """Drag a box in the left panel."""
-        x, y = self.middle()
-        mouse = self.notebook.page.mouse
-        mouse.move(x, y)
-        mouse.down()
-        mouse.move(x + 60, y + 50, steps=4)
-        mouse.up()
-        self.notebook.page.wait_for_timeout(500)
-
-    def reading(self) -> str:
-        return self.root.locator(".oe-reading").inner_text()
 
 
 @pytest.fixture(scope="module")
@@ -154,18 +96,37 @@ def notebook(lab: Any) -> Iterator[Any]:
     assert opened.cell_errors == []
     yield opened
     opened.screenshot("player")
-    assert opened.foreign_requests == []
-    assert opened.console_errors == []
+    opened.check_quiet()
 
 
 @pytest.fixture
-def view(notebook: Any) -> Seen:
+def view(notebook: Any) -> Any:
     """The first player, back at its beginning."""
     notebook.run("player.show(make_scene()); player.move(depth=2, step=10, rate=0)")
-    seen = Seen(notebook, 0)
-    seen.root.scroll_into_view_if_needed()
-    seen.settle()
-    return seen
+    shown = notebook.player()
+    shown.root.scroll_into_view_if_needed()
+    shown.settle()
+    return shown
+
+
+def middle(view: Any) -> tuple[float, float]:
+    box = view.root.locator(".xy .nsewdrag").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def zoom_in(view: Any) -> None:
+    """Drag a box in the left panel."""
+    (x, y), mouse = middle(view), view.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 60, y + 50, steps=4)
+    mouse.up()
+    view.page.wait_for_timeout(500)
+
+
+def zoom_out(view: Any) -> None:
+    view.page.mouse.dblclick(*middle(view))
+    view.page.wait_for_timeout(500)
 
 
 @pytest.mark.parametrize(
@@ -179,34 +140,30 @@ def view(notebook: Any) -> Seen:
     ],
 )
 def test_browser_draws_what_frame_says(
-    view: Seen, room: dict[str, Any], position: dict[str, int]
+    notebook: Any, view: Any, room: dict[str, Any], position: dict[str, int]
 ) -> None:
-    scene = room["make_scene"]()
-    view.notebook.run(f"player.move(**{position})")
-    expected = room["frame"](scene, position)
-    assert view.drawn(expected) == expected
-    assert view.reading() == room["describe"](scene, position)
+    notebook.run(f"player.move(**{position})")
+    view.check(room["make_scene"](), position)
     assert view.root.evaluate(LINE_END, 2) < 1.5
 
 
-def test_keys_move_the_picture(view: Seen, room: dict[str, Any]) -> None:
+def test_keys_move_the_picture(view: Any, room: dict[str, Any]) -> None:
     scene = room["make_scene"]()
     presses = [("ArrowRight", 3), ("ArrowLeft", 2), ("End", 7), ("Home", 0), ("ArrowUp", 1)]
     for key, stop in presses:
         view.press("depth", key)
-        expected = room["frame"](scene, {"depth": stop})
-        assert view.drawn(expected) == expected, key
+        view.check(scene, {"depth": stop})
         assert view.control("depth").get_attribute("aria-valuetext") == str(stop + 1)
     view.press("rate", "ArrowRight")
     assert view.reading().startswith("2, 10, tuned")
 
 
-def test_what_stands_still_stays_in_place(view: Seen) -> None:
+def test_what_stands_still_stays_in_place(notebook: Any, view: Any) -> None:
     """Contours remain, and lines keep their order, in every way of moving."""
     layers = """root => [...root.querySelectorAll('.plot g.mlayer, .plot g.mlayer > g')]
         .map(node => `${node.getAttribute('class')} ${node.querySelectorAll('path').length > 0}`)"""
     contours = "root => root.querySelectorAll('.contourlayer path').length"
-    view.notebook.run("player.show(make_scene())")
+    notebook.run("player.show(make_scene())")
     view.settle()
     before, lines = view.root.evaluate(layers), view.root.evaluate(contours)
     assert lines > 3
@@ -216,95 +173,92 @@ def test_what_stands_still_stays_in_place(view: Seen) -> None:
         assert view.root.evaluate(contours) == lines, name
     shape = "root => root.querySelector('.contourlayer path').getAttribute('d')"
     drawn = view.root.evaluate(shape)
-    view.zoom_in()
+    zoom_in(view)
     assert view.root.evaluate(shape) != drawn  # Plotly still owns the layer that was put back
-    view.notebook.page.mouse.dblclick(*view.middle())
-    view.notebook.page.wait_for_timeout(500)
+    zoom_out(view)
     assert view.root.evaluate(layers) == before
     assert view.root.evaluate(contours) == lines
 
 
-def test_no_message_while_a_hand_moves(view: Seen) -> None:
+def test_no_message_while_a_hand_moves(notebook: Any, view: Any) -> None:
     view.control("depth").focus()
-    before = len(view.notebook.sent)
+    before = len(notebook.sent)
     keys = [*["ArrowRight"] * 6, *["ArrowLeft"] * 6]
     view.press("depth", *keys)
     view.press("step", *keys)
-    assert len(view.notebook.sent) == before
+    assert len(notebook.sent) == before
 
 
-def test_python_learns_the_position_when_the_hand_leaves(view: Seen) -> None:
+def test_python_learns_the_position_when_the_hand_leaves(notebook: Any, view: Any) -> None:
     view.press("depth", "End", "ArrowLeft")
-    assert view.notebook.run("print(player.position['depth'])").strip() == "2"  # not told yet
-    before = len(view.notebook.sent)
-    view.notebook.page.evaluate("() => document.activeElement.blur()")
-    assert view.notebook.run("print(player.position['depth'])").strip() == "6"
-    assert view.notebook.comm_messages(before) == 1
+    assert notebook.run("print(player.position['depth'])").strip() == "2"  # not told yet
+    before = len(notebook.sent)
+    view.page.evaluate("() => document.activeElement.blur()")
+    assert notebook.run("print(player.position['depth'])").strip() == "6"
+    assert notebook.comm_messages(before) == 1
 
 
-def test_play_runs_to_the_end_in_silence(view: Seen, room: dict[str, Any]) -> None:
+def test_play_runs_to_the_end_in_silence(notebook: Any, view: Any, room: dict[str, Any]) -> None:
     view.press("step", "End", *["PageDown"] * 2)
     started = int(view.control("step").input_value())
     assert started < 39
     button = view.control("step", "button")
     assert button.get_attribute("aria-label") == "Play step"
     button.focus()
-    before, frames = len(view.notebook.sent), int(view.root.get_attribute("data-frames"))
-    view.notebook.page.keyboard.press("Space")
+    before, frames = len(notebook.sent), int(view.root.get_attribute("data-frames"))
+    view.page.keyboard.press("Space")
     assert button.get_attribute("aria-label") == "Pause step"
     view.root.locator("button[aria-label='Play step']").wait_for(timeout=15_000)
     assert view.control("step").input_value() == "39"
-    expected = room["frame"](room["make_scene"](), {"step": 39})
-    assert view.drawn(expected) == expected
-    assert len(view.notebook.sent) == before
+    view.check(room["make_scene"](), {"step": 39})
+    assert len(notebook.sent) == before
     assert int(view.root.get_attribute("data-frames")) - frames >= 39 - started - 2
 
 
-def test_play_begins_again_and_pauses(view: Seen) -> None:
+def test_play_begins_again_and_pauses(view: Any) -> None:
     view.press("step", "End")
     view.control("step", "button").press("Space")
-    view.notebook.page.wait_for_timeout(700)
+    view.page.wait_for_timeout(700)
     view.control("step", "button").press("Space")
     stop = int(view.control("step").input_value())
     assert 0 < stop < 39
-    view.notebook.page.wait_for_timeout(400)
+    view.page.wait_for_timeout(400)
     assert int(view.control("step").input_value()) == stop
 
 
-def test_show_replaces_the_scene_and_keeps_the_sliders(view: Seen, room: dict[str, Any]) -> None:
+def test_show_replaces_the_scene_and_keeps_the_sliders(
+    notebook: Any, view: Any, room: dict[str, Any]
+) -> None:
     view.press("depth", "End")
-    view.notebook.page.evaluate("() => document.activeElement.blur()")
-    view.zoom_in()
+    view.page.evaluate("() => document.activeElement.blur()")
+    zoom_in(view)
     zoomed = view.root.evaluate(RANGE)
     assert zoomed != [0, 4]
-    view.notebook.run("player.show(make_scene(factor=3.0, depths=5))")
-    expected = room["frame"](room["make_scene"](factor=3.0, depths=5), {"depth": 4})
-    assert view.drawn(expected) == expected
+    notebook.run("player.show(make_scene(factor=3.0, depths=5))")
+    view.check(room["make_scene"](factor=3.0, depths=5), {"depth": 4})
     assert view.control("depth").get_attribute("max") == "4"
-    assert view.notebook.run("print(player.position)").strip() == str(
+    assert notebook.run("print(player.position)").strip() == str(
         {"depth": 4, "step": 10, "rate": 0}
     )
     assert view.root.evaluate(RANGE) == zoomed
-    view.notebook.page.mouse.dblclick(*view.middle())
-    view.notebook.page.wait_for_timeout(500)
+    zoom_out(view)
     assert view.root.evaluate(RANGE) == [0, 4]
 
 
-def test_python_has_the_last_word(view: Seen) -> None:
+def test_python_has_the_last_word(notebook: Any, view: Any) -> None:
     view.press("depth", "End")  # Python doesn't know, and believes to be at 2
-    view.notebook.run("player.move(depth=2)")
+    notebook.run("player.move(depth=2)")
     view.settle()
     assert view.control("depth").input_value() == "2"
-    view.notebook.page.evaluate("() => document.activeElement.blur()")
-    assert view.notebook.run("print(player.position['depth'])").strip() == "2"
+    view.page.evaluate("() => document.activeElement.blur()")
+    assert notebook.run("print(player.position['depth'])").strip() == "2"
 
 
-def test_two_views_of_one_player_agree(view: Seen, room: dict[str, Any]) -> None:
-    twin, other = Seen(view.notebook, 1), Seen(view.notebook, 2)
+def test_two_views_of_one_player_agree(notebook: Any, view: Any, room: dict[str, Any]) -> None:
+    twin, other = notebook.player(1), notebook.player(2)
     twin.press("depth", "ArrowRight", "ArrowRight")
-    expected = room["frame"](room["make_scene"](), {"depth": 4})
-    assert view.drawn(expected) == expected
-    assert twin.drawn(expected) == expected
+    for same in (view, twin):
+        same.check(room["make_scene"](), {"depth": 4})
     assert other.control("depth").input_value() == "2"
 
 
@@ -313,7 +267,7 @@ def test_plotly_comes_once_per_page(notebook: Any) -> None:
     assert sum(notebook.received) < 5_300_000
 
 
-def test_nothing_that_is_not_finite_reaches_plotly(view: Seen) -> None:
+def test_nothing_that_is_not_finite_reaches_plotly(view: Any) -> None:
     view.press("depth", "End")
     view.press("step", "Home", *["PageUp"] * 12)
     bad = view.root.evaluate(
@@ -323,8 +277,8 @@ def test_nothing_that_is_not_finite_reaches_plotly(view: Seen) -> None:
     assert bad == 0
 
 
-def test_picture_follows_the_width(view: Seen) -> None:
-    page = view.notebook.page
+def test_picture_follows_the_width(view: Any) -> None:
+    page = view.page
     wide = view.root.locator(".oe-picture .main-svg").first.bounding_box()["width"]
     page.set_viewport_size({"width": 800, "height": 720})
     page.wait_for_timeout(600)
@@ -349,21 +303,20 @@ MOUNT = """async ([source, spec, packed, plotly]) => {
 }"""
 
 
-def test_page_without_a_kernel(browser: Any, room: dict[str, Any]) -> None:
+def test_page_without_a_kernel(watch: Any, browser: Any, room: dict[str, Any]) -> None:
     """The same script in a bare page, here one with AMD names that plotly.js must not fall for."""
     scene = room["make_scene"]()
     sent = message(scene)
-    script = resources.files("overparam_edu.views").joinpath("player.js").read_bytes()
+    script = resources.files("overparam_edu.player").joinpath("player.js").read_bytes()
     page = browser.new_page()
     page.set_content("<script>window.define = () => { throw 'AMD'; }; define.amd = {};</script>")
     packed = [base64.b64encode(part).decode() for part in (script, sent["buffer"])]
     page.evaluate(MOUNT, [packed[0], sent["spec"], packed[1], get_plotlyjs()])
     page.locator(".oe-player:not([data-frames='0'])").wait_for()
-    page.locator("[data-axis=depth] input").press("ArrowRight")
+    view = watch(page).player()
+    view.press("depth", "ArrowRight")
     page.locator(".oe-player[data-frames='2']").wait_for()
-    expected = room["frame"](scene, {"depth": 2})
-    keys = [list(key) for key in expected]
-    assert page.locator(".oe-player").evaluate(DRAWN, keys) == list(expected.values())
+    view.check(scene, {"depth": 2})
     assert page.evaluate("() => [heard, typeof define]") == [
         [{"depth": 2, "step": 10, "rate": 0}],
         "function",
@@ -376,7 +329,7 @@ def test_page_without_a_kernel(browser: Any, room: dict[str, Any]) -> None:
 
 def test_silent_kernel_is_said_plainly(browser: Any, room: dict[str, Any]) -> None:
     sent = message(room["make_scene"]())
-    script = resources.files("overparam_edu.views").joinpath("player.js").read_bytes()
+    script = resources.files("overparam_edu.player").joinpath("player.js").read_bytes()
     page = browser.new_page()
     page.clock.install()
     packed = [base64.b64encode(part).decode() for part in (script, sent["buffer"])]
@@ -387,3 +340,25 @@ def test_silent_kernel_is_said_plainly(browser: Any, room: dict[str, Any]) -> No
     page.clock.run_for(31_000)
     page.get_by_text("plotly.js did not arrive: is the kernel alive?").wait_for()
     page.close()
+
+
+def test_a_lost_kernel_leaves_sliders_that_move_and_a_way_back(
+    lab: Any, room: dict[str, Any]
+) -> None:
+    """In JupyterLab; test_present.py has the presenter's."""
+    opened = lab.run_cells(SCENE + "Player(make_scene())")
+    page, view, scene = opened.page, opened.player(), room["make_scene"]()
+    view.check(scene, {})
+    os.kill(int(opened.run("import os; print(os.getpid())")), signal.SIGKILL)
+    notice = page.locator(".oe-notice", has_text="The kernel is gone")
+    notice.wait_for()
+    assert "run every cell again" in notice.inner_text()
+    page.locator(".jp-Dialog .jp-mod-accept").click()  # what Lab itself says
+    view.press("depth", "End")
+    view.check(scene, {"depth": 7})
+    opened.run_all()  # and that helps
+    view.check(scene, {})
+    assert opened.cell_errors == []
+    assert notice.count() == 0
+    view.press("depth", "ArrowRight")
+    view.check(scene, {"depth": 3})

@@ -20,8 +20,6 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from overparam_edu.player.frames import describe, frame
-
 pytest.importorskip("voila")
 pytestmark = pytest.mark.browser
 
@@ -34,17 +32,18 @@ SETUP = textwrap.dedent(
     import numpy as np
     import plotly.graph_objects as go
     from overparam_edu.player.explorer import Explorer
-    from overparam_edu.player.player import Axis, Reading, Scene, Track
+    from overparam_edu.player.scene import Axis, Reading, Scene, Track
 
     def build(power, sign):
         depth = Axis("depth", "depth N", np.arange(1, 9), start=2)
         step = Axis("step", "step", np.arange(40), start=10, play=True)
         falls = sign * power * np.exp(-0.01 * np.outer(np.arange(1, 9), np.arange(40)))
-        figure = go.Figure(go.Scatter(x=list(range(40)), mode="lines")).add_scatter(mode="markers")
+        figure = go.Figure(go.Scatter(uid="run", x=list(range(40)), mode="lines"))
+        figure.add_scatter(uid="head", mode="markers")
         figure.update_xaxes(range=[0, 40]).update_yaxes(range=[-4, 4]).update_layout(height=640)
         both = ["depth", "step"]
-        marker = [Track(1, "y", falls, both), Track(1, "x", np.arange(40), ["step"])]
-        tracks = [Track(0, "y", falls, both, trail="step"), *marker]
+        marker = [Track("head", "y", falls, both), Track("head", "x", np.arange(40), ["step"])]
+        tracks = [Track("run", "y", falls, both, trail="step"), *marker]
         reading = Reading("N = {depth}, step {step}: {fall}", {"fall": (falls, both)})
         return Scene(figure, [depth, step], tracks, reading, alt="Falling lines")
     """
@@ -70,13 +69,6 @@ CELLS = [
     f"## Three\n\n{TABLE}\n\n### Exercise\n\nWrite a line.",
     "raise RuntimeError('an exercise is not run')",
 ]
-DRAWN = """keys => {
-    const gd = document.querySelector('.oe-picture');
-    return keys.map(([trace, path]) => {
-        const value = path.split('.').reduce((at, key) => at[key], gd.data[trace]);
-        return ArrayBuffer.isView(value) ? Array.from(value) : value;
-    });
-}"""
 # Both, since a page that has only begun has no curtain either.
 OPEN = """() => document.getElementById('count')?.textContent
     && !document.getElementById('curtain')"""
@@ -111,19 +103,10 @@ MEASURED = """() => {
 class Presentation:
     """A presented notebook in a page."""
 
-    def __init__(self, page: Any, address: str) -> None:
-        self.page, self.address = page, address
-        self.foreign: list[str] = []
-        self.errors: list[str] = []
-        page.on("request", self._request)
-        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.set_default_timeout(30_000)
+    def __init__(self, watched: Any, address: str) -> None:
+        self.watched, self.page = watched, watched.page
+        self.page.set_default_timeout(30_000)
         self.open(address)
-
-    def _request(self, request: Any) -> None:
-        if not re.match(r"http://127\.0\.0\.1:|ws://127\.0\.0\.1:|data:|blob:", request.url):
-            self.foreign.append(request.url)
 
     def open(self, address: str) -> None:
         self.page.goto(address, wait_until="commit")
@@ -145,13 +128,7 @@ class Presentation:
         """Hold what is drawn against what Python says."""
         names: dict[str, Any] = {}
         exec(SETUP, names)
-        scene = names["build"](power, sign)
-        self.page.get_by_text(describe(scene, position), exact=True).wait_for()
-        self.page.wait_for_timeout(60)
-        expected = frame(scene, position)
-        drawn = self.page.evaluate(DRAWN, [list(key) for key in expected])
-        for (key, wanted), got in zip(expected.items(), drawn, strict=True):
-            assert got == pytest.approx(wanted, rel=1e-6, abs=1e-12), key
+        self.watched.player().check(names["build"](power, sign), position, seconds=30)
 
     def resize(self, width: int, height: int) -> None:
         """Change the window, and wait until its screens are laid out and pictures have grown."""
@@ -195,9 +172,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shown(browser: Any, address: str) -> Iterator[Presentation]:
+def shown(browser: Any, address: str, watch: Any) -> Iterator[Presentation]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="light")
-    yield Presentation(context.new_page(), address)
+    yield Presentation(watch(context.new_page()), address)
     context.close()
 
 
@@ -215,8 +192,7 @@ def test_only_who_has_the_token_gets_in(address: str, shown: Presentation) -> No
 
 
 def test_it_is_quiet_and_asks_no_other_host(shown: Presentation) -> None:
-    assert shown.errors == []
-    assert shown.foreign == []
+    shown.watched.check_quiet()
     assert shown.page.title() == "A made-up lesson"
     assert shown.page.get_by_text("an exercise is not run").count() == 0
     # What a progress bar would say is not shown.
@@ -308,7 +284,7 @@ def test_a_bookmark_brings_a_moment_back(shown: Presentation) -> None:
     assert shown.page.locator("html").get_attribute("data-theme") == "dark"
     shown.press("d", "r")
     shown.expect({"depth": 2, "step": 10})
-    assert shown.errors == []
+    assert shown.watched.complaints == []
 
 
 def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Presentation) -> None:

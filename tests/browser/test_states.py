@@ -67,7 +67,7 @@ def tell(position):
         "controls": [value_of(control) for control in controls.values()],
         "position": player.position,
         "words": describe(player.scene, position),
-        "keys": list(drawn),
+        "keys": [(player.scene.place(trace), path) for trace, path in drawn],
         "drawn": list(drawn.values()),
     }))
 
@@ -80,16 +80,6 @@ def resident():
 
 holder
 """
-# What Plotly holds of what moves, as frame() would say it.
-DRAWN = """(root, keys) => {
-    const gd = root.querySelector('.oe-picture');
-    const plain = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
-    return keys.map(([trace, path]) => {
-        let value = trace === null ? gd.layout : gd.data[trace];
-        for (const key of path.split(/[.[\\]]+/).filter(Boolean)) value = value?.[key];
-        return value === undefined ? null : JSON.parse(JSON.stringify(value, plain));
-    });
-}"""
 # Whether a number that is not finite is anywhere in what Plotly made of the figure.
 NOT_FINITE = """root => {
     const gd = root.querySelector('.oe-picture');
@@ -136,20 +126,9 @@ class Seen:
             "() => document.querySelectorAll('.oe-player').length === 1"
             " && document.querySelector('.oe-player [data-axis]')"
         )
-        self.root = self.page.locator(".oe-player").first
+        self.player = notebook.player()
+        self.root = self.player.root
         self.controls = self.page.locator(".overparam-controls > *")
-
-    def settle(self) -> None:
-        self.root.evaluate(
-            """root => new Promise(done => {
-                let last = null, still = 0;
-                (function look() {
-                    still = last === root.dataset.frames ? still + 1 : 0;
-                    last = root.dataset.frames;
-                    still < 4 ? requestAnimationFrame(look) : done();
-                })();
-            })"""
-        )
 
     def turn(self, number: int, rng: np.random.Generator) -> None:
         """Put a control somewhere else, as a hand does."""
@@ -181,7 +160,7 @@ class Seen:
         # A slow machine gets several looks too.
         while wrong and (time.monotonic() < end or looks < 8):
             looks += 1
-            self.settle()
+            self.player.settle()
             position = self.root.evaluate(STOPS)
             told = self.notebook.run(f"tell({position})")
             # While another scene is on its way, its axes may be others.
@@ -189,30 +168,14 @@ class Seen:
         assert not wrong, wrong
 
     def differences(self, position: dict[str, int], told: dict[str, Any]) -> list[str]:
-        drawn = self.root.evaluate(DRAWN, told["keys"])
-        wrong = [
-            f"{key}: {seen} where Python has {expected}"[:200]
-            for key, seen, expected in zip(told["keys"], drawn, told["drawn"], strict=True)
-            if not same(seen, expected)
-        ]
+        drawn = {tuple(key): value for key, value in zip(told["keys"], told["drawn"], strict=True)}
+        wrong = self.player.differences(drawn, told["words"])
         if position != told["position"]:
             wrong.append(f"position {position} where Python has {told['position']}")
-        reading = self.root.locator(".oe-reading").inner_text()
-        if reading != told["words"]:
-            wrong.append(f"{reading!r} where Python has {told['words']!r}")
         for shown, expected in zip(self.page.evaluate(SAID), told["controls"], strict=False):
             if not agree(shown, expected):
                 wrong.append(f"a control says {shown!r} where Python has {expected!r}")
         return wrong + self.root.evaluate(NOT_FINITE)
-
-
-def same(seen: Any, expected: Any) -> bool:
-    """Return whether two JSON values are equal; 1e18 is a whole number to a browser."""
-    if isinstance(seen, list) and isinstance(expected, list):
-        return len(seen) == len(expected) and all(map(same, seen, expected))
-    if isinstance(seen, int) and isinstance(expected, float):
-        return float(seen) == expected
-    return bool(seen == expected)
 
 
 def agree(shown: Any, expected: Any) -> bool:
@@ -228,8 +191,7 @@ def notebook(lab: Any) -> Iterator[Any]:
     opened = lab.run_cells(KERNEL, height=1400)
     assert opened.cell_errors == []
     yield opened
-    assert opened.foreign_requests == []
-    assert opened.console_errors == []
+    opened.check_quiet()
 
 
 @pytest.mark.parametrize("name", EXPLORERS)

@@ -1,0 +1,192 @@
+"""Two explorers with input of their own in a real JupyterLab: a corner that moves, a typed loss."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from overparam_edu.explorers.line_integral import CORNERS, line_integral_scene
+from overparam_edu.explorers.own_loss import own_loss_scene
+
+pytestmark = pytest.mark.browser
+
+# The middle of a corner's disc on the screen.
+CORNER = """(root, index) => {
+    const shapes = root.querySelectorAll('.oe-picture .shapelayer path');
+    const { x, y, width, height } = shapes[index].getBoundingClientRect();
+    return [x + width / 2, y + height / 2];
+}"""
+TOTAL = """
+import numpy as np
+from overparam_edu.explorers.line_integral import LOSSES, in_plane
+v = explorer.values
+corners = [[v[c + 'x'], v[c + 'y']] for c in 'abcd']
+print(oe.work(in_plane(LOSSES['p4'][0], 0), 3, corners).total)
+"""
+TYPED = "(w1 - 1)^2 + 2*(w2 - 0.5)^4"
+
+
+def open_explorer(lab: Any, name: str) -> Iterator[Any]:
+    opened = lab.run_cells(
+        f"import overparam_edu as oe\nexplorer = oe.explore_{name}()\nexplorer", height=900
+    )
+    assert opened.cell_errors == []
+    opened.player().root.scroll_into_view_if_needed()
+    yield opened
+    opened.screenshot(name.replace("_", "-"))
+    opened.check_quiet()
+
+
+def check_keys(opened: Any, scene: Any, position: dict[str, int], presses: Any) -> None:
+    """Press keys, and hold each picture against Python's, which hears nothing of it."""
+    view, sent = opened.player(), len(opened.sent)
+    for axis, key, stop in presses:
+        view.press(axis, key)
+        position[axis] = stop
+        view.check(scene, position)
+    assert len(opened.sent) == sent
+    opened.page.evaluate("() => document.activeElement.blur()")
+
+
+def start_of(scene: Any) -> dict[str, int]:
+    return {axis.name: axis.start for axis in scene.axes}
+
+
+# --- the line integral ---
+
+
+@pytest.fixture(scope="module")
+def loop(lab: Any) -> Iterator[Any]:
+    yield from open_explorer(lab, "line_integral")
+
+
+@pytest.fixture
+def polygon(loop: Any) -> Any:
+    """The explorer with a curve whose corners can be moved."""
+    loop.run("explorer.reset(); explorer.set(curve='polygon')")
+    loop.page.wait_for_function(
+        "root => root.querySelectorAll('.oe-picture .shapelayer path').length === 4",
+        arg=loop.player().root.element_handle(),
+    )
+    loop.player().settle()
+    return loop
+
+
+def work(opened: Any) -> float:
+    """Return the work of the lap as the board shows it."""
+    return float(opened.player().board().locator("b").first.inner_text().replace("−", "-"))
+
+
+def another_work(opened: Any, before: float) -> float:
+    opened.page.wait_for_function(
+        "([root, before]) => Number(root.querySelector('.oe-board b').textContent"
+        ".replace('−', '-')) !== before",
+        arg=[opened.player().root.element_handle(), before],
+    )
+    opened.player().settle()
+    return work(opened)
+
+
+def test_depth_and_walk_move_without_a_message(loop: Any) -> None:
+    scene = line_integral_scene()
+    position = start_of(scene)
+    loop.player().check(scene, position)
+    presses = [
+        ("depth", "ArrowRight", position["depth"] + 1),
+        ("depth", "Home", 0),
+        ("depth", "End", 20),
+        ("walk", "ArrowLeft", position["walk"] - 1),
+        ("walk", "End", 96),
+    ]
+    check_keys(loop, scene, position, presses)
+
+
+def test_a_corner_moves_by_mouse_and_the_work_with_it(polygon: Any) -> None:
+    root, page, before = polygon.player().root, polygon.page, work(polygon)
+    x, y = root.evaluate(CORNER, 1)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 40, y - 30, steps=5)
+    page.mouse.up()
+    after = another_work(polygon, before)
+    values = polygon.run("print([explorer.values[n] for n in ('bx', 'by')])")
+    bx, by = (float(v) for v in re.findall(r"-?[\d.]+", values))
+    assert bx < CORNERS[1][0] - 0.05
+    assert by > CORNERS[1][1] + 0.05
+    assert root.evaluate(CORNER, 1) == pytest.approx((x - 40, y - 30), abs=3)
+    scene = line_integral_scene(corners=(CORNERS[0], (bx, by), *CORNERS[2:4]))
+    polygon.player().check(scene, start_of(scene))
+    assert after == pytest.approx(float(polygon.run(TOTAL)), abs=1e-11)
+    assert float(page.get_by_label("B x", exact=True).input_value()) == bx
+
+
+def test_a_corner_moves_by_keyboard_and_the_work_with_it(polygon: Any) -> None:
+    root, page, before = polygon.player().root, polygon.page, work(polygon)
+    x, y = root.evaluate(CORNER, 2)
+    field = page.get_by_label("C y", exact=True)
+    field.focus()
+    page.keyboard.press("ArrowUp")
+    after = another_work(polygon, before)
+    assert float(field.input_value()) == pytest.approx(CORNERS[2][1] + 0.05)
+    moved = root.evaluate(CORNER, 2)
+    assert moved[0] == pytest.approx(x, abs=1)
+    assert moved[1] < y - 3
+    assert after == pytest.approx(float(polygon.run(TOTAL)), abs=1e-11)
+    field.fill("5")
+    page.keyboard.press("Tab")
+    page.get_by_text("corner C must be in").wait_for()
+    assert work(polygon) == after  # the picture is the one before
+    field.fill("0.6")
+    page.keyboard.press("Tab")
+    assert another_work(polygon, after) == pytest.approx(before, abs=1e-12)
+
+
+# --- a loss of one's own ---
+
+
+@pytest.fixture(scope="module")
+def typing(lab: Any) -> Iterator[Any]:
+    yield from open_explorer(lab, "own_loss")
+
+
+def type_loss(opened: Any, text: str) -> None:
+    field = opened.page.get_by_label("loss L(w) =", exact=True)
+    field.fill(text)
+    field.press("Enter")
+
+
+def test_a_typed_loss_is_drawn_and_what_is_none_is_refused(typing: Any) -> None:
+    view, first, scene = typing.player(), own_loss_scene(), own_loss_scene(TYPED)
+    view.check(first, start_of(first))
+    type_loss(typing, "w1 +")
+    typing.page.get_by_text("expression is not complete").wait_for()
+    view.check(first, start_of(first))  # the picture is the one before
+    type_loss(typing, "<img src=x onerror=alert(1)>")
+    typing.page.get_by_text("expression may hold").wait_for()
+    type_loss(typing, TYPED)
+    view.press("step", "Home")
+    view.check(scene, start_of(scene) | {"step": 0})
+    assert typing.page.get_by_text("expression may hold").count() == 0
+    assert "no function has F as its gradient" in view.board().inner_text()
+
+
+def test_depth_and_iteration_move_without_a_message(typing: Any) -> None:
+    type_loss(typing, TYPED)
+    typing.player().press("step", "Home")
+    scene = own_loss_scene(TYPED)
+    position = start_of(scene) | {"step": 0}
+    typing.player().check(scene, position)
+    last = {axis.name: len(axis.stops) - 1 for axis in scene.axes}
+    presses = [("depth", "Home", 0), ("depth", "End", last["depth"])]
+    presses += [("step", "End", last["step"]), ("step", "Home", 0)]
+    check_keys(typing, scene, position, presses)
+
+
+def test_an_example_is_drawn_with_its_potential(typing: Any) -> None:
+    typing.page.get_by_label("example", exact=True).select_option("the same all round")
+    board = typing.player().board()
+    board.get_by_text("is the gradient of a function").wait_for()
+    assert board.locator("math").count() >= 2
