@@ -34,8 +34,8 @@ class Progress:
         self.predictions: dict[str, Any] = {}
 
     def note(self, feedback: Feedback) -> None:
-        """Remember a verdict, unless nothing was attempted."""
-        if feedback.verdict == "not attempted":
+        """Remember a verdict, unless nothing was attempted or judged."""
+        if feedback.verdict in ("not attempted", "not judged"):
             return
         before = self.exercises.get(feedback.name, {})
         right = feedback.verdict == "right"
