@@ -27,8 +27,8 @@ _HEADINGS = {
     "keys. Every answer is explained, the wrong ones too.",
     "exercises": "## Exercises\n\nReplace the dots, run the cell, then run the check below it. A "
     "check tests properties, so any right way is right; its hints get more explicit each time. A "
-    "solution is in the folded cell below. `oe.progress()` shows what you have done, "
-    '`oe.progress().save("progress.json")` keeps it.',
+    "solution is in the folded cell below. What you do is kept by itself: `oe.progress()` shows "
+    "it, and where.",
 }
 _OURS = {*_HEADINGS, "question", "exercise", "solution"}  # tags
 
