@@ -2,13 +2,13 @@
 
 from . import derivations as derivations
 from .classroom.checking import (
+    ask as ask,
     check as check,
     compare as compare,
     predict as predict,
-    progress as progress,
 )
 from .classroom.claims import claims as claims
-from .classroom.questions import ask as ask
+from .classroom.progress import progress as progress
 from .classroom.setup import check_setup as check_setup
 from .derivations.own_loss import SymbolicLoss as SymbolicLoss
 from .derivations.potential import find_potential as find_potential

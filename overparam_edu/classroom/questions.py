@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
-from overparam_edu.checks import brief
-
 if TYPE_CHECKING:
-    from overparam_edu.player.player import Player
     from overparam_edu.player.scene import Scene
 
 _LETTERS = "ABCDEF"
@@ -46,20 +43,24 @@ class Question:
                 f"got {len(self.options)} with {right} right in {self.name!r}"
             )
 
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The options' letters."""
+        return tuple(_LETTERS)[: len(self.options)]
+
     def scene(self) -> Scene:
         """Return the question as a scene: a choice, and a board that follows it."""
         from overparam_edu.player.scene import Axis, Board, Reading, Scene
 
-        letters = list(_LETTERS[: len(self.options)])
         verdicts = ["Choose an answer."]
         verdicts += [
             f"{letter} is {'right' if option.right else 'not right'}."
-            for letter, option in zip(letters, self.options, strict=True)
+            for letter, option in zip(self.letters, self.options, strict=True)
         ]
         boards = [self._board(chosen) for chosen in range(-1, len(self.options))]
         return Scene(
             None,
-            [Axis("answer", "your answer", ["none yet", *letters])],
+            [Axis("answer", "your answer", ["none yet", *self.letters])],
             [],
             Reading("{verdict}", {"verdict": (verdicts, ["answer"])}),
             alt="A question with answers to choose from",
@@ -91,33 +92,3 @@ def _read() -> dict[str, Question]:
 
 
 QUESTIONS = _read()
-
-
-def ask(name: str) -> Player:
-    """Show a self-check question.
-
-    Parameters
-    ----------
-    name : str
-        The question.
-
-    Returns
-    -------
-    Player
-        Choose by mouse, touch or the arrow keys; every answer is explained.
-
-    Raises
-    ------
-    ValueError
-        If there is no such question.
-
-    Examples
-    --------
-    >>> ask("same_functions").scene.axes[0].stops
-    ('none yet', 'A', 'B', 'C', 'D')
-    """
-    from overparam_edu.player.player import Player
-
-    if not isinstance(name, str) or name not in QUESTIONS:
-        raise ValueError(f"name must be one of {', '.join(QUESTIONS)}; got {brief(name)}")
-    return Player(QUESTIONS[name].scene())

@@ -139,6 +139,7 @@ def executed(path: Path) -> Any:
         resources={"metadata": {"path": str(path.parent)}},
     )
     environment = os.environ | {"PLOTLY_RENDERER": "plotly_mimetype", "TQDM_DISABLE": "1"}
+    environment["OVERPARAM_EDU_PROGRESS"] = os.devnull  # nobody's answers belong on a page
     try:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError) as problem:

@@ -1,16 +1,17 @@
-"""Handing in: `check`, `predict` and `compare`, and the progress that they keep."""
+"""Handing in: `check`, `predict`, `compare` and `ask`, and what they remember."""
 
 from __future__ import annotations
 
-import json
+from fractions import Fraction
 
 import pytest
+import sympy
 
 import overparam_edu as oe
 from overparam_edu.classroom import checking
-from overparam_edu.classroom.checking import Progress
-from overparam_edu.classroom.exercise import Feedback
 from overparam_edu.classroom.exercises import EXERCISES
+from overparam_edu.classroom.progress import Progress
+from overparam_edu.classroom.questions import QUESTIONS
 
 RIGHT, WRONG, HINT = (
     1,
@@ -65,10 +66,40 @@ def test_a_prediction_is_stored_and_compared_later(mine):
 
 
 def test_checking_a_prediction_predicts_and_compares(mine):
-    assert oe.check("width_factor", RIGHT).verdict == "right"
+    assert oe.check("width_factor", RIGHT).head == f"As you predicted ({RIGHT})"
     assert mine.predictions == {"width_factor": RIGHT}
-    with pytest.raises(TypeError, match="answer must be a finite number or a word"):
-        oe.check("width_factor", [1, 2])
+
+
+@pytest.mark.parametrize("answer", [..., None])
+def test_checking_nothing_does_not_judge_what_was_predicted_before(answer, mine):
+    oe.predict("width_factor", RIGHT)
+    assert oe.check("width_factor", answer).verdict == "not attempted"
+    assert mine.exercises == {}
+
+
+class _Hostile:
+    def __array__(self, *_, **__):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("answer", [[1, 2], "perhaps", 1j, float("nan"), {}, _Hostile()])
+def test_what_is_no_prediction_is_told_so_and_leaves_the_old_one(answer, mine):
+    oe.predict("width_factor", RIGHT)
+    feedback = oe.check("width_factor", answer)
+    assert feedback.verdict in ("not yet", "error in your code")
+    assert "predicted" not in feedback.head
+    with pytest.raises((ValueError, RuntimeError)):
+        oe.predict("width_factor", answer)
+    assert mine.predictions == {"width_factor": RIGHT}
+
+
+@pytest.mark.parametrize(
+    "said", [10, 10.0, "10", "about 10", "10x", Fraction(10), sympy.Integer(10)]
+)
+def test_a_prediction_is_read_as_people_write_it(said, mine):
+    oe.predict("width_factor", said)
+    assert mine.predictions == {"width_factor": 10}
+    assert oe.compare("width_factor").head == "A surprise: you predicted 10"
 
 
 @pytest.mark.parametrize("call", [oe.predict, lambda name, _: oe.compare(name)])
@@ -82,59 +113,29 @@ def test_a_misspelt_name_is_told_the_nearest():
         oe.check("matrix_role", 1)
 
 
-def test_progress_survives_a_file(tmp_path, mine):
-    oe.check("cure_of_the_stall", "B")
-    oe.predict("width_factor", 3.5)
-    path = mine.save(tmp_path / "mine.json")
-    again = Progress().load(path)
-    assert again.exercises == mine.exercises
-    assert again.predictions == {"width_factor": 3.5}
-    assert [p.name for p in tmp_path.iterdir()] == ["mine.json"]
+def test_a_question_opens_with_the_answer_chosen_last(mine):
+    question = QUESTIONS["same_functions"]
+    shown = oe.ask(question.name)
+    assert shown.position == {"answer": 0}
+    assert mine.questions == {}
+    right = [option.right for option in question.options].index(True)
+    shown.set_state({"position": {"answer": right + 1}})  # as a browser does
+    wrong = (right + 1) % len(question.options)
+    shown.set_state({"position": {"answer": wrong + 1}})
+    shown.set_state({"position": {"answer": 0}})  # "none yet" is no answer
+    entry = {"answer": question.letters[wrong], "ever_right": True}
+    assert mine.questions == {question.name: entry}
+    assert oe.ask(question.name).position == {"answer": wrong + 1}
 
 
-def test_what_is_known_here_wins_over_the_file(tmp_path):
-    old, new = Progress(), Progress()
-    old.note(Feedback("fold", "not yet", ""))
-    path = old.save(tmp_path / "mine.json")
-    new.note(Feedback("fold", "right", ""))
-    assert new.load(path).exercises["fold"]["verdict"] == "right"
+@pytest.mark.parametrize("letter", ["", "AB", "Z"])
+def test_an_answer_that_is_no_longer_on_offer_is_not_shown(letter, mine):
+    mine.answer("same_functions", letter, False)
+    assert oe.ask("same_functions").position == {"answer": 0}
 
 
-def _document(**changes):
-    return json.dumps({"overparam_edu_progress": 1, "exercises": {}, "predictions": {}} | changes)
-
-
-def _entry(*values):
-    return _document(
-        exercises={"fold": dict(zip(("verdict", "tries", "ever_right"), values, strict=False))}
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "not json", "[]", "{}"),
-        *(_document(overparam_edu_progress=99), _document(exercises=[]), _document(predictions=3)),
-        *(_entry(), _entry("perfect", 0, True), _entry("right", -1, True)),
-        _entry("right", 0, "yes"),
-    ],
-)
-def test_a_file_that_is_not_ours_is_refused_and_changes_nothing(tmp_path, text):
-    path = tmp_path / "mine.json"
-    path.write_text(text, encoding="utf-8")
-    mine = Progress()
-    mine.note(Feedback("fold", "right", ""))
-    before = dict(mine.exercises)
-    with pytest.raises(ValueError, match=r"path must be a file that .* wrote; got"):
-        mine.load(path)
-    assert mine.exercises == before
-    with pytest.raises(FileNotFoundError):
-        mine.load(tmp_path / "none.json")
-
-
-def test_it_shows_itself(mine):
-    oe.check("product_of_layers", lambda layers: layers[0])
-    oe.check("cure_of_the_stall", "B")
-    assert repr(mine).splitlines()[0] == "00: 0 of 1 right, 1 attempted"
-    assert "07: 1 of 3 right, 1 attempted" in repr(mine)
-    assert "<td>1 ●○○</td>" in mine._repr_html_()
+def test_a_question_is_shown_by_its_name():
+    assert oe.ask("same_functions").scene.axes[0].name == "answer"
+    for wrong in ("nothing", 3):
+        with pytest.raises(ValueError, match="name must be one of same_functions"):
+            oe.ask(wrong)

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-import overparam_edu as oe
 from overparam_edu.classroom.questions import QUESTIONS, Option, Question
 
 EACH = pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
@@ -36,11 +35,3 @@ def test_a_question_has_two_options_or_more_and_one_right(rights):
     options = tuple(Option(str(n), right, "") for n, right in enumerate(rights))
     with pytest.raises(ValueError, match=r"options must be 2 to 6, one of them right; got"):
         Question("q", "00", "?", options)
-
-
-def test_a_question_is_shown_by_its_name():
-    assert oe.ask("same_functions").scene.axes[0].name == "answer"
-    with pytest.raises(ValueError, match="name must be one of same_functions"):
-        oe.ask("nothing")
-    with pytest.raises(ValueError, match="name must be one of same_functions"):
-        oe.ask("nothing")
