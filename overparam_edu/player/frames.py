@@ -17,7 +17,7 @@ from overparam_edu.checks import whole_number
 from overparam_edu.player.scene import Scene, Track
 
 
-def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[str | int | None, str], Any]:
+def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[str | None, str], Any]:
     """Return what a scene draws at a position, by the trace's name and the attribute.
 
     Values are numbers, texts or (nested) lists in float32 precision. A number that is not finite is

@@ -56,7 +56,7 @@ class Track:
     an arrow as such a trace (`style.arrow`), not as an annotation.
     """
 
-    trace: str | int | None  # the trace's name, which is its ``uid``; None for the layout
+    trace: str | None  # the trace's name, which is its ``uid``; None for the layout
     attribute: str  # Plotly's name, for example "x", "marker.color", "title.text"
     # Numbers, texts or truth values, with one leading dimension for each of `axes`; what remains is
     # drawn. Numbers travel as float32, and what is not finite in float32 is never drawn.
@@ -67,8 +67,8 @@ class Track:
     trail: str | None = None
 
     def __post_init__(self) -> None:
-        if self.trace is not None and not isinstance(self.trace, str):
-            whole_number("trace", self.trace, lower=0)  # numbers: see Scene.place
+        if not isinstance(self.trace, str | None):
+            raise TypeError(f"trace must be the name of a trace, or None; got {brief(self.trace)}")
         if not isinstance(self.attribute, str) or not self.attribute:
             raise ValueError(f"attribute must be a name; got {brief(self.attribute)}")
         if self.trail is not None:
@@ -161,13 +161,11 @@ class Scene:
                 object.__setattr__(self, "alt", self.figure.layout.title.text or "Figure")
         self._check_axes()
 
-    def place(self, trace: str | int | None) -> int | None:
+    def place(self, trace: str | None) -> int | None:
         """Return where in the figure the trace of this name stands; None for the layout."""
         names = [one.uid for one in self.figure.data] if self.figure is not None else []
         if trace is None:
             return None
-        if not isinstance(trace, str) and trace < len(names):
-            return trace  # numbers: allowed until every explorer names its traces
         if names.count(trace) != 1:
             known = [name for name in names if name is not None]
             raise ValueError(f"trace must be the name of one trace of {known}; got {trace!r}")
