@@ -10,7 +10,8 @@ with the usual mistakes, so that the hint fits. What an exercise can rely on:
 - `draw` makes random arguments. As the last test an answer has to agree with the solution at
   `DRAWS` of them: draw everything that an answer could ignore (sizes, signs, powers, positions).
 - A mistake that is a function is recognised where it agrees with the answer at all `probes` and all
-  drawn arguments. `Mistake.when` must be true of any answer that its hint is true of, and no other.
+  drawn arguments, or at given ones (`seen_at`). `Mistake.when` must be true of any answer that
+  its hint is true of, and no other.
 - An answer that is no function is read by `returns`, a `forms.Form`; properties and `when` see
   what was read.
 - `praise` is true of every right answer, or a function of the answer.
@@ -25,7 +26,7 @@ import inspect
 import linecache
 import sysconfig
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,6 +182,14 @@ def close(got: Any, expected: Any, tolerance: float = 1e-6) -> bool:
 def own(value: Any) -> Any:
     """Return a copy that shares nothing, not even twice the same array; a tuple becomes a list."""
     return [own(v) for v in value] if isinstance(value, (tuple, list)) else copy.deepcopy(value)
+
+
+def seen_at(cases: Sequence[tuple[Any, ...]], wrong: Callable[..., Any]) -> Mistake:
+    """Return a mistake that is a function, recognised by what it gives at these arguments alone.
+
+    For one that stops with an error at other arguments, shapes for example.
+    """
+    return Mistake(wrong, lambda f: all(_same(f(*at), wrong(*own(at)), 1e-6) for at in cases))
 
 
 def examine(exercise: Exercise, answer: Any, *, tries: int = 0) -> Feedback:
