@@ -38,7 +38,7 @@ spelled_out = inspect.formatannotation
 def short(annotation: Any, *_: Any, **__: Any) -> str:
     """Return a type as its author wrote it: ArrayLike alone stands for a line of types."""
     parts, array = get_args(annotation), get_args(ArrayLike)
-    if set(array) <= set(parts):
+    if all(part in parts for part in array):  # not as sets: a Callable's arguments are a list
         others = [spelled_out(part) for part in parts if part not in array]
         return " | ".join(["ArrayLike", *others]).replace("NoneType", "None")
     return spelled_out(annotation).replace(spelled_out(Array), "ndarray")

@@ -35,8 +35,7 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
 
     Parameters
     ----------
-    loss : Loss
-        Of a vector with 2 entries.
+    loss : Loss of a vector with 2 entries
     depth : array_like, shape (...)
         ``N``, real, at least 1; broadcasts with `points`.
     points : array_like, shape (..., 2)
@@ -73,10 +72,8 @@ def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) ->
 
     Parameters
     ----------
-    loss : Loss
-        Of a vector (d,), d at least 2.
-    depth, points : array_like, shapes (...) and (..., d)
-        As for `curl`.
+    loss : Loss of a vector (d,), d at least 2
+    depth, points : array_like, shapes (...) and (..., d), as for `curl`
 
     Returns
     -------
@@ -88,12 +85,6 @@ def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) ->
     ------
     TypeError, ValueError
         As `curl`.
-
-    Examples
-    --------
-    >>> from overparam_edu import LinearLoss
-    >>> antisymmetry(LinearLoss([0.0, 0.0, 1.0]), [1, 2, 3], [0.0, 0.5, 0.5]).round(4)
-    array([0.   , 0.   , 0.297])
     """
     vector_dimension(loss)
     w, factor, slope = slope_of_h(loss, depth, points)
@@ -124,11 +115,7 @@ def _scaled(w: Array, N: Array, slope: Array, turning: Array) -> Array:
 
 
 def _along(gradient: Callable[[Array], Array], w: Array) -> Array:
-    """Return the derivative of the loss's gradient along w, that is ``Hessian(w) w``.
-
-    Central differences with Richardson's extrapolation, over large steps: each column is exact for
-    polynomials up to its order. The value taken differs least from the two it was made of.
-    """
+    """Return ``Hessian(w) w`` by central differences with Richardson's extrapolation."""
     steps = _STEP / 2.0 ** np.arange(_LEVELS)
     row = [(gradient((1 + s) * w) - gradient((1 - s) * w)) / (2 * s) for s in steps]
     best: Array = row[-1].copy()

@@ -71,8 +71,7 @@ class Loss(ABC):
 
         Parameters
         ----------
-        w : array_like, shape (..., *shape)
-            One parameter, or a batch of them along leading axes.
+        w : array_like, shape (..., *shape), as for `value`
 
         Returns
         -------
@@ -122,10 +121,7 @@ def unchecked(loss: SupportsGradient) -> tuple[Callable[[Array], Array], Callabl
 
 
 def _odd_power(r: Array, p: float) -> Array:
-    """Return ``sign(r) |r|^(p-1)``, the derivative of ``|r|^p / p``; times r it is ``|r|^p``.
-
-    Small even powers are products: ``np.power`` takes ten times as long in the training loops.
-    """
+    """Return ``sign(r) |r|^(p-1)``; ``np.power`` would take ten times as long for small even p."""
     if p == 2:
         return r
     if p == 4:
@@ -247,12 +243,9 @@ class LpRegression(Loss):
         return total.T.reshape(w.shape)
 
     def _residuals(self, w: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield examples and their residuals (examples, lanes * outputs).
-
-        Some examples at a time, where all of them would outgrow the cache. The residuals are one
-        product, of ``[X, y]`` with ``[w, -1]``: BLAS is quickest with the lanes in columns.
-        """
+        """Yield examples and residuals ``[X, y] @ [w, -1]``, as many as fit in the cache."""
         (n, d), wide = self.X.shape, self._table.shape[1]
+        # BLAS is quickest with the lanes in columns.
         parameters = np.empty((wide, w.size // d))
         parameters[:d] = w.reshape(-1, d).T
         parameters[d:].reshape(wide - d, -1, wide - d)[...] = self._minus[:, None]

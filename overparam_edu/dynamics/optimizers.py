@@ -109,7 +109,6 @@ class GradientDescent(Optimizer):
     """
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return ``learning_rate * gradient``, and no memory."""
         return self.learning_rate * gradient, memory
 
 
@@ -135,7 +134,6 @@ class Momentum(Optimizer):
     _remembered: ClassVar[int] = 1
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return the move, and the new velocity."""
         velocity = self.momentum * memory[0] + gradient
         ahead = gradient + self.momentum * velocity if self.nesterov else velocity
         return self.learning_rate * ahead, (velocity,)
@@ -158,7 +156,6 @@ class AdaGrad(Optimizer):
     _remembered: ClassVar[int] = 1
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return the move, and the new sum of squares."""
         total = memory[0] + gradient * gradient
         return self.learning_rate * _quotient(gradient, np.sqrt(total) + self.eps), (total,)
 
@@ -183,7 +180,6 @@ class RMSProp(Optimizer):
     _remembered: ClassVar[int] = 1
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return the move, and the new mean of squares."""
         mean = self.decay * memory[0] + (1 - self.decay) * gradient * gradient
         return self.learning_rate * _quotient(gradient, np.sqrt(mean) + self.eps), (mean,)
 
@@ -213,7 +209,6 @@ class AdaDelta(Optimizer):
             raise ValueError(f"eps must be positive; got {self.eps!r}")
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return the move, and the new means of squared gradients and of squared changes."""
         squares, changes = memory
         squares = self.decay * squares + (1 - self.decay) * gradient * gradient
         change = np.sqrt(changes + self.eps) / np.sqrt(squares + self.eps) * gradient
@@ -247,11 +242,9 @@ class Adam(Optimizer):
             _fraction(f"betas[{j}]", beta)
 
     def start(self, parameters: Array) -> Memory:
-        """Return both means at 0, after no step."""
         return np.zeros_like(parameters), np.zeros_like(parameters), 0
 
     def step(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
-        """Return the move, and the new means and step count."""
         mean, squares, t = memory
         first, second = self.betas
         t += 1

@@ -59,8 +59,7 @@ def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tupl
 
     Parameters
     ----------
-    w, gradient, depth : array_like, shapes (..., d), (..., d) and (...)
-        As for `single_output_direction`.
+    w, gradient, depth : array_like, as for `single_output_direction`
 
     Returns
     -------
@@ -73,12 +72,6 @@ def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tupl
     ------
     TypeError, ValueError
         As `single_output_direction`.
-
-    Examples
-    --------
-    >>> adaptive, projection = split_direction([2.0, 0.0], [1.0, 1.0], depth=2)
-    >>> adaptive, projection
-    (array([2., 2.]), array([2., 0.]))
     """
     whole = single_output_direction(w, gradient, depth)
     w, gradient, depth = (np.asarray(value, float) for value in (w, gradient, depth))
@@ -113,11 +106,6 @@ def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) ->
     ------
     TypeError, ValueError
         If an argument is not finite, `depth` is not whole from 1 to 1000, or shapes do not fit.
-
-    Examples
-    --------
-    >>> end_to_end_direction([[2.0, 0.0]], [[1.0, 1.0]], depth=2)
-    array([[4., 2.]])
     """
     return _direction("W", W, gradient, depth, axes=2)
 
@@ -150,12 +138,8 @@ def checked_depth(depth: ArrayLike, axes: int) -> Array:
 
 
 def update_rule(depth: Array, axes: int) -> Callable[[Array, Array], Array]:
-    """Return ``(w, gradient) -> F_N(w)`` without checks, for the training loop.
-
-    Depth 1 is the gradient even where ``||w||^2`` overflows, so that it diverges when gradient
-    descent does.
-    """
-    if np.all(depth == 1):
+    """Return ``(w, gradient) -> F_N(w)`` without checks, for the training loop."""
+    if np.all(depth == 1):  # the gradient even where ||w||^2 overflows
         return lambda w, gradient: gradient
     return _of_a_vector(depth) if axes == 1 else _of_a_matrix(depth)
 
@@ -230,16 +214,10 @@ class Preconditioner:
 
     Attributes
     ----------
-    matrix : ndarray, shape (..., k d, k d)
-        ``P_W``, symmetric positive semi-definite; acts on ``vec(G)``, columns stacked.
-    eigenvalues : ndarray, shape (..., k d)
-        The amplification of each direction, in the order of `eigenvectors`.
-    eigenvectors : ndarray, shape (..., k d, k d)
-        Column ``s k + r`` is ``vec(u_r v_s^T)``.
-    left : ndarray, shape (..., k, k)
-        Left singular vectors ``u_r`` of ``W``, as columns.
-    right : ndarray, shape (..., d, d)
-        Right singular vectors ``v_s`` of ``W``, as columns.
+    matrix : ndarray (..., k d, k d), positive semi-definite; acts on ``vec(G)``, columns stacked
+    eigenvalues : ndarray (..., k d), the amplification of each eigenvector
+    eigenvectors : ndarray (..., k d, k d), with ``vec(u_r v_s^T)`` in column ``s k + r``
+    left, right : ndarray (..., k, k) and (..., d, d), the singular vectors u_r and v_s, as columns
     """
 
     matrix: Array

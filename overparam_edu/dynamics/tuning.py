@@ -31,19 +31,14 @@ class TunedLearningRate:
 
     Attributes
     ----------
-    fastest : ndarray, shape (*lanes,)
-        The safe rate that reaches the target in the fewest steps; NaN where none reaches it.
-    steps : ndarray, shape (*lanes,)
-        Steps it takes, of the slowest of the three runs; infinity where none reaches it.
-    largest_safe : ndarray, shape (*lanes,)
-        The largest safe rate tried; NaN where none was safe.
-    rates : ndarray, shape (n, *lanes)
-        Every rate tried, increasing.
-    steps_at : ndarray, shape (n, *lanes)
+    fastest : ndarray (*lanes,), the safe rate with the fewest steps to the target, or NaN
+    steps : ndarray (*lanes,), the steps it takes in the slowest of the three runs, or infinity
+    largest_safe : ndarray (*lanes,), the largest safe rate tried, or NaN
+    rates : ndarray (n, *lanes), every rate tried, increasing
+    steps_at : ndarray (n, *lanes)
         Steps to the target at each: NaN if not safe, infinity if not reached in the steps
         allowed, or in twice those of the fastest rate.
-    criterion : str
-        The criterion in a sentence, to be shown with the comparison.
+    criterion : str, in a sentence to be shown with the comparison
     """
 
     fastest: Array
@@ -74,8 +69,7 @@ def tuned_learning_rate(
 
     Parameters
     ----------
-    loss : Loss
-        Of a vector (d,) or of a matrix (k, d).
+    loss : Loss of a vector (d,) or a matrix (k, d)
     start : array_like, shape loss.shape
         Where each run starts.
     depth : array_like, shape (*lanes,)
@@ -97,14 +91,6 @@ def tuned_learning_rate(
     ------
     TypeError, ValueError
         If an argument is not finite, has the wrong shape or is out of range.
-
-    Examples
-    --------
-    >>> from overparam_edu import SeparableLp
-    >>> tuned = tuned_learning_rate(SeparableLp((1.0, 0.1), p=2), [0.01, 0.01], target=1e-6,
-    ...                             rates=[0.5, 1.5, 2.5])
-    >>> float(tuned.fastest), float(tuned.steps), float(tuned.largest_safe)
-    (0.5, 11.0, 1.5)
     """
     shape = parameter_shape(loss)
     start, depth = shaped("start", start, shape), checked_depth(depth, len(shape))
@@ -156,11 +142,7 @@ def tuned_learning_rate(
 def _race(
     loss: SupportsGradient, starts: Array, depth: Array, rates: Array, target: float, steps: int
 ) -> Array:
-    """Return the steps to the target, (n, depths), for rates (starts, n, depths): the slowest.
-
-    All runs advance together, a block of steps at a time; those that have arrived or are unsafe
-    drop out between blocks.
-    """
+    """Return the steps to the target, (n, depths), for rates (starts, n, depths): the slowest."""
     lanes, rate = rates.shape, rates.ravel()
     N = np.broadcast_to(depth, lanes).ravel()
     w = np.repeat(starts, rates[0].size, axis=0)
