@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import random
 import sys
 import time
@@ -28,22 +29,52 @@ SECONDS = 2.0
 LONG = 10**6
 REFUSED = [
     "", " \t\n ", "__import__('os').system('touch x')",
-    "w1.__class__.__bases__[0].__subclasses__()", "w1.diff", "w1.subs(w1, 2)", "w1(2)",
-    "exp(w1, w2)", "sqrt(w1, evaluate=False)", "sqrt(*w1)", "eval(w1)", "gamma(w1)", "x + y",
+    "w1.__class__.__bases__[0].__subclasses__()", "w1.diff", "w1.subs(w1, 2)", 
+    "exp(w1, w2)", "sqrt(w1, evaluate=False)", "sqrt(*w1)", "eval(w1)", "gamma(w1)", 
     "w0 + w1", "w10", "__builtins__", "sin", "sin^2", "lambda: w1", "[w1 for w1 in (1,)]",
     "(w1 := 3)", "w1; w2", "import os", "w1 = 3", "w1 < w2", "w1 and w2", "w1 if w2 else 0",
     "w1[0]", "w1, w2", "{w1: w2}", "'w1'", "b'w1'", "f'{w1}'", "1j*w1", "I*w1", "0o17 + w1",
     "0x10*w1", "1_000*w1", "nan", "w1 + NaN", "inf*w1", "oo + w1", "zoo", "sqrt(-1)*w1",
-    "(-1)^0.5 + w1", "log(0) + w1", "log(-2)*w1", "w1/0", "w1/(w2 - w2)", "0^-1 + w1", "0/0",
+    "(-1)^0.5 + w1", "log(0) + w1", "log(-2)*w1", "w1/0", "w1/(w2 - w2)",
+    "1/(w1 - w1)^-1", "w1/log(w1 - w1)", "0^-1 + w1", "0/0",
     "w1^(10^9)", "(w1 + w2)^100000", "9^9^9^9 + w1", "((w1^99)^99)^99", "9" * 500 + "*w1",
     "1e999*w1", "1e-999*w1", "exp(exp(exp(9)))*w1", "exp(-exp(9))*w1", "w1+" * (LONG // 3) + "w1",
     " " * LONG, "9" * LONG, "(" * LONG, "(" * 500 + "w1" + ")" * 500, "-" * 1500 + "w1",
     "sin(" * 60 + "w1" + ")" * 60, "+".join(f"sin({i}*w1)" for i in range(120)), "((w1)", "w1)",
-    "|w1", "w1|", "w1 +", "w1 */ w2", "2 w1", "(w1)(w2)", "2w1", "w1 % 2", "w1 // 2", "w1 @ w2",
+    "|w1", "w1|", "w1 +", "w1 */ w2", "w1 % 2", "w1 // 2", "w1 @ w2",
     "w1 << 2", "w1 # + w2", "w1 \\\n + w2", "w1\0", "$w1$", "<script>alert(1)</script>", "ｗ１",
-    "w１ + w2", "w1 + ٣", "w1²", "w₁", "w1 − w2", "ехр(w1)", "w1 \u202e+ w2", "w\u200b1",
+    "w１ + w2", "w1 + ٣", "ехр(w1)", "w1 \u202e+ w2", "w\u200b1",
+    "w1" + "⁹" * 900, "2(" * 500 + "w1" + ")" * 500, "w1⁹⁹" * 400,
     "w1\u00a0+\u00a0w2 ·", "w1 + \ud800", "w1 + 🙂",
 ]  # fmt: skip
+# What has two readings, or none: a part of the words that name it, or the spelling to use.
+SPELLED = {
+    "": "is empty: write a loss, such as", "w1* *w2": "a value before the last sign of '* *'",
+    "w1***w2": "'** *'", "*w1": "'*'", "w1 +": "not complete: it ends with '+'",
+    "007*w1": "write 7", "w12": "write w1*2 or w1^2", "w_12": "write w1*2 or w1^2",
+    "w1 2": "write w1*2 or w1^2", "x2 + y": "write x*2 or x^2", "w1 + w": "variables are w1 to w9",
+    "1/2w1": "two ways at '2 w1'", "1/2(w1 - 1)^2": "1/(2*w1)", "1/w1²w2": "two ways",
+    "w1^2w2": "w1^(2*w2)", "w1^-2w2": "w1^(2*w2)", "|w1|w2|w1|": "|w1|*w2", "|w1||w2|": "|w1|*w2",
+    "e(w1)": "exp(...) or e*(...)", "sin w1": "sin(w1)", "sin²(w1)": "sin(w1)^2",
+    "x + w1": "w1 and w2, or x and y", "W1 + w2": "write w1", "Sin(w1)": "write sin",
+    "sinw1": "write sin(...)", "0,5*w1": "a decimal point is .", "L = w1": "got 'L'",
+    "w1 = 3": "right of =", "[w1]^2": "write (", "√w1": "write sqrt(...)", "½w1": "write 1/2",
+    "w1^2²": "(...)²", "w1²^2": "(w1²)^", "²": "w1²", "(w1": "'(' is not closed",
+    "w1)": "closes with ')'", "()": "'(' stands before ')'", "w1^" + "⁹" * 40: "base",
+}  # fmt: skip
+# Other spellings, and what they mean.
+UNDERSTOOD = {
+    "w1²": "w1^2", "w1²³": "w1^23", "w1⁻²": "w1^(-2)", "sin(w1)²": "sin(w1)^2", "-w1²": "-(w1^2)",
+    "1/w1²": "1/(w1^2)", "(w1 + 1)²w2": "(w1 + 1)^2*w2", "w₁ + w_2": "w1 + w2", "w₉": "w9",
+    "w1 − w2": "w1 - w2", "w1–w2": "w1 - w2", "w1·w2×w1⋅w2∗w1": "w1*w2*w1*w2*w1", "w1÷w2": "w1/w2",
+    "π*w1": "pi*w1", "ln(w1)": "log(w1)", "2w1": "2*w1", "2 w1": "2*w1", "2(w1+1)": "2*(w1+1)",
+    "w1(w2 + 1)": "w1*(w2 + 1)", "(w1)(w2)": "w1*w2", "w1w2": "w1*w2", "2sin(w1)": "2*sin(w1)",
+    "2e^w1": "2*exp(w1)", "2πw1": "2*pi*w1", "2|w1|": "2*abs(w1)", "w1|w2|": "w1*abs(w2)",
+    "2w1^2": "2*(w1^2)", "2w1/3": "(2*w1)/3", "1/2*w1": "w1/2", "1/2 + 2w1": "1/2 + 2*w1",
+    "(1/2)(w1 - 1)^2": "(w1 - 1)^2/2", "(w1/2)w2": "w1*w2/2", "w1^(2)w2": "w1^2*w2",
+    "x^2 + 3y": "w1^2 + 3*w2", "xy": "w1*w2", "y": "w2", "exp(x)x": "exp(w1)*w1",
+    "2e3w1": "2000*w1", "w1\u00a0+\u2009w2": "w1 + w2",
+}  # fmt: skip
 # Odd but sound: drawn, quickly and quietly.
 TAKEN = [
     "+".join(["w1"] * 500), "*".join(["w1", "w2"] * 25), "|" + "|w1| + " * 5 + "|w2||",
@@ -103,6 +134,19 @@ def test_hostile_text_is_refused_at_once(text: str, watch: Watch) -> None:
     assert len(str(refusal.value)) < 300
 
 
+@pytest.mark.parametrize("text", SPELLED, ids=_name)
+def test_what_is_refused_comes_with_the_spelling_to_use(text: str, watch: Watch) -> None:
+    with pytest.raises(ValueError, match=r"^expression ") as refusal, watch():
+        oe.SymbolicLoss(text)
+    assert SPELLED[text] in str(refusal.value)
+    assert watch.executed == []
+
+
+@pytest.mark.parametrize("text", UNDERSTOOD, ids=_name)
+def test_other_spellings_of_the_same_are_understood(text: str) -> None:
+    assert oe.SymbolicLoss(text).expression == oe.SymbolicLoss(UNDERSTOOD[text]).expression
+
+
 @pytest.mark.parametrize("text", TAKEN, ids=_name)
 def test_odd_text_is_a_loss_within_two_seconds(text: str, watch: Watch) -> None:
     with watch():
@@ -124,7 +168,8 @@ def check_loss(text: str) -> oe.SymbolicLoss:
     return loss
 
 
-ARITHMETIC = {"sign", "pi", "e", "inf", "nan", *FUNCTIONS}
+# SymPy writes |x^sqrt(y)| with an angle.
+ARITHMETIC = {"sign", "pi", "e", "inf", "nan", "arctan2", *FUNCTIONS}
 
 
 def check_code(executed: list[types.CodeType]) -> None:
@@ -139,11 +184,12 @@ def check_code(executed: list[types.CodeType]) -> None:
 # --- random texts ---
 
 WORDS = [*FUNCTIONS, "w1", "w2", "w3", "w9", "pi", "e", "1", "0", "2", "0.5", "3", "1e3", "-1"]
-SIGNS = ["+", "-", "*", "/", "^", "**", "(", ")", "|", " ", "(", ")"]
+WORDS += ["x", "y", "ln", "π", "w_1", "w₂"]
+SIGNS = ["+", "-", "*", "/", "^", "**", "(", ")", "|", " ", "(", ")", "²", "⁻³", "·", "−"]
 EVIL = [
     "__import__", ".", "_", "lambda", "'", '"', "[", "]", "{", "}", ",", ";", ":", "=", "\n", "\0",
     "1j", "I", "oo", "nan", "import", "eval", "exec", "os", "\\", "#", "@", "%", "~", "&", "<", ">",
-    "²", "ｗ１", "−", "\u202e", "🙂", "0x1", "1_0", "e9", "1e400", "999999999999", "__class__",
+    "½", "ｗ１", "√", "\u202e", "🙂", "0x1", "1_0", "e9", "1e400", "999999999999", "__class__",
 ]  # fmt: skip
 
 
@@ -305,10 +351,29 @@ def test_dimension() -> None:
         oe.SymbolicLoss("w3", dimension=2)
 
 
-@pytest.mark.parametrize("text", ["1/w1", "log(w1)", "sqrt(w1)", "log(-1 - w1^2)", "w1^-0.5"])
-def test_poles_and_complex_values_are_quiet(text: str) -> None:
-    """Where there is no real number there is NaN or infinity, and no warning."""
-    loss = oe.SymbolicLoss(text)
-    values = loss.value([[0.0, 0.0], [-1.0, 1.0]])
-    assert not np.isfinite(values).all()
-    assert not np.isfinite(loss.gradient([[0.0, 0.0], [-1.0, 1.0]])).all() or "-1 -" in text
+# A loss, where it is no real number, and where it is one.
+NOT_REAL = {
+    "1/w1": ((0, 1), (-1, 1)), "log(w1)": ((-1, 1), (2, 1)), "sqrt(w1)": ((-1, 1), (1, 1)),
+    "w1^-0.5": ((0, 1), (1, 1)), "sqrt(w2)^4": ((1, -1), (1, 0)), "exp(log(w1))": ((0, 1), (1, 1)),
+    "w1/w1": ((0, 1), (1, 1)), "1/(1/w1)": ((0, 1), (1, 1)), "0*log(w1)": ((-1, 1), (1, 1)),
+    "(w1^0.5)^2 + w2": ((-1, 1), (1, 1)), "log(w1) - log(w1)": ((-1, 1), (1, 1)),
+    "w1^-1*w1": ((0, 1), (1, 1)), "log(w1 - w2)": ((0, 1), (2, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_REAL)
+def test_where_a_loss_is_no_real_number_it_is_not_finite_and_quiet(text: str) -> None:
+    """Also where SymPy cancels what is not real, and where only the slope would be finite."""
+    loss = pickle.loads(pickle.dumps(oe.SymbolicLoss(text)))
+    no, yes = NOT_REAL[text]
+    assert not np.isfinite(loss.value(no))
+    assert not np.isfinite(loss.gradient(no)).all()
+    assert np.isfinite(loss.value(yes))
+    again = oe.SymbolicLoss(text).value([no, yes])  # in one batch
+    np.testing.assert_array_equal(again, [loss.value(no), loss.value(yes)])
+
+
+def test_a_sympy_expression_is_no_number_where_it_is_written_so() -> None:
+    loss = oe.SymbolicLoss(sp.log(sp.Symbol("w1")))
+    assert np.isnan(loss.gradient([-1.0, 0.0])).all()
+    assert np.isnan(oe.SymbolicLoss("log(-1 - w1^2)").value([1.0, 1.0]))
