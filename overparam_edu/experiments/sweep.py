@@ -24,17 +24,13 @@ def sweep(
 ) -> tuple[Arrays, ...]:
     """Return what independent runs return, in their order.
 
-    A run is called without arguments and returns named arrays of numbers; it is best one vectorised
-    group of lanes, as `WidthOneRun` is. Runs are computed one after the other, or on the pool or
-    the Dask cluster that `joblib.parallel_config` names. The numbers are the same bit for bit: a
-    matrix product may round differently in another shape or on more threads, so a run is always
-    computed whole and with one BLAS thread. (Another model of processor may still round
-    differently.) If runs fail, the first error is raised after all others have finished.
-
-    `store` is a folder that keeps each run as soon as it is finished: a sweep that was stopped,
-    however rudely, goes on from there. Runs are told apart by what they are made of. The folder is
-    read with pickle, which can run code: trust a store as you trust a program, and use only your
-    own. It is read and written here, never by the workers.
+    A run is called without arguments and returns named arrays of numbers, as `WidthOneRun` does.
+    Where `joblib.parallel_config` names a pool or a Dask cluster, runs are computed there, with the
+    same numbers bit for bit: a matrix product may round differently in another shape or on more
+    threads, so each is computed whole and with one BLAS thread. If runs fail, the first error is
+    raised after all others have finished. `store` is a folder that keeps each run as soon as it is
+    finished, told apart by what it is made of. It is read with pickle, which can run code: use only
+    your own.
     """
     from joblib import Parallel, delayed, hash as fingerprint
     from threadpoolctl import threadpool_limits
