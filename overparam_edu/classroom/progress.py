@@ -7,7 +7,6 @@ line at most. Whoever writes also adds what the file lacks of what they know.
 
 from __future__ import annotations
 
-import errno
 import html
 import itertools
 import json
@@ -72,7 +71,8 @@ def read(path: Path) -> Log:
             events[event["id"]] = event
         elif isinstance(version, int) and version > _VERSION:
             newer += 1
-        elif event is not None or not line.startswith(_OPENING):  # else it was cut short
+        elif event is not None or line[: len(_OPENING)] != _OPENING[: len(line)]:
+            # Otherwise it was cut short.
             unread += 1
     if events or newer or not unread:
         return Log(events, newer, unread)
@@ -137,8 +137,8 @@ def _append(path: Path, events: Iterable[Event]) -> None:
     data = b"".join(b"\n" + json.dumps(event).encode() for event in events)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab", buffering=0) as file:
-        if file.write(data) != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        while data:  # a second time only where room was short: it raises
+            data = data[file.write(data) :]
 
 
 class Progress:
@@ -282,14 +282,10 @@ class Progress:
         self._tell(path, log)
 
     def _tell(self, path: Path, log: Log) -> None:
-        for count, why in (
-            (log.newer, "need a newer overparam-edu"),
-            (log.unread, "can't be read"),
-        ):
+        whys = {"a newer overparam-edu wrote": log.newer, "can't be read": log.unread}
+        for why, count in whys.items():
             if count:
-                self._say(
-                    f"In {path}, {count} line{'s' * (count > 1)} {why}, and stay as they are."
-                )
+                self._say(f"Left as it is in {path}: {count} line{'s' * (count > 1)} that {why}.")
 
     def _say(self, words: str) -> None:
         if words not in self._said:
