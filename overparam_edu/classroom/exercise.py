@@ -9,9 +9,9 @@ with the usual mistakes, so that the hint fits. What an exercise can rely on:
   Another form is told as one, here, not in the exercise.
 - `draw` makes random arguments. As the last test an answer has to agree with the solution at
   `DRAWS` of them: draw everything that an answer could ignore (sizes, signs, powers, positions).
-- A mistake that is a function is recognised where it agrees with the answer at all `probes` and all
-  drawn arguments, or at given ones (`seen_at`). `Mistake.when` must be true of any answer that
-  its hint is true of, and no other.
+- A mistake that is a function is recognised if it agrees with the answer at all `probes` and drawn
+  arguments at which it raises nothing, or at given ones (`seen_at`). `Mistake.when` must be true of
+  any answer that its hint is true of, and no other.
 - An answer that is no function is read by `returns`, a `forms.Form`; properties and `when` see
   what was read.
 - `praise` is true of every right answer, or a function of the answer.
@@ -166,7 +166,7 @@ class _NotAttempted(Exception):
 
 
 def close(got: Any, expected: Any, tolerance: float = 1e-6) -> bool:
-    """Return whether two results agree to a fraction of the largest expected entry.
+    """Return whether two results agree to a fraction of the largest expected entry, NaN with NaN.
 
     Where they differ in shape or are no real numbers it raises what `examine` tells the student.
     """
@@ -175,8 +175,8 @@ def close(got: Any, expected: Any, tolerance: float = 1e-6) -> bool:
         raise WrongForm(
             f"You returned {described(got)}; wanted is one array of shape `{expected.shape}`."
         )
-    scale = float(np.abs(expected).max(initial=0.0))
-    return bool(np.all(np.abs(got - expected) <= tolerance * (scale or 1.0)))
+    scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))
+    return np.allclose(got, expected, rtol=0, atol=tolerance * (scale or 1.0), equal_nan=True)
 
 
 def own(value: Any) -> Any:
@@ -320,8 +320,7 @@ def _recognised(exercise: Exercise, answer: Any) -> str | None:
             if isinstance(wrong, Mistake):
                 found = bool(wrong.when(answer))
             elif exercise.probes:
-                cases = exercise.cases
-                found = all(_same(answer(*at), wrong(*own(at)), 1e-6) for at in cases)
+                found = _agree(answer, wrong, exercise.cases)
             else:
                 found = _same(answer, wrong, 0.02)
         except KeyboardInterrupt:
@@ -331,6 +330,23 @@ def _recognised(exercise: Exercise, answer: Any) -> str | None:
         if found:
             return hint
     return None
+
+
+def _agree(answer: Any, wrong: Callable[..., Any], cases: Sequence[tuple[Any, ...]]) -> bool:
+    """Return whether two functions give the same wherever the second gives anything, once at least.
+
+    A typical wrong answer may stop with an error at some arguments, shapes for example.
+    """
+    agreeing = False
+    for at in cases:
+        try:
+            expected = wrong(*own(at))
+        except Exception:
+            continue
+        agreeing = _same(answer(*at), expected, 1e-6)
+        if not agreeing:
+            return False
+    return agreeing
 
 
 def _same(got: Any, expected: Any, tolerance: float) -> bool:

@@ -82,7 +82,7 @@ def reals(value: Any) -> Array:
     try:
         array = np.asarray(value)
         if array.dtype.kind == "O":  # fractions, SymPy's numbers
-            if any(isinstance(entry, (str, bool, np.bool_)) for entry in array.flat):
+            if any(one is None or isinstance(one, (str, bool, np.bool_)) for one in array.flat):
                 raise refused
             array = array.astype(complex)
     except (TypeError, ValueError, AttributeError):
@@ -167,7 +167,7 @@ NUMBER = Form('one number, such as `10`, `0.8` or `1/4` (or as text `"4:1"`)', r
 
 def letter(last: str) -> Form:
     """Return the form of a choice among the letters from A to `last`."""
-    pattern = re.compile(rf"(?:answer\s+|option\s+)?\(?([A-{last}])[).:]?", re.IGNORECASE)
+    pattern = re.compile(rf"(?:answer\s+|option\s+)?\(?([A-{last}])[).:]{{0,2}}", re.IGNORECASE)
 
     def read(value: Any) -> str:
         found = pattern.fullmatch(value.strip())

@@ -5,13 +5,24 @@ from __future__ import annotations
 import runpy
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import overparam_edu as oe
-from overparam_edu.classroom.exercise import KINDS, Exercise, Feedback, Mistake, close, examine
+from overparam_edu.classroom.exercise import (
+    KINDS,
+    Exercise,
+    Feedback,
+    Mistake,
+    Undecided,
+    close,
+    examine,
+    has_potential,
+)
 from overparam_edu.classroom.exercises import EXERCISES
 
 EACH = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
@@ -109,6 +120,7 @@ DOUBLE = Exercise(
     praise="Yes.",
     probes=((np.array([3.0, 4.0]),),),
 )
+ONE = np.ones(2)
 
 
 def test_hints_get_more_explicit_from_try_to_try():
@@ -157,6 +169,91 @@ def test_whatever_the_answer_raises_is_shown(problem):
     assert feedback.verdict == "error in your code"
     assert type(problem).__name__ in feedback.text
     assert "raise problem" in feedback.text
+
+
+DRAWN = replace(
+    DOUBLE,
+    properties={},
+    draw=lambda rng: (rng.standard_normal(rng.integers(1, 5)),),
+    mistakes={"That is the square.": lambda x: x**2, "The first only.": lambda x: 2 * x[:2]},
+)
+
+
+def test_random_arguments_come_last_and_are_shown():
+    assert examine(DRAWN, lambda x: x + x).verdict == "right"
+    feedback = examine(DRAWN, lambda x: 2 * abs(x))
+    assert feedback.verdict == "not yet"
+    assert "Fails this test: for `x` = `[" in feedback.text
+    assert "it returns `[" in feedback.text
+    assert "]` is right" in feedback.text
+
+
+def test_a_hint_is_given_only_if_it_is_true_at_all_arguments():
+    assert examine(DRAWN, lambda x: x**2).text == "That is the square."
+    close_to_it = examine(DRAWN, lambda x: x**2 if x.size == 2 else x)
+    assert close_to_it.text not in DRAWN.mistakes
+    stops = replace(DRAWN, mistakes={"It stops.": lambda x: 2 * x / (x[1] > -9)})
+    assert examine(stops, lambda x: 2 * x + (x.size == 1)).text == "It stops."
+    never = replace(DRAWN, mistakes={"It stops.": lambda x: 1 / 0})
+    assert "Fails this test" in examine(never, lambda x: 3 * x).text
+
+
+def test_an_array_or_error_in_a_recogniser_is_no_hint():
+    odd = {"array": Mistake(None, lambda f: np.ones(2)), "error": Mistake(None, lambda f: 1 / 0)}
+    feedback = examine(replace(DOUBLE, mistakes=odd), lambda x: 3 * x)
+    assert feedback.text == "Fails this test: 1 becomes 2."
+
+
+def test_each_argument_is_a_copy_of_its_own():
+    pair = replace(
+        DOUBLE,
+        solution="def double(x, layers):\n    return x + layers[0] + layers[1]",
+        properties={"threefold": lambda f: close(f(ONE, (ONE, ONE)), 3 * ONE)},
+    )
+
+    def spoiling(x, layers):
+        x += layers.pop()
+        x += layers.pop()
+        return x
+
+    assert examine(pair, spoiling).verdict == "right"
+    assert ONE.tolist() == [1.0, 1.0]
+
+
+def test_a_property_can_leave_an_answer_unjudged():
+    def unsure(f):
+        raise Undecided("Nobody knows.")
+
+    feedback = examine(replace(DOUBLE, properties={"unsure": unsure}), lambda x: x)
+    assert (feedback.verdict, feedback.text) == ("not judged", "Nobody knows.")
+
+
+def test_praise_can_depend_on_the_answer():
+    praised = replace(DOUBLE, praise=lambda f: f"One becomes {f(np.ones(1))[0]:.0f}.")
+    assert examine(praised, lambda x: 2 * x).text == "One becomes 2."
+
+
+@pytest.mark.parametrize(
+    ("loss", "exists"),
+    [
+        (oe.SeparableLp((1.0, 0.1), p=2), True),
+        (oe.SeparableLp((1.0, 0.1), p=3), False),
+        (oe.QuadraticLoss([[2, 0], [0, 1]], [1, 0.5]), False),
+        (oe.QuadraticLoss([[2, 0], [0, 2]], [1, 0.5]), True),
+        (oe.LinearLoss([0.3, -1]), True),
+        (oe.LpRegression([[1, 1], [1, -1]], [1, 0.5], p=2), True),
+        (oe.LpRegression([[1, 0], [1, 1]], [1, 0.5]), False),
+        (oe.SymbolicLoss("|w1 - 1| + |w2 - 0.5|"), False),
+    ],
+    ids=repr,
+)
+def test_the_library_decides_about_a_potential(loss, exists):
+    assert has_potential(loss, 2) == exists
+
+
+def test_the_library_says_so_where_it_cannot_decide():
+    with pytest.raises(Undecided, match="a loss of the library's"):
+        has_potential(SimpleNamespace(shape=(2,)), 2)
 
 
 def test_an_interrupted_check_judges_nothing():
