@@ -60,23 +60,12 @@ def beyond_regularization() -> Derivation:
     r"""Derive when the rule's field is a gradient.
 
     For :math:`N > 1`: if and only if :math:`h = \langle w, g\rangle - \tfrac2N L` depends on
-    :math:`\lVert w\rVert` alone. This package's own criterion, behind the talk's "Beyond
-    regularization".
+    :math:`\lVert w\rVert` alone, where the loss is twice differentiable, away from 0. This
+    package's own criterion, behind the talk's "Beyond regularization".
 
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Away from 0, where the field is smooth; a loss need only be twice differentiable there.
-
-    Examples
-    --------
-    >>> step = beyond_regularization().steps[0]
-    >>> step.title, sp.simplify(step.after.rhs - 2 * (N - 1) / N)
-    ('The exponent is a multiple of N - 1', 0)
     """
     along = times(N - 1, Inner(w, g), Norm(w) ** (A - 2), w)
     length = sp.sqrt(I_**2 + J_**2 + C**2)

@@ -43,10 +43,9 @@ def bases(depth: int) -> tuple[Any, ...]:
 
 
 def balanced_layers(depth: int) -> Callable[[Random, int], Values]:
-    """Return a sampler of balanced layers.
+    """Return a sampler of balanced layers, built WITHOUT singular vectors, which are to be found.
 
-    They are built WITHOUT singular vectors (each layer is a random rotation of the square root of
-    its lower neighbour's square), so that shared singular directions are found and not put in.
+    Each layer is a random rotation of the square root of its lower neighbour's square.
     """
 
     def orthonormal(random: Random, rows: int, cols: int) -> Any:
@@ -147,10 +146,7 @@ def first_order_changes(ws: tuple[Any, ...], decay: bool) -> list[Any]:
 
 
 def rule_term(j: int, depth: int, matrix: Any = W, gradient: Any = G) -> list[Any]:
-    """Return the factors of ``[W W^T]^{(N-j)/N} G [W^T W]^{(j-1)/N}``; power 0 is left out.
-
-    Term j is what layer j brings; the talk counts j from the other end, for the same sum.
-    """
+    """Return layer j's factors ``[W W^T]^{(N-j)/N} G [W^T W]^{(j-1)/N}``, without power 0."""
     left, right = sp.Rational(depth - j, depth), sp.Rational(j - 1, depth)
     above = [sp.MatPow(matrix * matrix.T, left)] if left else []
     below = [sp.MatPow(matrix.T * matrix, right)] if right else []
@@ -162,7 +158,9 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
 
     :math:`W' = W - \eta \sum_{j=1}^N [W W^T]^{(j-1)/N} G\, [W^T W]^{(N-j)/N}`, with a further
     :math:`-\eta \lambda N W` under weight decay. Talk, "End-to-end update rule"; Arora, Cohen,
-    Hazan (2018), Theorem 1.
+    Hazan (2018), Theorem 1. It assumes balanced layers and hidden widths of at least min(k, d). A
+    random start near zero is balanced up to the square of its scale, which may be large next to a
+    product of size ``scale**depth``: then the network leaves the rule.
 
     Parameters
     ----------
@@ -174,27 +172,11 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
 
     Raises
     ------
     TypeError, ValueError
         If `depth` is not a whole number from 2 to 5.
-
-    Notes
-    -----
-    Assumes balanced layers and hidden widths of at least min(k, d). A random start near zero is
-    balanced up to the square of its scale; next to a product of size ``scale**depth`` that may be
-    large, and then the network leaves the rule.
-
-    Examples
-    --------
-    >>> print(end_to_end_rule(2).steps[-1])  # doctest: +NORMALIZE_WHITESPACE
-    The end-to-end update rule [=]
-        W' = W - eta*W_2*W_2.T*G - eta*G*W_1.T*W_1
-     => W' = W - eta*(W*W.T)**(1/2)*G - eta*G*(W.T*W)**(1/2)
-        The layers are gone: the step needs the end-to-end matrix, its gradient and the depth,
-        but no hidden width.
     """
     depth = whole_number("depth", depth, lower=2)
     if depth > 5:

@@ -21,22 +21,12 @@ def illustration() -> Derivation:
     r"""Derive the crawl of the 2-D illustration and the gain by depth.
 
     :math:`L = \tfrac1p (w_1-y_1)^p + \tfrac1p (w_2-y_2)^p` with :math:`y_1 \gg y_2`. Talk,
-    "Illustration of acceleration"; the tuned gain is this package's own.
+    "Illustration of acceleration"; the tuned gain is this package's own estimate: it leaves out the
+    time to leave the start, and asks for stability at every point of the first coordinate's way.
 
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    The gain is an estimate: it leaves out the time to leave the start, and it asks for stability
-    at every point of the first coordinate's way. See `tuned_gain` for its numbers.
-
-    Examples
-    --------
-    >>> illustration().steps[-1].after
-    1/N
     """
     # Even p makes (w - y)^(p-2) positive on both sides of the target.
     loss = ((W1_REAL - Y1) ** P + (W2 - Y2) ** P) / P
@@ -206,7 +196,7 @@ def tuned_gain(p: float, depth: float) -> float:
     Returns
     -------
     float
-        How many times fewer steps, in the second coordinate's phase.
+        Steps at depth 1 by steps at `depth`, in the second coordinate's phase.
 
     Raises
     ------

@@ -38,20 +38,14 @@ class Certificate:
 
     Attributes
     ----------
-    point : tuple of Fraction
-        A place where the curl is not 0.
-    plane : tuple of int
-        The two coordinates, counted from 1, in whose plane it is taken.
-    curl : float
-        Its value there, ``dF_j/dw_i - dF_i/dw_j``; infinite at a kink, where F jumps.
-    loop : ndarray, shape (4, d)
+    point : tuple of Fraction, a place where the curl is not 0
+    plane : tuple of int, the two coordinates in whose plane it is taken, counted from 1
+    curl : float, its value, ``dF_j/dw_i - dF_i/dw_j``; infinite at a kink, where F jumps
+    loop : ndarray (4, d)
         Corners of a small square about the point in that plane, or of a loop about a kink;
         counter-clockwise.
-    work : float
-        The field's work round the loop, which would be 0 for a gradient; NaN if it is too large
-        for a float.
-    error_estimate : float
-        Of the work.
+    work : float, round the loop, 0 for a gradient; NaN if it is too large for a float
+    error_estimate : float, of the work
     """
 
     point: tuple[Fraction, ...]
@@ -68,24 +62,16 @@ class Potential:
 
     Attributes
     ----------
-    loss : SymbolicLoss
-        The loss that was asked about.
-    depth : sympy Rational
-        ``N``.
-    exists : bool
-        Whether the field is a gradient.
-    potential : sympy expression, or None
-        A function whose gradient the field is; another constant may be added.
-    h : sympy expression
-        ``<w, g> - (2/N) L``.
-    certificate : Certificate, or None
-        Where and how the field fails to be a gradient.
+    loss : SymbolicLoss that was asked about
+    depth : sympy Rational, ``N``
+    exists : bool, whether the field is a gradient
+    potential : sympy expression whose gradient the field is, but for a constant; or None
+    h : sympy expression, ``<w, g> - (2/N) L``
+    certificate : Certificate, where and how the field fails to be a gradient; or None
     method : str
-        How it was decided: ``"symbolic"``; a no also ``"50 digits at a point"`` or, for a loss
-        with bars, ``"double precision round a kink"``; a yes that SymPy could not prove
-        ``"50 digits at 12 points"``.
-    reason : str
-        One sentence.
+        ``"symbolic"``; a no also ``"50 digits at a point"`` or, for a loss with bars, ``"double
+        precision round a kink"``; a yes that SymPy could not prove ``"50 digits at 12 points"``.
+    reason : str, one sentence
     """
 
     loss: SymbolicLoss
@@ -139,11 +125,14 @@ def find_potential(
 
     For :math:`N > 1` it is one if and only if :math:`h(w) = \langle w, g\rangle - \tfrac2N L`
     depends on :math:`\|w\|` alone, that is if no rotation changes it:
-    :math:`w_i\, \partial_j h = w_j\, \partial_i h`. Then it is the gradient of
+    :math:`w_i\, \partial_j h = w_j\, \partial_i h`. Then, away from singularities of the loss, it
+    is the gradient of
 
     .. math:: \|w\|^a L(w) + (N-1) \int^{\|w\|} h(s)\, s^{a-1}\, ds, \qquad a = 2 - \tfrac2N
 
     (this package's own criterion, see `beyond_regularization`; it sharpens the paper's Theorem 2).
+    Expansions are bounded, and where SymPy can't decide, values to 50 digits at rational points do;
+    ``.method`` says which. A no is then as certain, a yes is not.
 
     Parameters
     ----------
@@ -166,18 +155,8 @@ def find_potential(
         more, or the question can't be decided: the loss is too long, jumps, or is not real at any
         point tried.
 
-    Notes
-    -----
-    Never searches for long: expansions are bounded, and where SymPy can't decide, values to 50
-    digits at rational points do; ``.method`` says which. A no is then as certain, a yes is not.
-    Where the loss has singularities, a potential is one away from them.
-
     Examples
     --------
-    >>> answer = find_potential("w1 + 2*w2", 2)
-    >>> w1, w2 = answer.loss.variables
-    >>> sp.simplify(answer.potential - sp.sqrt(w1**2 + w2**2) * (w1 + 2 * w2))
-    0
     >>> answer = find_potential("w1 + 2*w2", 3)
     >>> answer.exists, answer.method
     (False, 'symbolic')
@@ -255,10 +234,7 @@ def _terms_at_most(expression: sp.Expr, *, powers: bool = True) -> int:
 
 
 def polynomial_of(expression: sp.Expr, variables: tuple[sp.Symbol, ...]) -> Any:
-    """Return the expression as a `PolyElement` with rational coefficients, or None.
-
-    None also where it might have too many terms.
-    """
+    """Return a `PolyElement` with rational coefficients; None if not one, or of too many terms."""
     if _terms_at_most(expression) >= _TERMS:
         return None
     try:
@@ -268,10 +244,7 @@ def polynomial_of(expression: sp.Expr, variables: tuple[sp.Symbol, ...]) -> Any:
 
 
 def _polynomial_h(loss: Any, N: sp.Rational) -> tuple[sp.Expr, list[Any]]:
-    """Return h, and ``w_j dh/dw_i - w_i dh/dw_j`` for neighbours i and j = i + 1.
-
-    Rotations of neighbours generate all others.
-    """
+    """Return h, and ``w_j dh/dw_i - w_i dh/dw_j`` for j = i + 1, which generate all rotations."""
     w = loss.ring.gens
     h = sum((x * loss.diff(x) for x in w), loss.ring.zero) - loss * sp.QQ(2 * N.q, N.p)
     turns = [w[j] * h.diff(w[j - 1]) - w[j - 1] * h.diff(w[j]) for j in range(1, len(w))]
@@ -432,10 +405,7 @@ def _curl(
 def _turns_at(
     value: Callable[..., Any], N: sp.Rational, point: tuple[Fraction, ...]
 ) -> list[float]:
-    """Return ``w_j dh/dw_i - w_i dh/dw_j`` at a point for neighbours, by differences of the loss.
-
-    Steps of 10^-25 and three times the digits leave 50 of them.
-    """
+    """Return ``w_j dh/dw_i - w_i dh/dw_j`` at a point, j = i + 1, to 50 digits by differences."""
 
     def h(w: list[Any], step: Any) -> tuple[Any, Any]:
         out, back = (value(*((1 + s) * x for x in w)) for s in (step, -step))
@@ -505,11 +475,10 @@ def _kink(loss: SymbolicLoss, N: sp.Rational) -> tuple[Certificate, str, str] | 
 
 
 def kink_loop(loss: SymbolicLoss, depth: float) -> tuple[Array, int] | None:
-    """Return a loop of four corners about a place where h jumps along a circle about 0, or None.
+    """Return four corners about a place where h jumps along a circle about 0, or None.
 
-    It runs counter-clockwise in the plane of coordinates i and i + 1, counted from 0. The second
-    and the fourth corner are on the kink, so that every edge is smooth. Away from its jumps h must
-    be radial.
+    Counter-clockwise in the plane of coordinates i and i + 1, counted from 0; the second and fourth
+    are on the kink, so that edges are smooth. Away from its jumps h must be radial.
     """
     angles, reach = 0.1 + np.linspace(0, 2 * math.pi, 121), 0.05
 

@@ -48,25 +48,19 @@ def single_output() -> Derivation:
     r"""Derive the rule for one output from the matrix rule.
 
     :math:`w' = w - \eta \lVert w\rVert^{2-2/N} (g + (N-1) \operatorname{Pr}_w g)`. Talk,
-    "Single output"; Arora, Cohen, Hazan (2018), Claim 2.
+    "Single output"; Arora, Cohen, Hazan (2018), Claim 2. Needs w different from 0; at 0 the step is
+    0 for N > 1, by continuity.
 
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Needs w different from 0; at 0 the step is 0 for N > 1, by continuity.
 
     Examples
     --------
-    >>> print(single_output().steps[9])  # doctest: +NORMALIZE_WHITESPACE
+    >>> print(single_output().steps[9])  # doctest: +NORMALIZE_WHITESPACE +ELLIPSIS
     The rule for one output [=]
         w' = w - eta*||w||**(2 - 2/N)*g - eta*(N - 1)*||w||**(2 - 2/N)*Pr_w*g
-     => w' = w - eta*||w||**(2 - 2/N)*(g + (N - 1)*Pr_w*g)
-        An adaptive learning rate, and extra weight along w; as a formula it makes sense for any
-        real N of at least 1.
+     => w' = w - eta*||w||**(2 - 2/N)*(g + (N - 1)*Pr_w*g) ...
     """
     row = sp.Eq(ROW, w.T)
     low, high = 2 * (J - 1) / COUNT, 2 * (COUNT - J) / COUNT
@@ -258,7 +252,8 @@ def preconditioning(depth: int = 3) -> Derivation:
     :math:`\operatorname{vec}(W') = \operatorname{vec}(W) - \eta P_W \operatorname{vec}(G)`, with
     eigenvectors :math:`\operatorname{vec}(u_r v_s^T)` and eigenvalues
     :math:`\sum_{j=1}^N \sigma_r^{2(N-j)/N} \sigma_s^{2(j-1)/N}`. Talk, "Preconditioning"; Arora,
-    Cohen, Hazan (2018), Claim 1.
+    Cohen, Hazan (2018), Claim 1. vec stacks columns; singular values are padded with zeros, with 0
+    to the power 0 equal to 1.
 
     Parameters
     ----------
@@ -268,25 +263,11 @@ def preconditioning(depth: int = 3) -> Derivation:
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
 
     Raises
     ------
     TypeError, ValueError
         If `depth` is not a whole number from 2 to 5.
-
-    Notes
-    -----
-    vec stacks columns; singular values are padded with zeros, with 0 to the power 0 equal to 1.
-
-    Examples
-    --------
-    >>> print(preconditioning(2).steps[9])  # doctest: +NORMALIZE_WHITESPACE
-    P_W is positive semi-definite [=]
-        <G, (W*W.T)**(1/2)*G + G*(W.T*W)**(1/2)>
-     = ||(W*W.T)**(1/4)*G||**2 + ||G*(W.T*W)**(1/4)||**2
-        The step's product with the gradient is a sum of squares, so a small enough step never
-        goes uphill.
     """
     depth = whole_number("depth", depth, lower=2)
     if depth > 5:

@@ -36,9 +36,8 @@ class Setting:
         Explicit entries (SymPy symbols). If every one of them makes the two sides equal, the step
         counts as proved symbolically.
     sample : callable, optional
-        ``sample(random, turn)`` returns a random point as `Values` of mpmath numbers that satisfy
-        the assumptions stated so far, for example balanced layers. Consecutive turns go through
-        the shapes worth trying, the most general one first.
+        ``sample(random, turn)`` returns a random point, `Values` of mpmath numbers that satisfy the
+        assumptions stated so far. Turns go through the shapes worth trying, the most general first.
     """
 
     name: str
@@ -80,12 +79,10 @@ class Step(Rendered):
     where : tuple of Eq
         Names introduced or used here, ``Eq(name, meaning)``.
     setting : Setting, optional
-        Where the symbols live; without one they are plain numbers that obey their SymPy
-        assumptions.
+        Where the symbols live; without it they are numbers that obey their SymPy assumptions.
     small, order : Symbol and int, optional
         For a dropped order: what was dropped is of size ``small**order``.
-    solves : Symbol, optional
-        The symbol for which ``after`` solves ``before``.
+    solves : Symbol for which ``after`` solves ``before``, optional
 
     Raises
     ------

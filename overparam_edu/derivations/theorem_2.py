@@ -35,22 +35,12 @@ def theorem_2_by_line_integral() -> Derivation:
     On the curve of `overparam_edu.line_integral` near 0 the work is
     :math:`2c(R^q - r^q)\frac{(N-1)(N-2)}{3N-2}` up to a part that is small against it, with
     :math:`q = 3 - \tfrac2N` and :math:`c = \lVert g(0)\rVert`. Talk, "Beyond regularization";
-    paper, proof of Theorem 2.
+    paper, proof of Theorem 2. Needs a gradient that is continuous at 0 and not 0 there, and N > 2.
+    For 1 < N < 2 the signs turn and the integral is negative; at N = 2 the lines say nothing.
 
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Needs a gradient that is continuous at 0 and not 0 there, and N > 2. For 1 < N < 2 the same
-    lines with the signs turned give a negative integral; at N = 2 they say nothing.
-
-    Examples
-    --------
-    >>> theorem_2_by_line_integral().steps[7].where[-1]
-    Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))
     """
     q, c, R, r, rho, s, x = sp.symbols("q c R r rho s x", positive=True)
     eps = sp.Symbol("epsilon", nonnegative=True)
@@ -197,22 +187,13 @@ NEAR_ZERO = Setting("any gradient b and any curvature H at 0", (), _near_zero)
 def theorem_2_by_criterion() -> Derivation:
     r"""Derive Theorem 2, and its exception, from the criterion.
 
-    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`. Paper,
-    Theorem 2; this proof and the exceptions are this package's own.
+    Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`, for a loss
+    that is twice differentiable at 0 with a gradient there that is not 0. Paper, Theorem 2; this
+    proof and the exceptions are this package's own.
 
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
-
-    Notes
-    -----
-    Needs a loss that is twice differentiable at 0 and a gradient there that is not 0.
-
-    Examples
-    --------
-    >>> theorem_2_by_criterion().steps[3].after
-    Eq(N, 2)
     """
     eps, bend = sp.symbols("epsilon lambda", positive=True)
     level, c, x = sp.symbols("L_0 c x", real=True)

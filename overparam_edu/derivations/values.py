@@ -31,10 +31,9 @@ class CannotEvaluateError(Exception):
 class Values:
     """What the symbols of a line stand for, at one point.
 
-    `table` gives each symbol, matrix symbol or `Rate` of one its value: SymPy expressions and
-    matrices if `exact`, when a symbol without a value stands for itself; else numbers and matrices
-    of `NUMBERS`. `templates` says what an indexed name abbreviates, ``{base: (indices,
-    expression)}``, and `fill` gives a number to an indexed name that has none, say ``gamma[3]``.
+    `table` gives symbols, matrix symbols and each `Rate` of one its value: SymPy expressions if
+    `exact`, when a symbol without a value stands for itself; else `NUMBERS`. `templates` says what
+    an indexed name abbreviates, ``{base: (indices, expression)}``; `fill` numbers those without.
     """
 
     table: Mapping[Any, Any]
@@ -224,10 +223,7 @@ _EXACT_RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
 
 
 def evaluate(expression: Any, values: Values) -> Any:
-    """Return what an expression is worth: a number or matrix of SymPy if exact, else of mpmath.
-
-    Raises `CannotEvaluateError` if a part of it has no value here, or if shapes do not fit.
-    """
+    """Return a SymPy value if exact, else mpmath's; `CannotEvaluateError` if there is none."""
     if expression in values.table:
         return values.table[expression]
     for kinds, rule in _RULES + (_EXACT_RULES if values.exact else ()):

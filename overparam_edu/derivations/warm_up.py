@@ -63,7 +63,9 @@ def warm_up(*, updates: int = 4) -> Derivation:
 
     With :math:`w = \omega_2 w_1` and gradient descent on both factors,
     :math:`w' = w - \rho_t \nabla_t - \sum_{\tau<t} \mu_{t,\tau} \nabla_\tau` up to
-    :math:`O(\eta^2)` per update. Talk, "Warm-up"; Arora, Cohen, Hazan (2018), section 3.
+    :math:`O(\eta^2)` per update. Talk, "Warm-up"; Arora, Cohen, Hazan (2018), section 3. The
+    unrolled lines drop a start near zero; `rebuild_from_gradients` measures what that and
+    :math:`O(\eta^2)` cost in a real run.
 
     Parameters
     ----------
@@ -73,26 +75,11 @@ def warm_up(*, updates: int = 4) -> Derivation:
     Returns
     -------
     Derivation
-        The steps, checked by ``.verify()``.
 
     Raises
     ------
     TypeError, ValueError
         If `updates` is not a whole number from 1 to 6.
-
-    Notes
-    -----
-    The unrolled lines drop a start near zero. `rebuild_from_gradients` measures what that and
-    the dropped :math:`O(\eta^2)` cost in a real run.
-
-    Examples
-    --------
-    >>> proof = warm_up(updates=2)
-    >>> print(proof.steps[2])  # doctest: +NORMALIZE_WHITESPACE
-    Gradient in the scalar [=]
-        Derivative(L(omega_2*w_1), omega_2)
-      = <w_1, g>
-        Chain rule again: moving omega_2 moves w along w_1, so only the part of g along w_1 counts.
     """
     updates = whole_number("updates", updates, lower=1)
     if updates > 6:

@@ -36,6 +36,20 @@ def test_every_step_holds(name):
     assert report.ok, str(report)
 
 
+def test_the_lines_say_what_the_theorems_say():
+    rule, P = proofs.end_to_end_rule(2).steps[-1], proofs.preconditioning(2).steps[9]
+    assert "W' = W - eta*(W*W.T)**(1/2)*G - eta*G*(W.T*W)**(1/2)" in str(rule)
+    assert "||(W*W.T)**(1/4)*G||**2 + ||G*(W.T*W)**(1/4)||**2" in str(P)
+    assert "<w_1, g>" in str(proofs.warm_up(updates=2).steps[2].after)
+    assert str(proofs.illustration().steps[-1].after) == "1/N"
+    assert str(proofs.theorem_2_by_criterion().steps[3].after) == "Eq(N, 2)"
+    kappa = proofs.theorem_2_by_line_integral().steps[7].where[-1]
+    assert str(kappa) == "Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))"
+    exponent = proofs.beyond_regularization().steps[0].after.rhs
+    (N,) = exponent.free_symbols
+    assert sp.simplify(exponent - 2 * (N - 1) / N) == 0
+
+
 @pytest.mark.parametrize("updates", range(1, 7))
 def test_unrolled_recurrence_is_symbolically_exact(updates):
     proof = proofs.warm_up(updates=updates)
