@@ -77,11 +77,6 @@ def explore_convnet(*, checkpoints: str | os.PathLike[str] | None = None) -> Con
     Returns
     -------
     ConvnetExplorer
-
-    Examples
-    --------
-    >>> explorer = explore_convnet()
-    >>> explorer.player.move(term=1)
     """
     return ConvnetExplorer(checkpoints)
 
@@ -96,10 +91,7 @@ class ConvnetExplorer(Saves, widgets.VBox):  # type: ignore[misc]
 
 
 def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
-    """Return the scene of runs, complete or not: curves end where the numbers do.
-
-    `top` is the upper end of the loss axis where it shall not depend on the numbers.
-    """
+    """Return the scene of runs, complete or not; `top` fixes the upper end of the loss axis."""
     stops, losses = _at_stops(runs)
     axes = [
         Axis("term", "show", _TERMS),
@@ -158,11 +150,6 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
     ------
     TypeError
         If `runs` is something else.
-
-    Examples
-    --------
-    >>> [title.text for title in plot_convnet().layout.annotations[:2]]
-    ['data term', 'weight decay']
     """
     runs = recorded_convnet() if runs is None else runs
     instance("runs", runs, ConvnetRuns)
@@ -184,10 +171,7 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
 
 
 def _at_stops(runs: ConvnetRuns) -> tuple[Array, Array]:
-    """Return the iterations of the stops and the losses there, (terms, networks, seeds, stops).
-
-    A loss is that of the first batch, and then the mean since the stop before.
-    """
+    """Return iterations and mean losses since the stop before, (terms, networks, seeds, stops)."""
     ends = record_stops(len(runs.steps), 60)
     begins = np.concatenate([[0], ends[:-1] + 1])
     sums = np.add.reduceat(np.stack([runs.data, runs.decay]), begins, axis=-1)

@@ -25,9 +25,8 @@ def explore_derivation(derivation: Derivation) -> Player:
     """Return a derivation as a widget that steps through it, forward and back.
 
     Each line shows its title, what kind of step it is, the equations above and below, the reason,
-    and how `Derivation.verify` checked it. Earlier lines stay above it, faded. Back and Next, the
-    slider and the arrow keys step without the kernel. For the whole derivation at once, let the
-    notebook show ``derivation`` itself.
+    and how `Derivation.verify` checked it. Back and Next, the slider and the arrow keys step
+    without the kernel. For the whole derivation at once, let the notebook show ``derivation``.
 
     Parameters
     ----------
@@ -46,10 +45,7 @@ def explore_derivation(derivation: Derivation) -> Player:
     Examples
     --------
     >>> import overparam_edu.derivations as proofs
-    >>> player = explore_derivation(proofs.single_output())
-    >>> player.move(line=3)
-    >>> player.position
-    {'line': 3}
+    >>> explore_derivation(proofs.single_output()).move(line=3)
     """
     return Player(derivation_scene(derivation))
 

@@ -37,7 +37,7 @@ _NEVER = 3.0
 
 
 def explore_going_deeper() -> Explorer:
-    r"""Return near zero against identity as a widget: deep networks that stall, and that do not.
+    """Return near zero against identity as a widget: deep networks that stall, and that do not.
 
     On the left the loss of a deep linear network from layers near zero (grey, dashed; a band over
     seeds) and from layers at the identity (orange), p = 4; a mark where each starts to move. On
@@ -48,11 +48,6 @@ def explore_going_deeper() -> Explorer:
     Returns
     -------
     Explorer
-
-    Examples
-    --------
-    >>> explorer = explore_going_deeper()
-    >>> explorer.player.move(depth=3)
     """
     controls: dict[str, widgets.Widget] = {
         "data": widgets.ToggleButtons(

@@ -74,12 +74,6 @@ def explore_line_integral() -> Explorer:
     Returns
     -------
     Explorer
-
-    Examples
-    --------
-    >>> explorer = explore_line_integral()
-    >>> explorer.set(field="control")
-    >>> explorer.set(curve="polygon", ax=0.2)
     """
     names = [(label, name) for name, (_, _, label) in LOSSES.items()]
     controls: dict[str, widgets.Widget] = {
@@ -159,10 +153,7 @@ def line_integral_scene(
     laps: int = 1,
     angle: float = 0.0,
 ) -> Scene:
-    """Return the scene of `explore_line_integral` for one choice of its controls.
-
-    The corners, along and across e, are those of a polygon in place of the curve of Theorem 2.
-    """
+    """Return the scene of `explore_line_integral`; corners, along and across e, make a polygon."""
     one_of("loss", loss, tuple(LOSSES))
     control = one_of("field", field, ("rule", "control")) == "control"
     laps = int(number("laps", laps, lower=1, upper=3))

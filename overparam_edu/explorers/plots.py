@@ -32,10 +32,8 @@ def plot_trajectories(
 
     Parameters
     ----------
-    loss : Loss
-        Of two parameters.
-    trajectory : Trajectory
-        One run or several lanes.
+    loss : Loss of two parameters
+    trajectory : Trajectory of one run or several lanes
     labels : sequence of str, optional
         One for each lane; by default its depth.
 
@@ -49,14 +47,6 @@ def plot_trajectories(
     TypeError, ValueError
         If `loss` or `trajectory` is something else, the parameters are not two, or there is not
         one label a lane.
-
-    Examples
-    --------
-    >>> from overparam_edu import GradientDescent, SeparableLp, descend
-    >>> loss = SeparableLp((1.0, 0.1))
-    >>> run = descend(loss, [0.01, 0.01], depth=[1, 2], optimizer=GradientDescent(1), steps=9)
-    >>> [trace.name for trace in plot_trajectories(loss, run).data if trace.name]
-    ['depth 1', 'depth 2']
     """
     instance("loss", loss, Loss)
     instance("trajectory", trajectory, Trajectory)
@@ -90,8 +80,7 @@ def plot_losses(
 
     Parameters
     ----------
-    trajectory : Trajectory
-        One run or several lanes.
+    trajectory : Trajectory of one run or several lanes
     minimum : float
         The least possible loss, subtracted from all.
     labels : sequence of str, optional
@@ -111,8 +100,7 @@ def plot_losses(
     Examples
     --------
     >>> from overparam_edu import GradientDescent, SeparableLp, descend
-    >>> run = descend(SeparableLp((1.0, 0.1)), [0.01, 0.01], depth=[1, 2],
-    ...               optimizer=GradientDescent(1), steps=9)
+    >>> run = descend(SeparableLp(), [0, 0], depth=[1, 2], optimizer=GradientDescent(1), steps=9)
     >>> len(plot_losses(run).data)
     2
     """
@@ -140,10 +128,8 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
 
     Parameters
     ----------
-    tuned : TunedLearningRate
-        Of one axis of lanes.
-    labels : sequence of str
-        One for each lane.
+    tuned : TunedLearningRate with one axis of lanes
+    labels : sequence of str, one for each lane
 
     Returns
     -------
@@ -154,14 +140,6 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
     ------
     TypeError, ValueError
         If `tuned` is something else, or there is not one label a lane.
-
-    Examples
-    --------
-    >>> from overparam_edu import SeparableLp, tuned_learning_rate
-    >>> tuned = tuned_learning_rate(SeparableLp((1.0, 0.1)), [0.01, 0.01], depth=[1, 2],
-    ...                             target=1e-6)
-    >>> len(plot_tuning(tuned, labels=["depth 1", "depth 2"]).data)
-    4
     """
     instance("tuned", tuned, TunedLearningRate)
     lanes = tuned.rates.reshape(len(tuned.rates), -1).shape[1]
@@ -225,8 +203,6 @@ def plot_learning_curves(
     >>> from overparam_edu import load_record
     >>> record = load_record("gas_l2")
     >>> figure = plot_learning_curves(record.curves, minimum=record.least)
-    >>> [trace.name for trace in figure.data if trace.name][0]
-    'depth 1, gradient descent, rate 0.027'
     """
     if not isinstance(curves, (list, tuple)) or not curves:
         raise TypeError(f"curves must be a list of Curves; got {brief(curves)}")
@@ -309,10 +285,7 @@ def round_step(size: float) -> float:
 
 
 def line_tracks(name: str, x: ArrayLike, y: ArrayLike, axes: Sequence[str]) -> list[Track]:
-    """Return the tracks of a line that grows along the last of the axes.
-
-    If x or y has fewer dimensions than there are axes, it follows the last of them.
-    """
+    """Return the tracks of a line that grows along the last of the axes that x and y have."""
     pairs = (("x", np.asarray(x)), ("y", np.asarray(y)))
     return [Track(name, a, values, axes[-values.ndim :], trail="step") for a, values in pairs]
 
@@ -353,8 +326,7 @@ def loss_contour(loss: Loss, x_range: Array, y_range: Array) -> go.Contour:
 def plane_ranges(points: Array, losses: Array) -> Array:
     """Return axis ranges (2, 2) that hold runs in the plane, with a margin; starts come first.
 
-    Points with more than ten times the largest loss of a start may fall outside: a run that
-    diverges must not squeeze the others.
+    Points above ten times a start's largest loss may fall outside, so that no other is squeezed.
     """
     with np.errstate(invalid="ignore"):
         kept = points[losses <= 10 * float(np.max(losses[0]))]
@@ -366,10 +338,7 @@ def plane_ranges(points: Array, losses: Array) -> Array:
 def band_traces(
     colour: str, dash: str, *, width: float = 4, name: str | None = None
 ) -> list[go.Scatter]:
-    """Return a band and its line, empty: "`name` low", "`name` high" and "`name`".
-
-    The band is filled between its lower and its upper edge; the colour is six hexadecimal digits.
-    """
+    """Return a filled band and its line, empty: "`name` low", "`name` high" and "`name`"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     low, high = (name and f"{name} {edge}" for edge in ("low", "high"))
     edge = {"mode": "lines", "hoverinfo": "skip", "line": {"width": 0, "color": colour}}
@@ -401,10 +370,9 @@ def curl_trace(x: Array, y: Array) -> go.Heatmap:
 
 
 def curl_colours(loss: SupportsGradient, depths: Array, x: Array, y: Array) -> Array:
-    """Return the curl on a grid, (depths, len(y), len(x)), as colours comparable between depths.
+    """Return the curl on a grid as colours from -1 to 1, (depths, len(y), len(x)), or NaN.
 
-    From -1 to 1: the square root of its size, with its sign, relative to nearly the largest at any
-    depth. NaN where the loss has no gradient.
+    The signed square root, relative to nearly the largest at any depth, to compare depths.
     """
     points, N = np.stack(np.meshgrid(x, y), axis=-1), depths[:, None, None]
     with np.errstate(all="ignore"):
@@ -432,10 +400,9 @@ def arrow_trace(count: int) -> go.Scatter:
 def arrow_ends(
     loss: SupportsGradient, depths: Array, x: Array, y: Array, *, control: bool = False
 ) -> Array:
-    """Return arrows of the rule's field on a grid, (depths, 3 len(x) len(y), 2).
+    """Return arrows of the rule's field, or the gradient, on a grid: (depths, 3 len(x) len(y), 2).
 
-    A tail, a tip and a gap for each. Lengths are square roots, so that weak ones can be seen; the
-    longest at each depth spans the grid's spacing. The control is the loss's own gradient.
+    A tail, a tip and a gap each; lengths are square roots, and the longest spans the spacing.
     """
     tails = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     N = np.ones_like(depths) if control else depths

@@ -47,11 +47,6 @@ def explore_preconditioner() -> Explorer:
     Returns
     -------
     Explorer
-
-    Examples
-    --------
-    >>> explorer = explore_preconditioner()
-    >>> explorer.set(kind="vector")
     """
     angle = partial(widgets.IntSlider, min=0, max=180, step=15, continuous_update=False)
     controls = {
@@ -68,10 +63,7 @@ def explore_preconditioner() -> Explorer:
 
 @lru_cache(maxsize=64)
 def preconditioner_scene(kind: str = "matrix", left: float = 60, right: float = 30) -> Scene:
-    """Return the scene of `explore_preconditioner` for one choice of its controls.
-
-    The angles of the first left and right singular vector are in degrees; a vector has none.
-    """
+    """Return the scene of `explore_preconditioner`; angles in degrees, of which a vector has none."""
     left, right = number("left", left), number("right", right)
     if one_of("kind", kind, ("matrix", "vector")) == "vector":
         return _vector_scene()

@@ -64,7 +64,7 @@ RECORDED = {
 
 
 def explore_regression() -> Explorer:
-    r"""Return the depth race on real data as a widget: networks against the linear model.
+    """Return the depth race on real data as a widget: networks against the linear model.
 
     Loss above the minimum against iteration, at depth ``N`` (orange) and at depth 1 (grey,
     dashed), with the range of three seeds as a band, for hidden layers of width 1. On Auto MPG (392
@@ -77,11 +77,6 @@ def explore_regression() -> Explorer:
     Returns
     -------
     Explorer
-
-    Examples
-    --------
-    >>> explorer = explore_regression()  # doctest: +SKIP
-    >>> explorer.set(p=4, rival="AdaGrad")  # doctest: +SKIP
     """
     controls: dict[str, widgets.Widget] = {
         "data": widgets.ToggleButtons(
@@ -161,11 +156,7 @@ _EXACT = 1e-10
 
 
 def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
-    """Return a contest beside the search for its learning rates, or two contests side by side.
-
-    Two must have the same iterations, depths and tolerances. The note says where the numbers are
-    from.
-    """
+    """Return a contest beside the search for its rates, or two of the same iterations and lanes."""
     first, alone = contests[0], len(contests) == 1
     at = np.unique(np.linspace(0, len(first.linear.steps) - 1, 72).round().astype(int))
     steps = first.linear.steps[at]
@@ -221,10 +212,7 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
 
 
 def _axis_tracks(axis: str, arrivals: Array, steps: Array, lead: list[str]) -> list[Track]:
-    """Return the iteration axis of a race: linear or logarithmic, and as long as it takes.
-
-    A linear axis ends a little after the last arrival: what does not arrive runs out of it.
-    """
+    """Return a race's iteration axis: logarithmic, or linear to just after the last arrival."""
     last, middle = float(steps[-1]), arrivals[..., 1]
     ends = np.where(np.isfinite(middle), middle, 0.0).max(axis=-1)
     ends = np.where(ends > 0, np.minimum(1.1 * ends, last), last)

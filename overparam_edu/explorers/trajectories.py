@@ -79,10 +79,7 @@ def trajectory_scene(
     learning_rate: str | float = "tuned",
     dynamics: str = "rule",
 ) -> Scene:
-    """Return the scene of `explore_trajectories` for one choice of its controls.
-
-    The targets are 1 and 1 / `ratio`; `start` is both coordinates of the starting point.
-    """
+    """Return the scene of `explore_trajectories`: targets (1, 1 / ratio), from (start, start)."""
     loss = SeparableLp((1.0, 1.0 / ratio), p=p)
     # Only the rule knows depths between whole ones.
     depths = np.arange(1, 8.5, 0.5 if dynamics == "rule" else 1.0)
@@ -152,10 +149,7 @@ _ALT = (
 
 
 def _next_step(loss: SeparableLp, points: Array, depths: Array, spans: Array) -> Array:
-    """Return arrows along the two parts of each next step, (2, depth, step, 2 ends, 2).
-
-    Both are enlarged by the same factor, so that the longer has a fixed length in the picture.
-    """
+    """Return enlarged arrows along the two parts of each next step, (2, depth, step, 2 ends, 2)."""
     with np.errstate(invalid="ignore"):
         inside = (np.abs(points) < 1e3).all(axis=-1, keepdims=True)
     safe = np.where(inside, points, 0.0)

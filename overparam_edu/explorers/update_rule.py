@@ -46,11 +46,6 @@ def explore_update_rule() -> Explorer:
     Returns
     -------
     Explorer
-
-    Examples
-    --------
-    >>> explorer = explore_update_rule()
-    >>> explorer.set(learning_rate=0.2)
     """
     controls: dict[str, widgets.Widget] = {
         "data": widgets.ToggleButtons(
@@ -76,10 +71,7 @@ def explore_update_rule() -> Explorer:
 def update_rule_scene(
     data: str = "synthetic", hidden: int = 3, learning_rate: float = 0.1, scale: float = 0.3
 ) -> Scene:
-    """Return the scene of `explore_update_rule` for one choice of its controls.
-
-    The scale is the standard deviation of the entries of the layers drawn at random.
-    """
+    """Return the scene of `explore_update_rule`; random layers have standard deviation `scale`."""
     hidden = whole_number("hidden", hidden, lower=1)
     rate = float(positive("learning_rate", number("learning_rate", learning_rate)))
     scale = float(positive("scale", number("scale", scale)))

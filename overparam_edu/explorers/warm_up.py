@@ -48,11 +48,6 @@ def explore_warm_up() -> Explorer:
     Returns
     -------
     Explorer
-
-    Examples
-    --------
-    >>> explorer = explore_warm_up()
-    >>> explorer.set(p=4)
     """
     controls: dict[str, widgets.Widget] = {
         "p": widgets.ToggleButtons(options=[2, 4], value=2, description="power p"),
@@ -106,10 +101,7 @@ def error_order(rates: Array, errors: Array) -> float:
 
 @lru_cache(maxsize=16)
 def warm_up_scene(p: int = 2, scale: float = 0.01) -> Scene:
-    """Return the scene of `explore_warm_up` for one choice of its controls.
-
-    The scale is the length of the vector and the value of the scalar at the start.
-    """
+    """Return the scene of `explore_warm_up`; at the start vector and scalar have size `scale`."""
     if p not in _TIMES:
         raise ValueError(f"p must be one of {list(_TIMES)}; got {p!r}")
     loss, time = two_feature_loss(p), _TIMES[p]
