@@ -48,7 +48,7 @@ _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "₀₁₂₃₄₅₆₇�
 _SMALL = str.maketrans(_RAISED + _LOWERED, "0123456789-0123456789")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    rf"|(?P<variable>w(?:_?[1-9]|[₁-₉])(?![0-9{_LOWERED}])|[xy](?=[xy]*(?!\w)))"
+    rf"|(?P<variable>w(?:_?[1-9]|[₁-₉])(?![0-9{_LOWERED}])|[xy](?=[xy]*(?![A-Za-z_0-9{_LOWERED}])))"
     rf"|(?P<power>[{_RAISED}]+)|(?P<name>π|[A-Za-z_][A-Za-z_0-9{_LOWERED}]*)"
     r"|(?P<sign>\*\*|[-+*/^()|]))"
 )

@@ -14,7 +14,7 @@ import sympy as sp
 from scipy.optimize import minimize
 
 from overparam_edu.checks import Array, brief, number, one_of
-from overparam_edu.derivations.own_loss import SymbolicLoss
+from overparam_edu.derivations.own_loss import SymbolicLoss, parse
 from overparam_edu.derivations.potential import Certificate, Potential, find_potential
 from overparam_edu.dynamics.loops import work
 from overparam_edu.dynamics.losses import Loss
@@ -22,7 +22,7 @@ from overparam_edu.experiments.depth_race import DepthRace, race_depths
 from overparam_edu.explorers import plots
 from overparam_edu.explorers.trajectories import path_traces, path_tracks, verdicts
 from overparam_edu.player.explorer import Explorer
-from overparam_edu.player.mathml import typeset
+from overparam_edu.player.mathml import mathml, typeset
 from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
@@ -66,8 +66,8 @@ def explore_own_loss() -> Explorer:
     (`find_potential`).
 
     Depth and iteration move in the browser; the loss, the start and the learning rates ask Python.
-    `SymbolicLoss` says what can be typed. Anything else is refused in plain words, and the picture
-    stays.
+    `SymbolicLoss` says what can be typed; what was understood stands beside it as a formula.
+    Anything else is refused in plain words, and the picture stays.
 
     Returns
     -------
@@ -100,7 +100,8 @@ def explore_own_loss() -> Explorer:
     }
     controls["loss"].layout.width, controls["example"].layout.width = "520px", "300px"
     controls["start_1"].layout.width, controls["start_2"].layout.width = "150px", "110px"
-    text, example = controls["loss"], controls["example"]
+    text, example, formula = controls["loss"], controls["example"], widgets.HTML()
+    formula.value = understood(text.value)
 
     def chosen(change: Any) -> None:
         if change.new:
@@ -109,11 +110,21 @@ def explore_own_loss() -> Explorer:
     def typed(change: Any) -> None:
         if change.new != example.value:
             example.value = change.new if change.new in EXAMPLES.values() else ""
+        formula.value = understood(change.new)
 
     example.observe(chosen, "value")
     text.observe(typed, "value")
     by_hand = {"rate_by_hand": lambda values: values["learning_rate"] == "hand"}
-    return Explorer(_scene, controls, shown_when=by_hand)
+    return Explorer(_scene, controls, shown_when=by_hand, notes=[formula])
+
+
+def understood(loss: str) -> str:
+    """Return how a typed loss was read, as a formula in HTML; nothing if it was not."""
+    try:
+        formula, _ = parse(loss)
+    except ValueError:
+        return ""
+    return f'<div style="overflow-x: auto">{mathml(f"L(w) = {sp.latex(formula)}")}</div>'
 
 
 def _scene(**values: Any) -> Scene:

@@ -28,7 +28,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     """Controls above a player, with a Reset button and one line for what goes wrong.
 
     `build` makes a `Scene` of the controls' values, which are its keyword arguments; if it raises a
-    ValueError, the picture stays, and the message is shown above it. `shown_when` says for a
+    ValueError after a hand moved a control, the picture stays, and the message is shown above it;
+    `set` raises it. `notes` are widgets that stand beside the controls. `shown_when` says for a
     control that does not always matter at which values it does. For a figure with shapes to drag,
     `on_edit` makes new values of controls out of what was dragged, as Plotly names it.
     """
@@ -40,6 +41,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         *,
         shown_when: Mapping[str, Callable[[dict[str, Any]], bool]] | None = None,
         on_edit: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+        notes: Sequence[widgets.Widget] = (),
     ) -> None:
         self._build, self.controls = build, dict(controls)
         self._shown_when = dict(shown_when or {})
@@ -49,7 +51,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         reset = widgets.Button(description="Reset", tooltip="Back to the first settings")
         reset.layout.width = "auto"
         reset.on_click(lambda _: self.reset())
-        self.scene = build(**self.values)
+        self._built = self.values  # what the picture is of
+        self.scene = build(**self._built)
         self.player = Player(self.scene)
         for control in self.controls.values():  # as wide as its words
             if hasattr(control, "style") and hasattr(control.style, "description_width"):
@@ -58,9 +61,10 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
                 control.style.button_width = control.layout.width = "auto"
             control.observe(self._changed, "value")
         if on_edit is not None:
-            self.player.observe(lambda change: self.set(**on_edit(change.new)), "edited")
+            self.player.observe(lambda change: self._edited(on_edit(change.new)), "edited")
         self._show_controls()
-        row = widgets.HBox([*self.controls.values(), reset]).add_class("overparam-controls")
+        row = widgets.HBox([*self.controls.values(), reset, *notes])
+        row.add_class("overparam-controls")
         row.layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
         super().__init__([row, self._message, self.player])
 
@@ -70,7 +74,21 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         return {name: control.value for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
-        """Set several controls at once, with one computation, or none if a value is not offered."""
+        """Set several controls at once, with one computation.
+
+        Raises a ValueError, and changes nothing, if a value is not offered or has no picture.
+        """
+        before = self.values
+        self._put(values)
+        try:
+            self._compute()
+        except Exception:
+            self._put(before)
+            self._show_controls()
+            raise
+
+    def _put(self, values: Mapping[str, Any]) -> None:
+        """Give controls these values without computing; if one is not offered, change none."""
         for name in values:
             if name not in self.controls:
                 raise ValueError(f"{name} must be one of {list(self.controls)}; got {name!r}")
@@ -89,7 +107,6 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             ) from problem
         finally:
             self._quiet = False
-        self._refresh()
 
     def reset(self) -> None:
         """Go back to the settings and the position the explorer opened with."""
@@ -99,6 +116,10 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     def _changed(self, _: Any) -> None:
         if not self._quiet:
             self._refresh()
+
+    def _edited(self, values: Mapping[str, Any]) -> None:
+        self._put(values)
+        self._refresh()
 
     def _needed(self, values: dict[str, Any]) -> list[str]:
         """Return which controls matter at these values."""
@@ -111,16 +132,22 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             self.controls[name].layout.display = None if name in needed else "none"
 
     def _refresh(self) -> None:
+        """Compute after a hand moved a control, or say why not."""
+        try:
+            self._compute()
+        except ValueError as problem:
+            self._say(f"{problem}. The picture is still the one before.")
+
+    def _compute(self) -> None:
         self._show_controls()
         self._say("Computing …")
-        problems = ""
         try:
-            self.scene = self._build(**self.values)
+            values = self.values
+            self.scene = self._build(**values)
             self.player.show(self.scene)
-        except ValueError as problem:
-            problems = f"{problem}. The picture is still the one before."
+            self._built = values
         finally:
-            self._say(problems)
+            self._say("")
 
     def _say(self, text: str) -> None:
         self._message.value = f'<span role="status">{html.escape(text)}</span>' if text else ""
@@ -133,7 +160,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
 
     def _settings(self) -> Settings:
         """Compute the picture at the settings it is shown with, and at some others."""
-        choices = [_choice(name, self.controls[name]) for name in self._needed(self.values)]
+        built = self._built  # a field may hold what was refused since
+        choices = [_choice(name, self.controls[name], built[name]) for name in self._needed(built)]
         choices = _few([choice for choice in choices if len(choice.options) > 1])
         now = [choice.now for choice in choices]
         scenes, taken, matter = [self.scene], [now], [[True] * len(choices)]
@@ -141,7 +169,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             if setting == now:
                 continue
             pairs = zip(choices, setting, strict=True)
-            values = self.values | {c.name: c.options[option][1] for c, option in pairs}
+            values = built | {c.name: c.options[option][1] for c, option in pairs}
             try:
                 scenes.append(self._build(**values))
             except ValueError:  # a setting that the explorer would refuse is not on offer
@@ -164,9 +192,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         return " ".join([*said, "The notebook computes the rest."]) if said else ""
 
 
-def _choice(name: str, control: widgets.Widget) -> Choice:
-    """Return what a control offers; what is open-ended offers the value it has."""
-    value = control.value
+def _choice(name: str, control: widgets.Widget, value: Any) -> Choice:
+    """Return what a control offers, with the value of now; what is open-ended offers that alone."""
     values: Any = [value]
     if isinstance(value, bool):
         values = [("no", False), ("yes", True)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,8 @@ class Bookmark(anywidget.AnyWidget):
         for number, explorer in enumerate(self._explorers):
             wanted = self._first[number] | dict(settings.get(str(number), {}))
             if wanted != _state(explorer):
-                explorer.set(**_values(explorer, wanted))
+                with suppress(ValueError):  # of an address typed wrongly
+                    explorer.set(**_values(explorer, wanted))
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
         try:

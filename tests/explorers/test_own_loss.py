@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 import pytest
+import sympy as sp
+from ipywidgets import HTML
 
 import overparam_edu as oe
 from overparam_edu.derivations.potential import Potential
@@ -14,9 +16,11 @@ from overparam_edu.explorers.own_loss import (
     answers_at,
     explore_own_loss,
     own_loss_scene,
+    understood,
 )
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
+from overparam_edu.player.mathml import mathml
 
 DEPTHS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 SECONDS = 2.0
@@ -124,7 +128,8 @@ def test_what_is_not_decided_is_said() -> None:
 
 REFUSED = {
     "w1 +": "expression is not complete",
-    "": "expression",
+    "": "expression is empty",
+    "w12": "write w1*2 or w1^2",
     "w1 + w3": "w1 and w2 alone",
     "<script>alert(1)</script>": "expression may hold",
     "__import__('os').system('x')": "expression may hold",
@@ -147,7 +152,7 @@ def explorer() -> Explorer:
 def test_it_is_refused_in_words_and_the_picture_stays(explorer: Explorer, text: str) -> None:
     explorer.reset()
     before, began = explorer.scene, time.perf_counter()
-    explorer.set(loss=text)
+    explorer.controls["loss"].value = text
     assert time.perf_counter() - began < SECONDS
     message = explorer.children[1].value
     assert REFUSED[text] in message
@@ -157,6 +162,33 @@ def test_it_is_refused_in_words_and_the_picture_stays(explorer: Explorer, text: 
     explorer.set(loss="w1^2 + (w2 - 1)^2")
     assert explorer.children[1].value == ""
     assert explorer.scene is not before
+
+
+@pytest.mark.parametrize("text", ["2*(", "w1 + w3", "7"])
+def test_from_code_it_is_refused_with_an_error_and_nothing_changes(
+    explorer: Explorer, text: str
+) -> None:
+    explorer.reset()
+    scene, values = explorer.scene, explorer.values
+    with pytest.raises(ValueError, match=r"expression|start"):
+        explorer.set(loss=text)
+    assert (explorer.scene, explorer.values) == (scene, values)
+    assert explorer.children[1].value == ""
+    assert [piece.scene for piece in explorer.pieces()] == [scene]
+
+
+def test_the_field_shows_what_was_understood(explorer: Explorer) -> None:
+    explorer.reset()
+    [formula] = [child for child in explorer.children[0].children if isinstance(child, HTML)]
+    explorer.controls["loss"].value = "2x² + ln(y² + 1)"
+    plain = oe.SymbolicLoss("2*w1^2 + log(w2^2 + 1)").expression
+    assert formula.value == understood("2*w1^2 + log(w2^2 + 1)")
+    assert mathml(f"L(w) = {sp.latex(plain)}") in formula.value
+    assert explorer.children[1].value == ""
+    explorer.controls["loss"].value = "2*("
+    assert formula.value == ""
+    explorer.set(loss="w1² + (w2 − 1)²")
+    assert "math" in formula.value
 
 
 def test_an_example_fills_the_field_and_typing_makes_it_yours(explorer: Explorer) -> None:

@@ -110,9 +110,29 @@ def test_a_bad_value_changes_nothing(
     assert len(build.calls) == 1
 
 
+def test_set_raises_where_there_is_no_picture_and_changes_nothing(explorer: Explorer) -> None:
+    scene, values = explorer.scene, explorer.values
+    with pytest.raises(ValueError, match=r"alert\(-1\)"):
+        explorer.set(slope=-1.0, colour="blue")
+    assert (explorer.values, explorer.scene, explorer.player.scene) == (values, scene, scene)
+    assert explorer.controls["rate"].layout.display == "none"
+    assert message(explorer) == ""
+    explorer.controls["slope"].value = 2.0  # and it still listens
+    assert explorer.scene is not scene
+
+
+def test_a_page_is_of_what_is_drawn_not_of_what_was_refused(explorer: Explorer) -> None:
+    explorer.controls["slope"].value = -1.0
+    (piece,) = explorer.pieces()
+    settings = piece.settings()
+    assert [choice.name for choice in settings.choices] == ["colour"]
+    assert len(settings.scenes) == 2
+    assert all(scene.tracks[0].values.tolist() == [0, 1, 2] for scene in settings.scenes)
+
+
 def test_a_build_that_refuses_keeps_the_picture_and_says_why(explorer: Explorer) -> None:
     scene = explorer.scene
-    explorer.set(slope=-1.0)
+    explorer.controls["slope"].value = -1.0
     assert explorer.scene is explorer.player.scene is scene
     assert "&lt;script&gt;alert(-1)&lt;/script&gt;" in message(explorer)
     assert "<script" not in message(explorer)
