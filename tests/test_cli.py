@@ -28,6 +28,7 @@ def source(tmp_path):
     (folder / "images").mkdir(parents=True)
     (folder / FIRST_NOTEBOOK).write_text("first", encoding="utf-8")
     (folder / "images" / "map.svg").write_text("map", encoding="utf-8")
+    (folder / "overparam_edu_progress.jsonl").write_text("somebody's own", encoding="utf-8")
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "old.ipynb").write_text("old", encoding="utf-8")
     return folder

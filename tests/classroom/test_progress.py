@@ -10,13 +10,17 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from overparam_edu.classroom import progress as module
 from overparam_edu.classroom.exercise import Feedback
 from overparam_edu.classroom.exercises import EXERCISES
 from overparam_edu.classroom.progress import FILE, Progress, read
 from overparam_edu.classroom.questions import QUESTIONS
+from overparam_edu.cli import present
+from overparam_edu.publish import pages
 
 RIGHT, WRONG = Feedback("fold", "right", ""), Feedback("fold", "not yet", "")
 # Two kernels: each notes wrong answers to its exercise, and says how many it has noted.
@@ -263,6 +267,51 @@ def test_a_link_stays_a_link(tmp_path):
         assert link.is_symlink()
         assert read(real).events
     assert (tmp_path / "real_aside_1.jsonl").read_bytes() == b"my notes"
+
+
+# --- in real kernels ---
+
+CHECK = 'oe.check("cure_of_the_stall", "B")'
+ASK = 'shown = oe.ask("same_functions"); print(shown.position)'
+
+
+def _run(folder, *cells):
+    """Return what the last cell prints, in a new kernel of a notebook in this folder."""
+    cells = [nbformat.v4.new_code_cell(source) for source in ("import overparam_edu as oe", *cells)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
+    return "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+
+
+@pytest.mark.slow
+def test_one_lesson_knows_what_was_done_in_another(tmp_path, monkeypatch):
+    monkeypatch.delenv(module.PLACE)
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    answered = 'shown.set_state({"position": {"answer": 2}})'
+    _run(tmp_path, CHECK, 'oe.predict("width_factor", 1)', ASK, answered)
+    said = _run(tmp_path, "print(oe.progress()); " + ASK)
+    mine = read(tmp_path / FILE)
+    assert len(mine.events) == 3
+    assert said.count("●") == 3 + 1  # one of them in the legend
+    assert "{'answer': 2}" in said
+    assert str(tmp_path / FILE) in said
+
+
+@pytest.mark.slow
+def test_what_is_published_shows_and_keeps_nobodys_answers(tmp_path, monkeypatch):
+    monkeypatch.setenv(module.PLACE, str(tmp_path))
+    Progress(module._place()).answer("same_functions", "A", False)
+    before = (tmp_path / FILE).read_bytes()
+    notebook = tmp_path / "a.ipynb"
+    cells = [nbformat.v4.new_code_cell(f"import overparam_edu as oe; {CHECK}; {ASK}")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
+    assert "{'answer': 0}" in str(pages.executed(notebook).cells)
+    assert (tmp_path / FILE).read_bytes() == before
+    pytest.importorskip("voila")
+    monkeypatch.setenv("JUPYTER_PATH", "")
+    present._server(notebook, 0, b"x" * 32, "token")
+    assert os.environ[module.PLACE] == os.devnull
 
 
 # --- files of one's own choice ---
