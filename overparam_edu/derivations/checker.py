@@ -305,11 +305,9 @@ class Derivation(Rendered):
     ----------
     name : str
         Short name, for example ``"warm-up"``.
-    statement : str
-        What is shown, in one or two sentences (Markdown with LaTeX).
+    statement : str, what is shown, in one or two sentences (Markdown with LaTeX)
     steps : tuple of Step, the lines in order
-    source : str
-        Where in the talk and the paper it stands.
+    source : str, where in the talk and the paper it stands
 
     Examples
     --------
@@ -329,10 +327,8 @@ class Derivation(Rendered):
 
         Parameters
         ----------
-        points : int
-            Number of random points for a step that SymPy can't prove.
-        seed : int
-            Seed of those points; the same seed gives the same report.
+        points : int, number of random points for a step that SymPy can't prove
+        seed : int, seed of those points; the same seed gives the same report
 
         Returns
         -------

@@ -188,10 +188,8 @@ def tuned_gain(p: float, depth: float) -> float:
 
     Parameters
     ----------
-    p : float
-        Exponent of the loss, from 2 to 100.
-    depth : float
-        Number of layers N, at least 1; need not be whole.
+    p : float, exponent of the loss, from 2 to 100
+    depth : float, number of layers N, at least 1; need not be whole
 
     Returns
     -------

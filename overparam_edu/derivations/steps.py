@@ -30,8 +30,7 @@ class Setting:
 
     Parameters
     ----------
-    name : str
-        One line saying what the values are, for the report.
+    name : str, one line saying what the values are, for the report
     exact : tuple of Values, optional
         Explicit entries (SymPy symbols). If every one of them makes the two sides equal, the step
         counts as proved symbolically.
@@ -68,12 +67,10 @@ class Step(Rendered):
 
     Parameters
     ----------
-    title : str
-        What happens in this line.
+    title : str, what happens in this line
     before, after : sympy expression, matrix expression, Eq or Tuple of Eq
         The line above and the line below.
-    reason : str
-        Why the lower line follows, in one sentence.
+    reason : str, why the lower line follows, in one sentence
     kind : {"exact", "dropped order", "assumption", "definition"}
         What kind of step it is.
     where : tuple of Eq

@@ -36,10 +36,8 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
     Parameters
     ----------
     loss : Loss of a vector with 2 entries
-    depth : array_like, shape (...)
-        ``N``, real, at least 1; broadcasts with `points`.
-    points : array_like, shape (..., 2)
-        Where to take it.
+    depth : array_like, shape (...), ``N``, real, at least 1; broadcasts with `points`
+    points : array_like, shape (..., 2), where to take it
 
     Returns
     -------

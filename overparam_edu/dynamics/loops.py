@@ -108,8 +108,7 @@ def line_integral(
     Parameters
     ----------
     loss : Loss of a vector (d,), d at least 2
-    depth : array_like, shape (...)
-        ``N``, real, at least 1.
+    depth : array_like, shape (...), ``N``, real, at least 1
     inner_radius, outer_radius : array_like, shape (...)
         ``0 < r < R``: the field is not smooth at 0. They broadcast with `depth`.
     axis : array_like, shape (d,), optional
@@ -234,8 +233,7 @@ def walk(
     Parameters
     ----------
     loss, depth : Loss and array_like, as for `line_integral`
-    inner_radius, outer_radius : float
-        ``0 < r < R``.
+    inner_radius, outer_radius : float, ``0 < r < R``
     points : int
         Steps on each of the four pieces, evenly spaced: ``n = 4 points + 1``.
     axis, plane, control : array_like and bool, as for `line_integral`

@@ -143,10 +143,8 @@ class SeparableLp(Loss):
 
     Parameters
     ----------
-    targets : array_like, shape (d,)
-        The minimiser ``y``.
-    p : float
-        The power, real, at least 2.
+    targets : array_like, shape (d,), the minimiser ``y``
+    p : float, the power, real, at least 2
 
     Raises
     ------
@@ -189,12 +187,9 @@ class LpRegression(Loss):
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
-        One example a row.
-    y : array_like, shape (n,) or (n, k)
-        The targets.
-    p : float
-        The power, real, at least 2.
+    X : array_like, shape (n, d), one example a row
+    y : array_like, shape (n,) or (n, k), the targets
+    p : float, the power, real, at least 2
     reduction : {"sum", "mean"}
         Sum over the examples, as in the talk, or divide by ``n``.
 
@@ -263,18 +258,12 @@ class LinearLoss(Loss):
 
     Parameters
     ----------
-    slope : array_like, shape (d,) or (k, d)
-        The gradient ``g``.
+    slope : array_like, shape (d,) or (k, d), the gradient ``g``
 
     Raises
     ------
     TypeError, ValueError
         If `slope` is not a vector or matrix of finite numbers.
-
-    Examples
-    --------
-    >>> float(LinearLoss([1.0, 2.0]).value([3.0, 4.0]))
-    11.0
     """
 
     def __init__(self, slope: ArrayLike) -> None:
@@ -299,8 +288,7 @@ class QuadraticLoss(Loss):
 
     Parameters
     ----------
-    hessian : array_like, shape (d, d)
-        ``H``, symmetric; its eigenvalues are the curvatures.
+    hessian : array_like, shape (d, d), ``H``, symmetric; its eigenvalues are the curvatures
     minimizer : array_like, shape (d,), optional
         :math:`w^*`; the origin if not given.
 
@@ -308,11 +296,6 @@ class QuadraticLoss(Loss):
     ------
     TypeError, ValueError
         If `hessian` is not square, symmetric and finite, or `minimizer` does not fit it.
-
-    Examples
-    --------
-    >>> QuadraticLoss([[2.0, 0.0], [0.0, 1.0]], [1.0, 1.0]).gradient([0.0, 0.0])
-    array([-2., -1.])
     """
 
     def __init__(self, hessian: ArrayLike, minimizer: ArrayLike | None = None) -> None:

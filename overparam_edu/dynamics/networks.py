@@ -163,8 +163,7 @@ def near_zero_network(
     ----------
     widths : sequence of int
         ``(d, n_1, ..., k)``, input to output; ``len(widths) - 1`` layers.
-    scale : float
-        Standard deviation of each weight, 0 or more.
+    scale : float, standard deviation of each weight, 0 or more
     rng : numpy.random.Generator or int
         A seed gives the same network every time.
 
@@ -192,8 +191,7 @@ def identity_network(
     ----------
     widths : sequence of int
         ``(d, n_1, ..., k)``; where neighbours differ the layer is the rectangular identity.
-    scale : float
-        Standard deviation of the noise, 0 or more.
+    scale : float, standard deviation of the noise, 0 or more
     rng : numpy.random.Generator or int, as for `near_zero_network`
 
     Returns
@@ -204,11 +202,6 @@ def identity_network(
     ------
     TypeError, ValueError
         If `widths` are not at least two whole numbers of 1 or more, or `scale` is negative.
-
-    Examples
-    --------
-    >>> identity_network((3, 1, 1)).end_to_end_matrix
-    array([[1., 0., 0.]])
     """
     return LinearNetwork(tuple(np.eye(*W.shape) + W for W in _noise(widths, scale, rng)))
 
@@ -240,10 +233,8 @@ def balanced_network(
 
     Parameters
     ----------
-    W : array_like, shape (d,) or (..., k, d)
-        End-to-end matrix; a vector is one output.
-    depth : int
-        Number of layers ``N``, at least 1.
+    W : array_like, shape (d,) or (..., k, d), end-to-end matrix; a vector is one output
+    depth : int, number of layers ``N``, at least 1
     hidden : int or sequence of int, optional
         Width of the hidden layers, or of each; at least ``min(k, d)``, the default.
 

@@ -24,8 +24,7 @@ class Optimizer(ABC):
 
     Parameters
     ----------
-    learning_rate : array_like
-        Step size, 0 or more; an array gives each lane its own.
+    learning_rate : array_like, step size, 0 or more; an array gives each lane its own
 
     Raises
     ------
@@ -49,8 +48,7 @@ class Optimizer(ABC):
 
         Parameters
         ----------
-        parameters : ndarray
-            What is to be optimized, of any shape.
+        parameters : ndarray, what is to be optimized, of any shape
 
         Returns
         -------
@@ -168,10 +166,8 @@ class RMSProp(Optimizer):
     ----------
     learning_rate : array_like
         :math:`\eta`.
-    decay : float
-        Weight of the past in the mean of squares, in [0, 1) (``alpha`` in torch).
-    eps : float
-        Added to the root, 0 or more.
+    decay : float, weight of the past in the mean of squares, in [0, 1) (``alpha`` in torch)
+    eps : float, added to the root, 0 or more
     """
 
     learning_rate: Any = 1e-2
@@ -190,10 +186,8 @@ class AdaDelta(Optimizer):
 
     Parameters
     ----------
-    learning_rate : array_like
-        A factor on the method's own step, 1 in the original.
-    decay : float
-        Weight of the past in both means of squares, in [0, 1) (``rho`` in torch).
+    learning_rate : array_like, a factor on the method's own step, 1 in the original
+    decay : float, weight of the past in both means of squares, in [0, 1) (``rho`` in torch)
     eps : float
         Added under the roots, above 0: without it the method never moves.
     """
@@ -226,8 +220,7 @@ class Adam(Optimizer):
         :math:`\eta`.
     betas : tuple of float
         Weights of the past in the mean and in the mean of squares, each in [0, 1).
-    eps : float
-        Added to the root, 0 or more.
+    eps : float, added to the root, 0 or more
     """
 
     learning_rate: Any = 1e-3

@@ -241,8 +241,7 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     ----------
     W : array_like, shape (..., k, d)
         End-to-end matrix.
-    depth : int
-        ``N``, whole, from 1 to 1000.
+    depth : int, ``N``, whole, from 1 to 1000
 
     Returns
     -------

@@ -82,8 +82,7 @@ class Trajectory:
 
         Parameters
         ----------
-        loss : array_like, shape (*lanes,)
-            The level to reach.
+        loss : array_like, shape (*lanes,), the level to reach
 
         Returns
         -------
@@ -125,8 +124,7 @@ class Trajectory:
 
         Parameters
         ----------
-        record : int
-            Index into ``steps``; the last one if not given.
+        record : int, index into ``steps``; the last one if not given
 
         Returns
         -------
@@ -179,8 +177,7 @@ def descend(
     optimizer : Optimizer
         Its learning rate may be an array (*lanes,). Others than gradient descent take :math:`F_N`
         for the gradient, which is not the same as training layers with them.
-    steps : int
-        Number of steps, 0 or more.
+    steps : int, number of steps, 0 or more
     record : int or sequence of int
         Keep every so many steps (and the last), or just these steps.
     weight_decay : float
@@ -320,8 +317,7 @@ def gradient_flow(
         Increasing, 0 or later: after ``t`` steps of rate ``eta`` compare with time ``eta t``.
     weight_decay : float
         :math:`\lambda` on every layer, 0 or more.
-    rtol : float
-        Relative tolerance of SciPy's DOP853.
+    rtol : float, relative tolerance of SciPy's DOP853
 
     Returns
     -------

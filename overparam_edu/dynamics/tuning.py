@@ -70,14 +70,10 @@ def tuned_learning_rate(
     Parameters
     ----------
     loss : Loss of a vector (d,) or a matrix (k, d)
-    start : array_like, shape loss.shape
-        Where each run starts.
-    depth : array_like, shape (*lanes,)
-        ``N``; each is tuned on its own.
-    target : float
-        The loss to reach.
-    steps : int
-        Give up after so many steps.
+    start : array_like, shape loss.shape, where each run starts
+    depth : array_like, shape (*lanes,), ``N``; each is tuned on its own
+    target : float, the loss to reach
+    steps : int, after which a run is given up
     rates : array_like, shape (n,), optional
         If not given, 49 from 1/100 to 100 times ``2 / curvature`` at the start, and 11 between.
     spread : float
@@ -91,6 +87,12 @@ def tuned_learning_rate(
     ------
     TypeError, ValueError
         If an argument is not finite, has the wrong shape or is out of range.
+
+    Examples
+    --------
+    >>> from overparam_edu import SeparableLp
+    >>> float(tuned_learning_rate(SeparableLp(), [0.1, 0.1], target=1e-3, rates=[0.5, 1.0]).fastest)
+    1.0
     """
     shape = parameter_shape(loss)
     start, depth = shaped("start", start, shape), checked_depth(depth, len(shape))

@@ -59,14 +59,11 @@ def run_warm_up(
     Parameters
     ----------
     loss : Loss of a vector (d,)
-    w1 : array_like, shape (d,)
-        Where the vector starts.
-    omega2 : float
-        Where the scalar starts.
+    w1 : array_like, shape (d,), where the vector starts
+    omega2 : float, where the scalar starts
     learning_rate : float
         ``eta``, positive.
-    steps : int
-        Number of updates T, 0 or more.
+    steps : int, number of updates T, 0 or more
 
     Returns
     -------
@@ -107,8 +104,7 @@ def warm_up_coefficients(
 
     Parameters
     ----------
-    omega2 : array_like, shape (T,)
-        The scalar before each of the T updates; never 0.
+    omega2 : array_like, shape (T,), the scalar before each of the T updates; never 0
     d_omega2 : array_like, shape (T,)
         Derivative of the loss by the scalar, ``<w_1, gradient>``, before each update.
     eta : array_like, scalar or shape (T,)
@@ -123,12 +119,6 @@ def warm_up_coefficients(
     ------
     TypeError, ValueError
         If an argument is not finite or of another shape, eta is not positive, or omega2 holds 0.
-
-    Examples
-    --------
-    >>> rho, gamma, mu = warm_up_coefficients([0.5, 1.0], [-1.0, -2.0], 0.1)
-    >>> rho, gamma, mu[1]
-    (array([0.025, 0.1  ]), array([-0.2, -0.2]), array([0.005, 0.   ]))
     """
     scalar, rate = finite_array("omega2", omega2), positive("eta", eta)
     if scalar.ndim != 1:
@@ -163,8 +153,7 @@ def rebuild_from_gradients(
     ----------
     coefficients : WarmUpCoefficients
         Of T updates.
-    gradients : array_like, shape (T, d)
-        Gradient of the loss at ``w(0), ..., w(T-1)``.
+    gradients : array_like, shape (T, d), gradient of the loss at ``w(0), ..., w(T-1)``
     start : array_like, shape (d,), optional
         ``w(0)``, stretched by each ``1 - gamma_t``; the rule takes it to be 0.
 

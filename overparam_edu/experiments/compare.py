@@ -103,8 +103,7 @@ def steps_to_level(curves: Curves, level: float) -> Arrivals:
     Parameters
     ----------
     curves : Curves of one network, from `learning_curves` or `load_record`
-    level : float
-        The loss to reach.
+    level : float, the loss to reach
 
     Returns
     -------

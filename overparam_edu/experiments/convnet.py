@@ -54,11 +54,6 @@ def convnet_parameter_count(network: str, *, widths: tuple[int, int, int] = WIDT
     Returns
     -------
     int
-
-    Examples
-    --------
-    >>> convnet_parameter_count("original"), convnet_parameter_count("factors")
-    (1663370, 1925614)
     """
     one_of("network", network, NETWORKS)
     if not isinstance(widths, (tuple, list)) or len(widths) != 3:
@@ -92,8 +87,7 @@ class ConvnetTraining:
         from the same ``W`` and see the same batches.
     widths : (int, int, int)
         Channels of the two convolutions and units of the hidden dense layer.
-    threads : int
-        How many PyTorch may use; results depend on it in the last digits.
+    threads : int, how many PyTorch may use; results depend on it in the last digits
 
     Attributes
     ----------
@@ -234,8 +228,7 @@ class ConvnetTraining:
 
         Parameters
         ----------
-        path : str or path
-            An old file is replaced once the new one is complete.
+        path : str or path, where an old file is replaced once the new one is complete
         """
         import torch
 
@@ -258,8 +251,7 @@ class ConvnetTraining:
 
         Parameters
         ----------
-        path : str or path
-            Of a training with the same digits, network, widths and seed.
+        path : str or path, of a training with the same digits, network, widths and seed
 
         Raises
         ------
@@ -310,8 +302,7 @@ def train_convnet(
     ----------
     training : ConvnetTraining
         Goes on from where it is.
-    steps : int
-        How many it is to have taken in all.
+    steps : int, how many it is to have taken in all
     checkpoint : str or path, optional
         A file to go on from, if it exists, and to save to: every 500 steps, and when the training
         or the loop over it ends.
@@ -405,8 +396,7 @@ def run_convnets(
     train : Digits to learn from
     test : Digits, optional
         What to measure the error on.
-    steps : int
-        Of each run, a multiple of 10.
+    steps : int, of each run, a multiple of 10
     networks : sequence of str, as in `ConvnetTraining`
     seeds : sequence of int, one for each run
     widths : (int, int, int), as in `ConvnetTraining`

@@ -137,10 +137,8 @@ def learning_curves(
     ----------
     X, y : array_like, shapes (n, d) and (n,)
         Examples, one a row, and targets; standardised, to compare with the talk.
-    p : float
-        The power of the loss, at least 2.
-    depths : sequence of int
-        Numbers of layers, each at least 1.
+    p : float, the power of the loss, at least 2
+    depths : sequence of int, numbers of layers, each at least 1
     optimizer : {"gradient descent", "AdaGrad", "AdaDelta", "Adam"}
         Acts on the layers.
     rates : array_like, shape (rates,), optional
@@ -153,15 +151,12 @@ def learning_curves(
         Independent Gaussian weights; the balanced layers of a Gaussian end-to-end vector; the
         identity plus Gaussian noise; a random direction of length 1 times ones; or no layers at
         all but the end-to-end rule from where "balanced" starts.
-    scale : float
-        Standard deviation of the Gaussians.
-    records : int
-        How many losses are recorded, at most.
+    scale : float, standard deviation of the Gaussians
+    records : int, how many losses are recorded, at most
     store : str or Path, optional
         Folder in which finished depths are kept, so that a stopped call goes on from there. What
         is in it can run code when it is read: use only your own.
-    progress : bool, optional
-        Show a progress bar; by default after two seconds.
+    progress : bool, optional, show a progress bar; by default after two seconds
 
     Returns
     -------

@@ -111,12 +111,6 @@ def load_auto_mpg(*, standardized: bool = False) -> Dataset:
     Dataset
         ``X`` (392, 7) and ``y`` (392,), in the units of the source or without units;
         ``feature_names``, ``target_name`` and ``source``.
-
-    Examples
-    --------
-    >>> cars = load_auto_mpg()
-    >>> cars.X.shape, cars.feature_names[0], float(cars.y[0])
-    ((392, 7), 'cylinders', 18.0)
     """
     resource = files("overparam_edu.experiments") / "data" / "auto_mpg.csv"
     header, *rows = resource.read_text(encoding="utf-8").splitlines()
@@ -161,8 +155,7 @@ def load_gas_ethanol(
         ``OVERPARAM_EDU_CACHE`` names, or else ``overparam-edu`` among the caches of the user.
     source : GasSource
         Where to download from, and what the data must be.
-    timeout : float
-        Seconds of silence after which the server is given up.
+    timeout : float, seconds of silence after which the server is given up
     progress : bool, whether to show a progress bar
 
     Returns

@@ -48,12 +48,9 @@ def race_depths(
     Parameters
     ----------
     loss : Loss of a vector (d,)
-    start : array_like, shape (d,)
-        Where the end-to-end vector starts.
-    depths : array_like, shape (lanes,)
-        ``N``, at least 1; whole for ``dynamics="network"``.
-    target : float
-        The loss to reach.
+    start : array_like, shape (d,), where the end-to-end vector starts
+    depths : array_like, shape (lanes,), ``N``, at least 1; whole for ``dynamics="network"``
+    target : float, the loss to reach
     learning_rate : {"tuned", "same"} or float
         ``"tuned"``: each depth at its own fastest safe rate (`tuned_learning_rate`). ``"same"``:
         all at the largest rate that is safe for every depth. A number: all at that rate. Tuned and
@@ -61,8 +58,7 @@ def race_depths(
     dynamics : {"rule", "network", "flow"}
         The end-to-end update rule, real layers of width 1 from a balanced start, or gradient flow
         at the same times.
-    steps : int
-        Iterations at most.
+    steps : int, iterations at most
     rates : array_like, shape (n,), optional, to try when tuning, as in `tuned_learning_rate`
 
     Returns

@@ -121,8 +121,7 @@ def one_change_at_a_time(
         Examples, one a row, and targets; standardised, to compare with the talk.
     p : float, the power of the loss, above 2
     depth : int, layers of the deep network, at least 2
-    tolerance, loose : float
-        The small and the large tolerance, above 0.
+    tolerance, loose : float, the small and the large tolerance, above 0
     steps : int, iterations at most
     rates : array_like, shape (rates,), optional
         Learning rates to tune over. If not given, 24 from 0.3 to 10 times 2 over the curvature of

@@ -76,8 +76,7 @@ def compare_rule_with_network(
     learning_rate : array_like, shape (*lanes,), of rule and network
     steps : int, number of steps, 0 or more
     record : int or sequence of int, as for `train`
-    weight_decay : float
-        On every layer, 0 or more; in the rule as in the paper's Theorem 1.
+    weight_decay : float, on every layer, 0 or more; in the rule as in the paper's Theorem 1
 
     Returns
     -------
@@ -139,8 +138,7 @@ def measure_distance_order(
     ----------
     network, loss : LinearNetwork without lanes, and a Loss of its matrix
     learning_rates : array_like, shape (n,), two or more
-    time : float
-        Learning rate times steps, the same for every rate.
+    time : float, learning rate times steps, the same for every rate
     weight_decay : float, on every layer, 0 or more
 
     Returns
@@ -259,10 +257,8 @@ def synthetic_regression(
     Parameters
     ----------
     singular_values : array_like, shape (k,), one an output
-    inputs, examples : int
-        ``d``, at least ``k``, and ``n``.
-    noise : float
-        Standard deviation of the noise on each target.
+    inputs, examples : int, ``d``, at least ``k``, and ``n``
+    noise : float, standard deviation of the noise on each target
     p : float, the power of the mean loss
     rng : numpy.random.Generator or int
         Generator or seed.

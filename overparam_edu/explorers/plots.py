@@ -34,8 +34,7 @@ def plot_trajectories(
     ----------
     loss : Loss of two parameters
     trajectory : Trajectory of one run or several lanes
-    labels : sequence of str, optional
-        One for each lane; by default its depth.
+    labels : sequence of str, optional, one for each lane; by default its depth
 
     Returns
     -------
@@ -81,10 +80,8 @@ def plot_losses(
     Parameters
     ----------
     trajectory : Trajectory of one run or several lanes
-    minimum : float
-        The least possible loss, subtracted from all.
-    labels : sequence of str, optional
-        One for each lane; by default its depth.
+    minimum : float, the least possible loss, subtracted from all
+    labels : sequence of str, optional, one for each lane; by default its depth
     log_steps : bool
         Iterations on a logarithmic axis too, where a power law is a straight line.
 
@@ -181,8 +178,7 @@ def plot_learning_curves(
     curves : sequence of Curves
         One for each network, from `learning_curves` or `load_record`; the first is drawn as the
         reference.
-    minimum : float
-        The least possible loss, subtracted from all.
+    minimum : float, the least possible loss, subtracted from all
     labels : sequence of str, optional
         One for each network; by default its depth and optimizer.
     note : str

@@ -63,7 +63,7 @@ def explore_preconditioner() -> Explorer:
 
 @lru_cache(maxsize=64)
 def preconditioner_scene(kind: str = "matrix", left: float = 60, right: float = 30) -> Scene:
-    """Return the scene of `explore_preconditioner`; angles in degrees, of which a vector has none."""
+    """Return the scene of `explore_preconditioner`; angles are in degrees."""
     left, right = number("left", left), number("right", right)
     if one_of("kind", kind, ("matrix", "vector")) == "vector":
         return _vector_scene()
