@@ -107,7 +107,13 @@ def test_another_form_is_told_as_one(got, expected, said):
 
 
 @pytest.mark.parametrize(
-    "odd", ["3", True, [True], 1j, [1, "2"], None, np.ma.masked, [[1], [1, 2]], {1: 2}, object()]
+    "odd",
+    [
+        *("3", True, [True], 1j, [1, "2"], None, [None], np.ma.masked, [[1], [1, 2]], {1: 2}),
+        *(object(), b"3", np.array([b"3"]), np.datetime64("2026-01-01"), 10**400),
+        *(np.zeros(2, [("a", float)]), np.array(["a"]), range, iter([1])),
+    ],
+    ids=repr,
 )
 def test_nothing_but_real_numbers_counts(odd):
     with pytest.raises(WrongForm):
