@@ -25,7 +25,7 @@ SECRET = "overparam-edu-present"
 HERE = "127.0.0.1"
 
 
-def _notebook(wanted: str | None) -> Path:
+def find_notebook(wanted: str | None) -> Path:
     """Return the notebook a user means: a path, or the beginning of a lesson's name."""
     if wanted is not None and Path(wanted).suffix == ".ipynb":
         if not Path(wanted).is_file():
@@ -67,6 +67,7 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
 
     folders = [str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(folders)
+    os.environ["OVERPARAM_EDU_PROGRESS"] = os.devnull  # a class does not see the lecturer's answers
     from voila.app import Voila
 
     own = {"ip": HERE, "port": port, "port_retries": 0, "open_browser": False, "log_level": 40}
@@ -79,7 +80,7 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
 def run(options: argparse.Namespace) -> int:
     """Serve the lesson until it is stopped."""
     before_serving("voila", "Voila", HERE, options.port)
-    notebook = _notebook(options.notebook)
+    notebook = find_notebook(options.notebook)
     from jupyter_core.paths import jupyter_data_dir
     from tornado.ioloop import IOLoop
 
