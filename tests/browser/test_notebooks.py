@@ -125,6 +125,8 @@ def test_a_question_is_answered_with_the_keyboard_alone(classroom: Any) -> None:
         assert " ".join(option.says.split()[:3]) in said.inner_text()
         classroom.screenshot(f"question-{letter}", player)
     assert classroom.comm_messages() == sent  # no kernel is asked
+    page.keyboard.press("Tab")  # The answer counts once the question is left.
+    assert "'answer': 'D'" in classroom.run("print(oe.progress().questions)")
 
 
 def test_feedback_progress_and_verdicts_are_shown(classroom: Any) -> None:
@@ -139,4 +141,6 @@ def test_feedback_progress_and_verdicts_are_shown(classroom: Any) -> None:
     classroom.screenshot("ledger")
     hint.scroll_into_view_if_needed()
     classroom.screenshot("feedback")
+    page.locator(".jp-RenderedHTMLCommon table").first.scroll_into_view_if_needed()
+    classroom.screenshot("progress")
     classroom.check_quiet()
