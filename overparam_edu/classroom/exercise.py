@@ -53,7 +53,8 @@ _NOT_THEIRS = (
     Path(sysconfig.get_path("stdlib")).resolve(),
     Path(sysconfig.get_path("purelib")).resolve(),
 )
-_LAST_HINT = "The folded cell below holds a solution. Compare it with yours, line by line."
+# Lessons are handed out without solutions too.
+_LAST_HINT = "If your copy has solutions, the folded cell below holds one to compare, line by line."
 
 
 class Mistake(NamedTuple):
