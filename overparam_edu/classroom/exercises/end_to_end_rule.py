@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, Mistake, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close, seen_at
+from overparam_edu.classroom.forms import Form
 from overparam_edu.dynamics.networks import LinearNetwork, balanced_network, near_zero_network
 from overparam_edu.dynamics.rule import end_to_end_direction, single_output_direction
 
 _RNG = np.random.default_rng(2)
 _W, _G = _RNG.standard_normal((2, 3, 3))
 _FLAT = _RNG.standard_normal((2, 2, 4))
+_RATES = [0.5, 1.25, 2.0]
 _v, _g = np.array([0.9, -0.5, 0.3]), np.array([0.2, 0.7, -0.4])
 
 
@@ -21,86 +23,111 @@ def _power(A: Any, t: float) -> Any:
     return (vectors * np.maximum(values, 0.0) ** t) @ vectors.T
 
 
-def _terms(W: Any, G: Any, N: int, start: float = 0, scale: float = 1) -> Any:
-    """Return the rule's sum, with exponents that begin at `start` or are scaled."""
+def _terms(W: Any, G: Any, rates: Any, start: float = 0, scale: float = 1) -> Any:
+    """Return the sum over the layers, with exponents that begin at `start` or are scaled."""
+    N = len(rates)
     return sum(
-        _power(W @ W.T, scale * (j + start) / N) @ G @ _power(W.T @ W, scale * (N - 1 - j) / N)
-        for j in range(N)
+        rate * _power(W @ W.T, scale * (N - 1 - j + start) / N) @ G @ _power(W.T @ W, scale * j / N)
+        for j, rate in enumerate(rates)
     )
 
 
-def _measured(W: Any, G: Any, N: int, hidden: int | None = None) -> Any:
-    """Return -dW/d eta of a real balanced network for a tiny step, to second order."""
+def _measured(W: Any, G: Any, rates: Any, hidden: int | None = None) -> Any:
+    """Return -dW/d eta of a real balanced network whose layers step by eta times their rate."""
 
     def moved(eta: float) -> Any:
-        network = balanced_network(W, N, hidden=hidden)
-        slopes = network.layer_gradients(G)
-        layers = [V - eta * S for V, S in zip(network.weights, slopes, strict=True)]
-        return LinearNetwork(tuple(layers)).end_to_end_matrix
+        network = balanced_network(W, len(rates), hidden=hidden)
+        pairs = zip(network.weights, network.layer_gradients(G), rates, strict=True)
+        return LinearNetwork(tuple(V - eta * rate * S for V, S, rate in pairs)).end_to_end_matrix
 
     return (moved(-1e-5) - moved(1e-5)) / 2e-5
 
 
-_Q, _ = np.linalg.qr(_RNG.standard_normal((3, 3)))
+def _drawn(rng: np.random.Generator) -> tuple[Any, ...]:
+    """Return a matrix, a gradient and rates; the more layers, the better the matrix behaves."""
+    k, d = rng.integers(1, 5, 2)
+    N = rng.integers(1, 4) if k != d else rng.integers(1, 6)
+    return (*rng.standard_normal((2, k, d)), rng.uniform(0.1, 3, N).tolist())
 
-_MATRIX = Exercise(
-    name="matrix_rule",
+
+_Q, _ = np.linalg.qr(_RNG.standard_normal((3, 3)))
+_SQUARE = ((_W, _G, _RATES), (_G, _W, [1.5, 0.25]), (_W, _G.T, [0.5, 2.0, 0.25, 1.0]))
+
+_LAYERS = Exercise(
+    name="layerwise_rule",
     notebook="02",
     kind="write",
-    title="The lines that are the rule",
+    title="A learning rate for each layer",
     prompt=(
-        "Return the direction in which $N$ balanced layers move their product $W$ when the loss "
-        r"has the gradient $G$ there: $\sum_{j=1}^N [WW^\top]^{(j-1)/N}\, G\, [W^\top "
-        "W]^{(N-j)/N}$. `power(S, exponent)` is the one from section 3."
+        "Balanced layers step with learning rates of their own: $W_j$ with `rates[j - 1]`, so $N$ "
+        "is `len(rates)`. Return the $D$ for which the product moves from $W$ to $W - D$, to first "
+        "order in the rates. $G$ is the loss's gradient at $W$, and `power` the function of "
+        "section 3."
     ),
-    todo="a sum of N terms",
+    todo="a sum over the layers",
     solution=(
-        "def matrix_rule(W, G, N):\n"
+        "def layerwise_rule(W, G, rates):\n"
         "    def power(A, t):\n        values, vectors = np.linalg.eigh(A)\n"
         "        return (vectors * np.maximum(values, 0) ** t) @ vectors.T\n\n"
-        "    total = 0\n    for j in range(1, N + 1):\n"
-        "        total = total + power(W @ W.T, (j - 1) / N) @ G @ power(W.T @ W, (N - j) / N)\n"
-        "    return total"
+        "    N, total = len(rates), 0\n    for j in range(1, N + 1):\n"
+        "        term = power(W @ W.T, (N - j) / N) @ G @ power(W.T @ W, (j - 1) / N)\n"
+        "        total = total + rates[j - 1] * term\n    return total"
     ),
     properties={
-        "at depth 1 it is $G$ itself": lambda f: close(f(_W, _G, 1), _G, 1e-4),
-        "it is how a real network of 3 balanced layers moves in a very small step": lambda f: close(
-            f(_W, _G, 3), _measured(_W, _G, 3), 1e-4
+        "one layer with rate 0.3 moves by 0.3 $G$": lambda f: close(f(_W, _G, [0.3]), 0.3 * _G),
+        "with one rate for all it is that rate times Theorem 1's sum": lambda f: close(
+            f(_W, _G, [0.2] * 4), 0.2 * end_to_end_direction(_W, _G, 4), 1e-4
         ),
-        "with $2W$ in place of $W$ it is $2^{2-2/N}$ times as large": lambda f: close(
-            f(2 * _W, _G, 4), 2**1.5 * np.asarray(f(_W, _G, 4)), 1e-4
+        "where only $W_1$ learns it is how a real network of 3 layers moves": lambda f: close(
+            f(_W, _G, [1.0, 0.0, 0.0]), _measured(_W, _G, [1.0, 0.0, 0.0]), 1e-4
         ),
-        "rotating the outputs rotates the direction": lambda f: close(
-            f(_Q @ _W, _Q @ _G, 3), _Q @ np.asarray(f(_W, _G, 3)), 1e-4
+        "with three rates it is how a real network of 3 layers moves": lambda f: close(
+            f(_W, _G, _RATES), _measured(_W, _G, _RATES), 1e-4
         ),
         "a matrix of 2 outputs and 4 inputs works too": lambda f: close(
-            f(*_FLAT, 2), _measured(_FLAT[0], _FLAT[1], 2), 1e-3
+            f(*_FLAT, [0.5, 1.25]), _measured(_FLAT[0], _FLAT[1], [0.5, 1.25]), 1e-3
         ),
     },
     mistakes={
+        r"The rates are the wrong way round. In the term of $W_1$ **all other** layers stand to "
+        r"the left of it.": lambda W, G, rates: _terms(W, G, rates[::-1]),
         r"Left and right are exchanged: $WW^\top$ acts on the outputs, so it stands on the "
-        r"left.": lambda W, G, N: _terms(W.T, G, N),
-        "The exponents are divided by $N$: those of one term add up to "
-        "$(N-1)/N$.": lambda W, G, N: _terms(W, G, N, scale=N),
-        "A sum over the layers, not their mean: each contributes its whole move.": lambda W, G, N: (
-            _terms(W, G, N) / N
+        r"left.": seen_at(_SQUARE, lambda W, G, rates: _terms(W.T, G, rates)),
+        "The exponents are divided by $N$: those of one term add up to $(N-1)/N$.": (
+            lambda W, G, rates: _terms(W, G, rates, scale=len(rates))
         ),
-        "The last term is missing: `range(1, N)` stops before $N$.": lambda W, G, N: (
-            _terms(W, G, N) - _power(W @ W.T, (N - 1) / N) @ G
+        "A sum over the layers, not their mean: each contributes its whole move.": (
+            lambda W, G, rates: _terms(W, G, rates) / len(rates)
         ),
-        r"Off by one: the first term ($j=1$) has $[WW^\top]^0$, which is the "
-        r"identity.": lambda W, G, N: _terms(W, G, N, start=1),
+        "The rates are not used one by one: each term has its own.": lambda W, G, rates: _terms(
+            W, G, len(rates) * [np.mean(rates)]
+        ),
+        "Where are the rates?": lambda W, G, rates: _terms(W, G, np.ones(len(rates))),
+        "The term of the last layer is missing: `range(1, N)` stops before $N$.": (
+            lambda W, G, rates: _terms(W, G, [*rates[:-1], 0.0])
+        ),
+        "The term of the first layer is missing.": lambda W, G, rates: _terms(
+            W, G, [0.0, *rates[1:]]
+        ),
+        r"Off by one: in the last layer's term no layer stands on the left, which is "
+        r"$[WW^\top]^0$, the identity.": lambda W, G, rates: _terms(W, G, rates, start=1),
         r"You took a power of a square root: $WW^\top$ already has squared singular "
-        r"values.": lambda W, G, N: _terms(W, G, N, scale=1 / 2),
-        "That is the change of $W$, with its minus sign. "
-        "The direction itself is asked for.": lambda W, G, N: -_terms(W, G, N),
+        r"values.": lambda W, G, rates: _terms(W, G, rates, scale=1 / 2),
+        "That is the change of $W$, with its minus sign. $D$ is what is subtracted.": (
+            lambda W, G, rates: -_terms(W, G, rates)
+        ),
     },
     hints=(
-        "Begin with `total = 0` and add one term for each `j in range(1, N + 1)`.",
-        "One term: `power(W @ W.T, (j - 1) / N) @ G @ power(W.T @ W, (N - j) / N)`.",
+        "Section 1 has one term for each layer. Which layers stand to the left of $G$ in it?",
+        r"With balanced layers $W_j$'s term is $[WW^\top]^{(N-j)/N}\,G\,[W^\top W]^{(j-1)/N}$.",
     ),
-    praise="These lines are the talk's Theorem 1, and no hidden width is in sight.",
-    probes=((_W, _G, 2), (_W, _G, 3), (_G, _W, 4)),
+    praise=(
+        "So Theorem 1's term $j$ comes from layer $N+1-j$. With unequal rates the layers do not "
+        "stay balanced: this holds for the first step only."
+    ),
+    probes=((_W, _G, _RATES), (_G, _W, [1.5, 0.25]), (*_FLAT, [2.0, 0.5])),
+    draw=_drawn,
+    tolerance=1e-4,
 )
 
 
@@ -137,10 +164,10 @@ _SINGLE = Exercise(
             f(_v, _g, 3), end_to_end_direction(_v[None], _g[None], 3)[0]
         ),
         "it is how a real network of 4 balanced layers moves in a very small step": lambda f: close(
-            f(_v, _g, 4), _measured(_v, _g[None], 4)[0], 1e-5
+            f(_v, _g, 4), _measured(_v, _g[None], np.ones(4))[0], 1e-5
         ),
         r"along $w$ the gradient is multiplied by "
-        r"$N\|w\|^{2-2/N}$": lambda f: close(f(_v, _v, 2.5), 2.5 * _norm(_v) ** 1.2 * _v),
+        r"$N\|w\|^{2-2/N}$": lambda f: close(f(_v, -2 * _v, 2.5), -5 * _norm(_v) ** 1.2 * _v),
         "rotating `w` and `g` rotates the result": lambda f: close(
             f(_Q @ _v, _Q @ _g, 3), _Q @ np.asarray(f(_v, _g, 3))
         ),
@@ -180,6 +207,10 @@ _SINGLE = Exercise(
     ),
     praise="An adaptive learning rate, and a push along the path so far: the talk in one line.",
     probes=((_v, _g, 2), (2 * _v, _g, 3), (_g, _v, 2.5)),
+    draw=lambda rng: (
+        *rng.standard_normal((2, rng.integers(1, 6))),
+        float(rng.choice([1, 2, 3, 4, 5, *rng.uniform(1, 6, 5)])),
+    ),
 )
 
 
@@ -194,13 +225,15 @@ def _gap(network: Any) -> float:
 
 
 def _fits(network: Any) -> bool:
-    return (
-        isinstance(network, LinearNetwork) and network.widths[0::2] == (2, 1) and network.depth == 2
-    )
+    return bool(network.widths[0::2] == (2, 1) and network.depth == 2)
 
 
 def _of(*layers: Any) -> LinearNetwork:
     return LinearNetwork(layers)
+
+
+def _network(answer: Any) -> LinearNetwork:
+    return answer if isinstance(answer, LinearNetwork) else LinearNetwork(tuple(answer))
 
 
 _UNBALANCED = Exercise(
@@ -213,10 +246,10 @@ _UNBALANCED = Exercise(
         "1 output, whose end-to-end vector takes a step that differs from the rule's by more than "
         "**10 %**, however small the learning rate, for $g = (1, 0.5)$."
     ),
-    todo="for example oe.LinearNetwork(([[1.0, 2.0]], [[3.0]]))",
+    todo="such as oe.LinearNetwork(([[1.0, 2.0]], [[2.0]])), but less balanced",
     solution="unbalanced_start = oe.LinearNetwork(([[1.0, 0.0]], [[5.0]]))",
     properties={
-        "it is a `LinearNetwork` of two layers, 2 inputs, 1 output": _fits,
+        "it has two layers, 2 inputs and 1 output": _fits,
         "the two steps differ by more than 10 %": lambda network: (
             np.isfinite(_gap(network)) and _gap(network) > 0.1
         ),
@@ -236,18 +269,13 @@ _UNBALANCED = Exercise(
             _of([[1.0, 0.0]], [[1.05]]), lambda n: _fits(n) and 0 < _gap(n) <= 0.1
         ),
         "One layer has nothing to be balanced with. Take two.": Mistake(
-            _of([[1.0, 2.0]]), lambda n: isinstance(n, LinearNetwork) and n.depth == 1
+            _of([[1.0, 2.0]]), lambda n: n.depth == 1
         ),
         "Exactly two layers, please: every answer is compared in the same way.": Mistake(
-            near_zero_network((2, 1, 1, 1), 0.1),
-            lambda n: isinstance(n, LinearNetwork) and n.depth > 2,
+            near_zero_network((2, 1, 1, 1), 0.1), lambda n: n.depth > 2
         ),
         "The network must take 2 inputs and give 1 output.": Mistake(
-            _of([[1.0]], [[2.0]]),
-            lambda n: isinstance(n, LinearNetwork) and n.widths[::2] != (2, 1),
-        ),
-        "Make a network of the layers: `oe.LinearNetwork((first, second))`.": Mistake(
-            ([[1.0, 2.0]], [[3.0]]), lambda n: isinstance(n, (tuple, list, np.ndarray))
+            _of([[1.0]], [[2.0]]), lambda n: n.widths[::2] != (2, 1)
         ),
     },
     hints=(
@@ -258,11 +286,12 @@ _UNBALANCED = Exercise(
         "The imbalance is conserved by gradient flow: it does not go away by itself. A start near "
         "zero keeps it small only relative to what the layers grow to."
     ),
+    returns=Form("a network of two layers: `oe.LinearNetwork((first, second))`", _network),
 )
 
 
 def _width_ratio() -> float:
-    narrow, wide = (_measured(_W[:2], _G[:2], 2, hidden) for hidden in (2, 50))
+    narrow, wide = (_measured(_W[:2], _G[:2], [1, 1], hidden) for hidden in (2, 50))
     return float(np.linalg.norm(wide) / np.linalg.norm(narrow))
 
 
@@ -277,10 +306,11 @@ _WIDTH = Exercise(
     ),
     solution="width_factor = 1",
     properties={
-        "the measured ratio": lambda x: close(float(x), _width_ratio(), 1e-3),
+        "the measured ratio": lambda x: close(x, _width_ratio(), 1e-3),
     },
     mistakes={
-        "More weights move, but each of them less: the width is not in the rule.": 25,
+        "There are 25 times the weights, but together they move $W$ no further: the width is "
+        "not in the rule.": 25,
         "No: the width appears nowhere in the rule, not even as a square root.": 5,
         "Twenty-five times the units, yet the same end-to-end matrix and the same step.": 50,
         "Wider is not slower: look for the width in the rule.": 0.04,
@@ -288,7 +318,10 @@ _WIDTH = Exercise(
         "Of the two widths, neither matters. Look for them in the rule.": 2,
     },
     hints=("Which quantities are in the rule? $W$, $G$, $N$, the learning rate.",),
-    praise=r"Depth matters and width does not, as long as it is at least $\min(k, d)$.",
+    praise=(
+        "Depth is in the rule, width is not. What a width does limit is which $W$ the network can "
+        "express at all."
+    ),
 )
 
-EXERCISES = (_MATRIX, _SINGLE, _UNBALANCED, _WIDTH)
+EXERCISES = (_LAYERS, _SINGLE, _UNBALANCED, _WIDTH)
