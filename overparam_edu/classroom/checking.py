@@ -47,7 +47,7 @@ def check(name: str, answer: Any) -> Feedback:
 
     Examples
     --------
-    >>> check("matrix_rule", ...).verdict
+    >>> check("layerwise_rule", ...).verdict
     'not attempted'
     """
     exercise = find(name)
