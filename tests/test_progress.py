@@ -12,6 +12,7 @@ from overparam_edu.classroom.exercises import EXERCISES
 from overparam_edu.classroom.progress import FILE, Progress
 from overparam_edu.classroom.questions import QUESTIONS
 
+ONE, OTHER = [name for name, exercise in EXERCISES.items() if exercise.kind == "write"][::3][:2]
 COUNTS = [
     sum(item.notebook == f"{number:02}" for item in (*EXERCISES.values(), *QUESTIONS.values()))
     for number in range(10)
@@ -25,7 +26,8 @@ def _hand_in(path, *names, question=None):
         mine.note(Feedback(name, "right", ""))
     if question:
         mine.answer(question.name, "A", True)
-    mine.note(Feedback("crawl", "not yet", ""))  # tried, not done
+    mine.note(Feedback(next(reversed(EXERCISES)), "not yet", ""))  # tried, not done
+    mine.note(Feedback("of another edition", "right", ""))
     mine.save(path)
     return mine
 
@@ -36,9 +38,9 @@ def _rows(said):
 
 def test_one_row_a_student_and_one_column_a_lesson(tmp_path, capsys):
     question = next(iter(QUESTIONS.values()))
-    mine = _hand_in(tmp_path / "anna.json", "fold", "identity_layers", question=question)
-    _hand_in(tmp_path / "Jörg" / FILE, "fold")
-    _hand_in(tmp_path / "Jörg" / "overparam_edu_progress (1).jsonl", "identity_layers")
+    mine = _hand_in(tmp_path / "anna.json", ONE, OTHER, question=question)
+    _hand_in(tmp_path / "Jörg" / FILE, ONE)
+    _hand_in(tmp_path / "Jörg" / "overparam_edu_progress (1).jsonl", OTHER)
     assert cli.main(["progress", str(tmp_path), "--csv", str(tmp_path / "class.csv")]) == 0
     rows = _rows(capsys.readouterr().out)
     assert rows.pop("student") == [*(f"{number:02}" for number in range(10)), "all", "last"]
@@ -46,7 +48,7 @@ def test_one_row_a_student_and_one_column_a_lesson(tmp_path, capsys):
     done = dict.fromkeys(("anna", "Jörg"))
     for student in done:
         done[student] = [0] * 10
-        for name in ("fold", "identity_layers"):
+        for name in (ONE, OTHER):
             done[student][int(EXERCISES[name].notebook)] += 1
     done["anna"][int(question.notebook)] += 1
     for student, some in done.items():
@@ -61,7 +63,7 @@ def test_one_row_a_student_and_one_column_a_lesson(tmp_path, capsys):
 
 
 def test_a_broken_file_is_named_and_stops_nothing(tmp_path, capsys):
-    _hand_in(tmp_path / "anna.jsonl", "fold")
+    _hand_in(tmp_path / "anna.jsonl", ONE)
     for name, content in {"a.json": b"{", "b.jsonl": b"[" * 99_999, "c.json": b"\xff\x00"}.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "d.json").mkdir()
@@ -76,8 +78,8 @@ def test_a_broken_file_is_named_and_stops_nothing(tmp_path, capsys):
 
 
 def test_a_name_is_no_formula_and_no_escape(tmp_path, capsys):
-    _hand_in(tmp_path / "=1+1.json", "fold")
-    _hand_in(tmp_path / "a\x1b[2J.json", "fold")
+    _hand_in(tmp_path / "=1+1.json", ONE)
+    _hand_in(tmp_path / "a\x1b[2J.json", ONE)
     assert cli.main(["progress", str(tmp_path), "--csv", str(tmp_path / "class.csv")]) == 0
     assert "\x1b" not in capsys.readouterr().out
     assert "\n'=1+1," in (tmp_path / "class.csv").read_text(encoding="utf-8-sig")
@@ -90,6 +92,6 @@ def test_nothing_to_read_is_said(tmp_path, inside, capsys):
 
 
 def test_a_table_that_cannot_be_written_is_said(tmp_path, capsys):
-    _hand_in(tmp_path / "anna.jsonl", "fold")
+    _hand_in(tmp_path / "anna.jsonl", ONE)
     assert cli.main(["progress", str(tmp_path), "--csv", str(tmp_path)]) == 2
     assert f"cannot write {tmp_path}" in capsys.readouterr().err

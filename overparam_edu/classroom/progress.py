@@ -23,7 +23,8 @@ from overparam_edu.classroom.exercises import EXERCISES
 from overparam_edu.classroom.questions import QUESTIONS
 
 FILE = "overparam_edu_progress.jsonl"
-PLACE = "OVERPARAM_EDU_PROGRESS"  # environment variable: another file, or a folder for it
+# The environment variable for another file, or a folder for it; os.devnull keeps nothing.
+PLACE = "OVERPARAM_EDU_PROGRESS"
 DONE, TRIED, OPEN = "●◐○"
 _LEGEND = f"{DONE} done, {TRIED} tried, {OPEN} open"
 _COLUMNS = ("exercises", "predictions", "questions")
@@ -347,9 +348,11 @@ def _counted(signs: str) -> str:
     return f"{signs.count(DONE)} of {len(signs)} {signs}" if signs else ""
 
 
-def _place() -> Path:
+def _place() -> Path | None:
     """Return the file that the environment names, by default one beside the notebook that runs."""
     named = os.environ.get(PLACE)
+    if named == os.devnull:
+        return None
     if named:
         place = Path(named).expanduser().absolute()
         return place / FILE if place.is_dir() else place

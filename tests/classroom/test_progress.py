@@ -63,23 +63,23 @@ def _wrong(path, name="fold"):
 def test_it_is_the_same_in_another_kernel_and_after_a_restart(path):
     one, other = Progress(path).keep(), Progress(path).keep()
     one.note(WRONG)
-    other.note(Feedback("crawl", "right", ""))
+    other.note(Feedback("largest_rate", "right", ""))
     one.foresee("width_factor", 3.5)
     other.answer("same_functions", "B", True)
     for mine in (one.keep(), other.keep(), Progress(path).keep()):
         assert mine.exercises == {
             "fold": {"verdict": "not yet", "tries": 1, "ever_right": False},
-            "crawl": {"verdict": "right", "tries": 0, "ever_right": True},
+            "largest_rate": {"verdict": "right", "tries": 0, "ever_right": True},
         }
         assert mine.predictions == {"width_factor": 3.5}
         assert mine.questions == {"same_functions": {"answer": "B", "ever_right": True}}
 
 
 def test_two_kernels_at_once_lose_nothing(path):
-    kernels = [_kernel(path, name, 50) for name in ("fold", "crawl")]
+    kernels = [_kernel(path, name, 50) for name in ("fold", "largest_rate")]
     for kernel in kernels:
         assert kernel.communicate()[0].split() == [str(n) for n in range(1, 51)]
-    assert (_wrong(path, "fold"), _wrong(path, "crawl")) == (50, 50)
+    assert (_wrong(path, "fold"), _wrong(path, "largest_rate")) == (50, 50)
     assert len(path.read_bytes().split()) >= 100
 
 
@@ -319,12 +319,12 @@ def test_what_is_published_shows_and_keeps_nobodys_answers(tmp_path, monkeypatch
 
 def test_saving_adds_to_a_file_and_loading_adds_what_it_holds(tmp_path, path):
     file = tmp_path / "mine.json"
-    for name in ("fold", "crawl"):
+    for name in ("fold", "largest_rate"):
         mine = Progress()
         mine.note(Feedback(name, "right", ""))
         assert mine.save(file) == file
     again = Progress(path).load(file).load(file)
-    assert set(again.exercises) == {"fold", "crawl"}
+    assert set(again.exercises) == {"fold", "largest_rate"}
     assert read(path).events == read(file).events
     assert {p.name for p in tmp_path.iterdir()} == {FILE, "mine.json"}
 
@@ -405,6 +405,8 @@ def test_it_lies_beside_the_notebook_or_where_the_environment_says(tmp_path, mon
     assert module._place() == tmp_path / "mine.txt"
     monkeypatch.setenv(module.PLACE, str(tmp_path))
     assert module._place() == tmp_path / FILE
+    monkeypatch.setenv(module.PLACE, os.devnull)
+    assert module._place() is None
 
 
 def test_it_shows_the_whole_course_and_says_where_it_is(path):
