@@ -74,12 +74,6 @@ def going_deeper(
     ------
     TypeError, ValueError
         If an argument is not finite, has the wrong shape or is out of range.
-
-    Examples
-    --------
-    >>> from overparam_edu import load_auto_mpg
-    >>> cars = load_auto_mpg(standardized=True)
-    >>> deeper = going_deeper(cars.X, cars.y, depths=[8], rates=[0.03], steps=99)
     """
     run = partial(learning_curves, X, y, p=p, depths=depths, rates=rates, seeds=seeds, steps=steps)
     near_zero, identity = (

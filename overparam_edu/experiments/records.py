@@ -189,10 +189,7 @@ def write_record(
     store: str | Path | None = None,
     progress: bool | None = None,
 ) -> Path:
-    """Run an experiment in full and write what `load_record` reads: ``folder/name.json``.
-
-    `path` is as in `load_gas_ethanol`; `store` and `progress` are as in `sweep`.
-    """
+    """Run an experiment in full and write what `load_record` reads: ``folder/name.json``."""
     one_of("name", name, tuple(EXPERIMENTS))
     experiment = EXPERIMENTS[name]
     X, y, provenance = load_data(experiment.data, path)

@@ -90,14 +90,6 @@ def compare_rule_with_network(
     ------
     TypeError, ValueError
         If the network and the loss do not fit, or an argument is out of range.
-
-    Examples
-    --------
-    >>> from overparam_edu import SeparableLp, balanced_network
-    >>> network = balanced_network([0.1, 0.1], depth=3, hidden=5)
-    >>> run = compare_rule_with_network(network, SeparableLp(), learning_rate=0.01, steps=9)
-    >>> run.distances.shape
-    (10,)
     """
     optimizer = GradientDescent(learning_rate)
     trained = train(

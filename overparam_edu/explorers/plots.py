@@ -193,12 +193,6 @@ def plot_learning_curves(
     ------
     TypeError, ValueError
         If `curves`, `minimum` or `note` is something else, or there is not one label a network.
-
-    Examples
-    --------
-    >>> from overparam_edu import load_record
-    >>> record = load_record("gas_l2")
-    >>> figure = plot_learning_curves(record.curves, minimum=record.least)
     """
     if not isinstance(curves, (list, tuple)) or not curves:
         raise TypeError(f"curves must be a list of Curves; got {brief(curves)}")
