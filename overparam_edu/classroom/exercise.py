@@ -367,7 +367,8 @@ def _plainly(problem: BaseException) -> str:
         said = " ".join(str(problem).split())[:200]
     except BaseException:
         said = "(its text can't be shown)"
-    return f"Python stopped{_where(problem)} with `{type(problem).__name__}: {said}`."
+    said = f"{type(problem).__name__}{': ' if said else ''}{said}"
+    return f"Python stopped{_where(problem)} with `{said}`."
 
 
 def _where(problem: BaseException) -> str:
