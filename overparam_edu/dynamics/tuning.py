@@ -32,7 +32,7 @@ class TunedLearningRate:
     Attributes
     ----------
     fastest : ndarray (*lanes,), the safe rate with the fewest steps to the target, or NaN
-    steps : ndarray (*lanes,), the steps it takes in the slowest of the three runs, or infinity
+    steps : ndarray (*lanes,), the steps it takes in the slowest of the five runs, or infinity
     largest_safe : ndarray (*lanes,), the largest safe rate tried, or NaN
     rates : ndarray (n, *lanes), every rate tried, increasing
     steps_at : ndarray (n, *lanes)
@@ -61,11 +61,14 @@ def tuned_learning_rate(
 ) -> TunedLearningRate:
     """Find the learning rate of gradient descent that suits each depth.
 
-    A rate is *safe* if the loss never rises on the way to the target, and does not either in two
-    neighbouring runs, with start and rate both scaled by ``1 - spread``, and both by
-    ``1 + spread``. Among safe rates the *fastest* reaches the target in the fewest steps, counted
-    for the slowest of the three runs. Without the neighbours the race is won by lucky rates: one
-    large step that happens to land on the minimum, and would not from anywhere else.
+    A rate is *safe* if the loss never rises on the way to the target, and does not either in four
+    neighbouring runs: two with start and rate both scaled, by ``1 - spread`` and ``1 + spread``,
+    and two from the start moved across itself, either way, by ``spread`` times its length (in the
+    plane of start and gradient; a start at 0, or of one number, has no such two). Among safe
+    rates the *fastest* reaches the target in the fewest steps, counted for the slowest of the
+    runs. Without the neighbours the race is won by luck: by one large step that happens to land
+    on the minimum, and, since a deep network leaves zero along its start, by a start that happens
+    to point at it.
 
     Parameters
     ----------
@@ -100,6 +103,10 @@ def tuned_learning_rate(
     steps = whole_number("steps", steps, lower=1)
     factors = np.unique([1 - spread, 1.0, 1 + spread])
     starts, columns = np.multiply.outer(factors, start), np.arange(depth.size)
+    if spread and start.size > 1 and start.any():
+        aside = spread * _across(loss, start)
+        factors = np.append(factors, [1.0, 1.0])
+        starts = np.concatenate([starts, [start - aside, start + aside]])
 
     def race(rates: Array) -> Array:
         scaled = np.multiply.outer(factors, rates)
@@ -128,7 +135,9 @@ def tuned_learning_rate(
     largest = np.where(safe, grid, -np.inf).max(axis=0)
     largest[~safe.any(axis=0)] = np.nan
     criterion = "fewest steps to the target among rates whose loss never rises on the way" + (
-        f", there and with start and rate {spread:.0%} off" if spread else ""
+        f", there, with start and rate {spread:.0%} off, and with the start {spread:.0%} aside"
+        if spread
+        else ""
     )
     lanes = depth.shape
     return TunedLearningRate(
@@ -172,6 +181,21 @@ def _race(
         running = running[~(arrived | unsafe | late[running])]
     slowest: Array = arrival.reshape(lanes).max(axis=0)  # NaN wins over infinity, as it should
     return slowest
+
+
+def _across(loss: SupportsGradient, w: Array) -> Array:
+    """Return what is at right angles to `w`, as long, in the plane of `w` and its gradient."""
+    scale = np.abs(w).max()
+    unit = (w / scale) / np.linalg.norm(w / scale)
+    # Where w and gradient are parallel any direction will do: here an axis.
+    axis = np.where(np.arange(w.size) == np.abs(w).argmin(), 1.0, 0.0).reshape(w.shape)
+    with np.errstate(all="ignore"):
+        for direction in (loss.gradient(w), axis):
+            across = direction - (direction * unit).sum() * unit
+            if np.linalg.norm(across) > 1e-9 * np.linalg.norm(direction):
+                break
+    result: Array = across / np.linalg.norm(across) * np.linalg.norm(w / scale) * scale
+    return result
 
 
 def _curvature(loss: SupportsGradient, w: Array) -> float:

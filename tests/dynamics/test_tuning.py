@@ -14,6 +14,7 @@ from overparam_edu import (
     load_auto_mpg,
     tuned_learning_rate,
 )
+from overparam_edu.checks import Array
 from overparam_edu.experiments.curves import least_loss
 
 START = [0.01, 0.01]
@@ -35,11 +36,11 @@ def estimate(p: float, depth: int) -> float:
     return float((a + q) ** (a + q) / (depth * a**a * q**q))
 
 
-def arrival(factor: float, rate: float, depth: int) -> float:
-    """Steps to the target with start and rate scaled; NaN if the loss rises before."""
+def arrival(factor: float, rate: float, depth: int, aside: float = 0.0) -> float:
+    """Steps to the target, start and rate scaled or the start moved; NaN if the loss rises."""
     run = descend(
         LOSS,
-        factor * np.array(START),
+        factor * np.array(START) + aside * np.array([-START[1], START[0]]),
         depth=depth,
         optimizer=GradientDescent(factor * rate),
         steps=STEPS,
@@ -49,6 +50,12 @@ def arrival(factor: float, rate: float, depth: int) -> float:
     with np.errstate(invalid="ignore"):
         falls = run.losses[1 : end + 1] <= run.losses[:end] * (1 + 1e-12)
     return (float(end) if below.size else np.inf) if falls.all() else np.nan
+
+
+def arrivals(rate: float, depth: int) -> list[float]:
+    """Return what the five runs of the criterion take at a rate."""
+    scaled = [arrival(f, rate, depth) for f in (0.9, 1.0, 1.1)]
+    return scaled + [arrival(1.0, rate, depth, aside) for aside in (-0.1, 0.1)]
 
 
 @pytest.mark.parametrize("lane", [1, 2, 3])
@@ -69,14 +76,14 @@ def test_for_p_2_depth_1_needs_the_fewest_steps() -> None:
 def test_the_loss_falls_at_the_chosen_rate_and_in_its_neighbours(
     tuned: TunedLearningRate, lane: int
 ) -> None:
-    runs = [arrival(f, tuned.fastest[lane], int(DEPTHS[lane])) for f in (0.9, 1.0, 1.1)]
+    runs = arrivals(tuned.fastest[lane], int(DEPTHS[lane]))
     assert max(runs) == tuned.steps[lane]  # NaN, a rise, equals nothing
 
 
 @pytest.mark.parametrize("lane", range(4))
 def test_every_rate_is_judged_as_by_a_run_of_its_own(tuned: TunedLearningRate, lane: int) -> None:
     for rate, steps in list(zip(tuned.rates[:, lane], tuned.steps_at[:, lane], strict=True))[::4]:
-        runs = np.array([arrival(f, rate, int(DEPTHS[lane])) for f in (0.9, 1.0, 1.1)])
+        runs = np.array(arrivals(rate, int(DEPTHS[lane])))
         if np.isinf(steps):  # not reached, or given up as more than twice too late
             assert runs.max() > 2 * tuned.steps[lane]
         else:
@@ -86,10 +93,10 @@ def test_every_rate_is_judged_as_by_a_run_of_its_own(tuned: TunedLearningRate, l
 def test_largest_safe_is_the_last_safe_one(tuned: TunedLearningRate) -> None:
     for lane, depth in enumerate(DEPTHS):
         rates, largest = tuned.rates[:, lane], tuned.largest_safe[lane]
-        assert not np.isnan([arrival(f, largest, int(depth)) for f in (0.9, 1.0, 1.1)]).any()
+        assert not np.isnan(arrivals(largest, int(depth))).any()
         above = rates[rates > largest]
         assert above.size
-        assert np.isnan([arrival(f, above[0], int(depth)) for f in (0.9, 1.0, 1.1)]).any()
+        assert np.isnan(arrivals(above[0], int(depth))).any()
         assert tuned.fastest[lane] <= largest
 
 
@@ -102,6 +109,37 @@ def test_without_neighbours_a_lucky_jump_wins(tuned: TunedLearningRate) -> None:
     assert np.isnan(slightly_off).any() or max(slightly_off) > 3 * lucky.steps[best]
     assert "10%" in tuned.criterion
     assert "%" not in lucky.criterion
+
+
+def test_a_start_that_points_at_the_minimum_wins_little() -> None:
+    # Start (0.01, 0.002): scaled alone it would count 75, 47 and 28 steps at depths 2, 3 and 4.
+    found = tuned_learning_rate(LOSS, [0.01, 0.002], depth=DEPTHS, target=TARGET)
+    np.testing.assert_array_equal(found.steps, [410, 81, 82, 87])
+    assert "10% aside" in found.criterion
+
+
+def test_a_start_is_moved_aside_in_any_number_of_dimensions() -> None:
+    seen: list[Array] = []
+
+    class Spied(SeparableLp):
+        def _gradient(self, w: Array) -> Array:
+            seen.append(w)
+            return super()._gradient(w)
+
+    targets = np.array([1.0, 0.5, 0.2])
+    for start in ([0.03, 0.0, 0.04], 0.1 * targets, 1e-200 * targets):
+        seen.clear()
+        tuned_learning_rate(Spied(targets, p=2), start, target=0.0, rates=[0.1], steps=1)
+        runs = next(w for w in seen if w.ndim > 1).reshape(-1, 3) / np.abs(start).max()
+        start = np.array(start) / np.abs(start).max()
+        less, more = runs[3:] - start
+        np.testing.assert_allclose(less, -more, rtol=1e-6)
+        np.testing.assert_allclose(
+            [more @ start, more @ more], [0, 0.01 * start @ start], atol=1e-9
+        )
+    for small in ([0.0, 0.0], [0.1]):
+        found = tuned_learning_rate(SeparableLp([1.0] * len(small), p=2), small, target=1e-3)
+        assert np.isfinite(found.steps)
 
 
 def test_lanes_do_not_know_of_each_other(tuned: TunedLearningRate) -> None:
