@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from overparam_edu.classroom.exercise import Exercise, close
+from overparam_edu.classroom.exercise import Exercise, Mistake, close
+from overparam_edu.classroom.forms import Form
+from overparam_edu.experiments.convnet import recorded_convnet
 
 _RNG = np.random.default_rng(8)
 _A, _B = _RNG.standard_normal((2, 3, 3))
@@ -20,42 +23,59 @@ _EXTRA = Exercise(
     kind="write",
     title="What the extra matrices cost",
     prompt=(
-        "Each dense layer of the network gets one more square matrix after it, without a bias. "
-        "`outputs` lists the layers' numbers of outputs (here `[512, 10]`). How many parameters "
-        "are added?"
+        "Replace each dense matrix by a product of `N` matrices instead of two: after it stand "
+        "$N - 1$ square ones, without a bias. `outputs` lists the layers' numbers of outputs (here "
+        "`[512, 10]`). How many parameters are added?"
     ),
-    solution="def extra_parameters(outputs):\n    return sum(n * n for n in outputs)",
+    solution=(
+        "def extra_parameters(outputs, N):\n    return (N - 1) * sum(n * n for n in outputs)"
+    ),
     properties={
-        "for one layer of 10 outputs it is 100": lambda f: close(f([10]), 100),
-        "for `[512, 10]` it is 262,244": lambda f: close(f([512, 10]), 262_244, 1e-9),
-        "no layers, nothing added": lambda f: close(f([]), 0),
-        "the order does not matter": lambda f: close(f([3, 7, 5]), f([5, 3, 7])),
+        "for one layer of 10 outputs and $N = 2$ it is 100": lambda f: close(f([10], 2), 100),
+        "for `[512, 10]` and $N = 2$ it is 262,244": lambda f: close(
+            f([512, 10], 2), 262_244, 1e-9
+        ),
+        "$N = 1$ adds nothing": lambda f: close(f([512, 10], 1), 0),
+        "the order does not matter": lambda f: close(f([3, 7, 5], 3), f([5, 3, 7], 3)),
     },
     mistakes={
-        "The extra matrices have no bias.": lambda o: sum(n * n + n for n in o),
-        "Those are biases. A square matrix has `n * n` entries.": lambda o: sum(o),
-        "One square matrix **per layer**: the largest is not all.": lambda o: (
-            max(o, default=0) ** 2
+        "That is for $N = 2$. Each further factor costs as much again.": lambda o, N: sum(
+            n * n for n in o
         ),
-        "Square first, then add: `(a + b)**2` is more than `a**2 + b**2`.": lambda o: sum(o) ** 2,
-        "One extra matrix per layer, not two.": lambda o: 2 * sum(n * n for n in o),
+        "A product of $N$ has $N - 1$ square matrices beside the one that was there.": (
+            lambda o, N: N * sum(n * n for n in o)
+        ),
+        "Square matrices one after the other: their numbers add up.": lambda o, N: sum(
+            (n * n) ** (N - 1) for n in o
+        ),
+        "The extra matrices have no bias.": lambda o, N: (N - 1) * sum(n * n + n for n in o),
+        "Those are biases. A square matrix has `n * n` entries.": lambda o, N: (N - 1) * sum(o),
+        "Square matrices **for each layer**: the largest is not all.": lambda o, N: (
+            (N - 1) * max(o, default=0) ** 2
+        ),
+        "Square first, then add: `(a + b)**2` is more than `a**2 + b**2`.": lambda o, N: (
+            (N - 1) * sum(o) ** 2
+        ),
         "You multiplied neighbouring layers. The extra matrix is square: "
-        "n outputs in, n out.": lambda o: sum(a * b for a, b in pairwise(o)),
-        "You multiplied all of them. Each layer adds its own square.": lambda o: int(np.prod(o)),
+        "n outputs in, n out.": lambda o, N: (N - 1) * sum(a * b for a, b in pairwise(o)),
     },
     hints=(
         "A matrix that takes n numbers to n numbers has n times n entries.",
-        "`sum(n * n for n in outputs)`.",
+        "`sum(n * n for n in outputs)`, and that $N - 1$ times.",
     ),
-    praise="262,244 on top of 1,663,370: 15.8 % more parameters, and not one more function.",
-    probes=(([512, 10],), ([3, 7, 5],)),
+    praise="At $N = 2$, 262,244 on top of 1,663,370: 15.8 % more, and not one more function.",
+    probes=(([512, 10], 2), ([3, 7, 5], 4)),
+    draw=lambda rng: (
+        rng.integers(1, 60, int(rng.integers(0, 6))).tolist(),
+        int(rng.integers(1, 6)),
+    ),
 )
 
 
 def _same_function(f: Any, layers: tuple[Any, ...], x: Any) -> bool:
     A, B, c, b = layers
     W, bias = f(*layers)
-    return close(np.asarray(W) @ x + np.asarray(bias), A @ (B @ x + c) + b)
+    return close(W @ x + bias, A @ (B @ x + c) + b)
 
 
 _FOLD = Exercise(
@@ -100,11 +120,17 @@ _FOLD = Exercise(
     hints=("Multiply out: $A(Bx + c) + b = ABx + Ac + b$.", "`return A @ B, A @ c + b`."),
     praise="It costs nothing at test time: the trained network has the original's size and speed.",
     probes=((_A, _B, _c, _b),),
+    draw=lambda rng: (
+        rng.standard_normal((rows := int(rng.integers(1, 5)), inner := int(rng.integers(1, 5)))),
+        rng.standard_normal((inner, int(rng.integers(1, 5)))),
+        rng.standard_normal(inner),
+        rng.standard_normal(rows),
+    ),
 )
 
 
-def _decay(weights: Any, rate: float) -> float:
-    return 0.5 * rate * sum(float(np.sum(np.asarray(W) ** 2)) for W in weights)
+def _decay(pairs: Any, lam: float) -> float:
+    return 0.5 * lam * sum(float(np.sum((A @ B) ** 2)) for A, B in pairs)
 
 
 _DATA = Exercise(
@@ -113,46 +139,155 @@ _DATA = Exercise(
     kind="write",
     title="Which loss is falling?",
     prompt=(
-        r"The plotted loss is $\text{data} + \frac\lambda2\sum_j\|W_j\|_F^2$. Return the data "
-        "term, given `total`, the list `weights` and `lam`."
+        "In the network “product” each dense matrix is a product $A_jB_j$, and the plotted loss is "
+        r"$\text{data} + \frac\lambda2\sum_j\|A_jB_j\|_F^2$. Return the data term, given `total`, "
+        "the list `pairs` of `(A, B)`, and `lam`."
     ),
     solution=(
-        "def data_term(total, weights, lam):\n"
-        "    return total - lam / 2 * sum(np.sum(W**2) for W in weights)"
+        "def data_term(total, pairs, lam):\n"
+        "    return total - lam / 2 * sum(np.sum((A @ B) ** 2) for A, B in pairs)"
     ),
     properties={
-        "without decay it is the total": lambda f: close(f(2.0, [_A, _FLAT], 0.0), 2.0),
+        "without decay it is the total": lambda f: close(f(2.0, [(_A, _B)], 0.0), 2.0),
         "two layers of different shapes": lambda f: close(
-            f(2.0, [_A, _FLAT], 0.1), 2.0 - _decay([_A, _FLAT], 0.1)
+            f(2.0, [(_A, _B), (_TALL, _FLAT)], 0.1), 2.0 - _decay([(_A, _B), (_TALL, _FLAT)], 0.1)
         ),
-        "weights twice as large: four times as much is subtracted": lambda f: close(
-            2.0 - f(2.0, [2 * _A], 0.1), 4 * (2.0 - f(2.0, [_A], 0.1))
+        "a factor twice as large: four times as much is subtracted": lambda f: close(
+            2.0 - f(2.0, [(2 * _A, _B)], 0.1), 4 * (2.0 - f(2.0, [(_A, _B)], 0.1))
         ),
         "no weights, nothing subtracted": lambda f: close(f(2.0, [], 0.1), 2.0),
     },
     mistakes={
-        "The half is missing.": lambda t, ws, lam: t - 2 * _decay(ws, lam),
-        "The total contains the decay, so it is **subtracted**.": lambda t, ws, lam: (
-            t + _decay(ws, lam)
+        "That is decay on each matrix. Here it is on their product.": lambda t, ps, lam: (
+            t - lam / 2 * sum(np.sum(A**2) + np.sum(B**2) for A, B in ps)
         ),
-        "The norm is squared.": lambda t, ws, lam: t - lam / 2 * sum(np.linalg.norm(W) for W in ws),
-        "A sum over the entries, not their mean.": lambda t, ws, lam: (
-            t - lam / 2 * sum(np.mean(W**2) for W in ws)
+        "The norm of a product is not the product of the norms.": lambda t, ps, lam: (
+            t - lam / 2 * sum(np.sum(A**2) * np.sum(B**2) for A, B in ps)
         ),
-        "All layers count: you took one.": lambda t, ws, lam: t - _decay(ws[:1], lam),
-        "You took the mean over the layers.": lambda t, ws, lam: (
-            t - _decay(ws, lam) / max(len(ws), 1)
+        "The half is missing.": lambda t, ps, lam: t - 2 * _decay(ps, lam),
+        "The total contains the decay, so it is **subtracted**.": lambda t, ps, lam: (
+            t + _decay(ps, lam)
         ),
-        "That is the decay term itself.": lambda t, ws, lam: _decay(ws, lam),
+        "The norm is squared.": lambda t, ps, lam: (
+            t - lam / 2 * sum(np.linalg.norm(A @ B) for A, B in ps)
+        ),
+        "A sum over the entries, not their mean.": lambda t, ps, lam: (
+            t - lam / 2 * sum(np.mean((A @ B) ** 2) for A, B in ps)
+        ),
+        "All layers count: you took one.": lambda t, ps, lam: t - _decay(ps[:1], lam),
+        "You took the mean over the layers.": lambda t, ps, lam: (
+            t - _decay(ps, lam) / max(len(ps), 1)
+        ),
+        "That is the decay term itself.": lambda t, ps, lam: _decay(ps, lam),
         "The norm of the matrix as an operator (its largest singular value) is not the Frobenius "
-        "norm.": lambda t, ws, lam: t - lam / 2 * sum(np.linalg.norm(W, 2) ** 2 for W in ws),
+        "norm.": lambda t, ps, lam: t - lam / 2 * sum(np.linalg.norm(A @ B, 2) ** 2 for A, B in ps),
     },
     hints=(
         r"$\|W\|_F^2$ is `np.sum(W**2)`.",
-        "`total - lam / 2 * sum(np.sum(W**2) for W in weights)`.",
+        "`for A, B in pairs`, with $W$ the product `A @ B`.",
     ),
-    praise="In the talk's last experiment most of the curve on the screen is this term. Draw both.",
-    probes=((2.0, [_A, _FLAT], 0.1), (1.0, [_B, _A], 0.3)),
+    praise="In the talk's last experiment most of the curve on the screen is the decay. Draw both.",
+    probes=((2.0, [(_A, _B), (_TALL, _FLAT)], 0.1), (1.0, [(_B, _A)], 0.3)),
+    draw=lambda rng: (
+        float(rng.uniform(0, 9)),
+        [
+            (rng.standard_normal((a, b)), rng.standard_normal((b, c)))
+            for a, b, c in rng.integers(1, 5, (int(rng.integers(0, 5)), 3)).tolist()
+        ],
+        float(rng.uniform(0, 2)),
+    ),
 )
 
-EXERCISES = (_EXTRA, _FOLD, _DATA)
+
+def _read_stretch(answer: Any) -> tuple[str, int, int]:
+    network, first, last = answer
+    steps = recorded_convnet().steps
+    if network not in recorded_convnet().networks or first not in steps or last not in steps:
+        raise ValueError
+    return network, int(first), int(last)
+
+
+@cache
+def _terms(network: str, step: int) -> tuple[float, float]:
+    """Return the plotted loss and its data term at a recorded step, means over the seeds."""
+    runs = recorded_convnet()
+    row, column = runs.networks.index(network), int(np.flatnonzero(runs.steps == step)[0])
+    data = float(runs.data[row, :, column].mean())
+    return data + float(runs.decay[row, :, column].mean()), data
+
+
+def _ends(stretch: tuple[str, int, int]) -> tuple[float, float, float, float]:
+    """Return the plotted loss at the first and the last step, and the data term."""
+    network, first, last = stretch
+    (total, data), (total_then, data_then) = _terms(network, first), _terms(network, last)
+    return total, total_then, data, data_then
+
+
+def _falls(stretch: tuple[str, int, int]) -> bool:
+    total, then, _, _ = _ends(stretch)
+    return then < total
+
+
+def _grows(stretch: tuple[str, int, int]) -> bool:
+    _, _, data, then = _ends(stretch)
+    return then > data
+
+
+_STRETCH = Exercise(
+    name="falls_but_worse",
+    notebook="08",
+    kind="find a counterexample",
+    title="A falling loss that reads worse",
+    prompt=(
+        "“The plotted loss falls, so the digits are read better.” Find a counterexample in "
+        "`oe.recorded_convnet()`: a network and two of its recorded `steps`, between which the "
+        "plotted loss, `data` + `decay`, falls while the data term rises (both as means over the "
+        "three seeds)."
+    ),
+    todo='such as ("original", 10, 860), but one that works',
+    solution=(
+        "runs = oe.recorded_convnet()\n"
+        'row = runs.networks.index("product")\n'
+        "data, decay = runs.data[row].mean(axis=0), runs.decay[row].mean(axis=0)\n"
+        "rises = np.flatnonzero((np.diff(data) > 0) & (np.diff(data + decay) < 0))\n"
+        'falls_but_worse = ("product", *runs.steps[rises[0] : rises[0] + 2])'
+    ),
+    returns=Form(
+        'a network and two recorded steps: `("original", 10, 860)`; the networks are `"original"`, '
+        '`"factors"`, `"product"`, the steps 10, 20, ... 860',
+        _read_stretch,
+    ),
+    properties={
+        "the second step is later": lambda s: s[1] < s[2],
+        "the plotted loss falls": _falls,
+        "the data term rises": _grows,
+    },
+    mistakes={
+        "The second step has to be the later one.": Mistake(
+            ("product", 860, 10), lambda s: _read_stretch(s)[1] >= s[2]
+        ),
+        "There both fall. Take steps near each other, where the data term goes up and "
+        "down.": Mistake(("original", 10, 860), lambda s: _falls(s) and not _grows(s)),
+        "There both rise. In which network does the decay fall fastest?": Mistake(
+            ("original", 110, 120), lambda s: not _falls(s) and _grows(s)
+        ),
+        "A network of the record: `oe.recorded_convnet().networks`.": Mistake(
+            ("deep", 10, 860),
+            lambda s: len(s) == 3 and s[0] not in recorded_convnet().networks,
+        ),
+        "Recorded are the steps `oe.recorded_convnet().steps`.": Mistake(
+            ("product", 1, 2),
+            lambda s: len(s) == 3 and not np.all(np.isin(s[1:], recorded_convnet().steps)),
+        ),
+    },
+    hints=(
+        "Where the decay falls fast, the data term may rise a little and the sum still falls.",
+        '`np.diff` of `runs.data[2].mean(axis=0)` and of `runs.decay[2].mean(axis=0)`: "product".',
+    ),
+    praise=lambda s: (
+        "From {:.2f} to {:.2f} in the plot, while the data term goes from {:.3f} to {:.3f}: the "
+        "fall is weight decay.".format(*_ends(s))
+    ),
+)
+
+EXERCISES = (_EXTRA, _FOLD, _DATA, _STRETCH)
