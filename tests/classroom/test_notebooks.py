@@ -26,7 +26,7 @@ EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def _part(cell: Any) -> tuple[str, str]:
-    """Return an exercise cell's exercise and part, such as ("crawl", "try"); else blanks."""
+    """Return an exercise cell's exercise and part, such as ("fold", "try"); else blanks."""
     if not cell["id"].startswith("ex-"):
         return "", ""
     name, part = cell["id"].removeprefix("ex-").rsplit("-", 1)
