@@ -7,136 +7,191 @@ from typing import Any
 import numpy as np
 
 from overparam_edu.classroom.exercise import Exercise, Mistake, close
+from overparam_edu.classroom.forms import matrix
 from overparam_edu.dynamics.rule import end_to_end_direction, preconditioner
 
 _RNG = np.random.default_rng(3)
 _W, _G = _RNG.standard_normal((2, 2, 3))
 _P = preconditioner(_W, 3).matrix
+_SIX = _RNG.standard_normal((6, 6))
+_SQUARE = (np.array([2.0, 0.7]), 2, 2, 2)
+_WIDE, _TALL = (np.array([1.3, 0.4]), 2, 4, 3), (np.array([1.9, 0.6]), 3, 2, 4)
 
 
-def _amplified(a: float, b: float, N: int, scale: float = 2, start: float = 0) -> Any:
-    """Return the eigenvalue, with exponents that are scaled or begin at `start`."""
-    return sum(a ** (scale * (N - 1 - j) / N) * b ** (scale * (j + start) / N) for j in range(N))
+def _values(
+    sigma: Any, k: int, d: int, N: int, scale: float = 2, start: float = 0, mean: bool = False
+) -> Any:
+    """Return the eigenvalues, with exponents that are scaled or begin at `start`, or the mean."""
+    s = np.zeros(max(k, d))
+    s[: len(sigma)] = sigma
+    r, c = s[:k, None], s[None, :d]
+    j = np.arange(N)[:, None, None]
+    terms = r ** (scale * (N - 1 - j) / N) * c ** (scale * (j + start) / N)
+    return np.sort((terms.mean(axis=0) if mean else terms.sum(axis=0)).ravel())
 
 
-def _all_of(f: Any, sigma: Any, N: int) -> Any:
-    return np.sort([f(r, s, N) for r in sigma for s in sigma])
+def _spectrum(rng: np.random.Generator) -> tuple[Any, ...]:
+    """Return falling singular values, some of them 0, of a matrix of a drawn shape, and N."""
+    k, d, N = (int(n) for n in rng.integers(1, (5, 5, 6)))
+    sigma = np.sort(rng.uniform(0.2, 2, min(k, d)))[::-1]
+    sigma[rng.integers(1, 5) :] = 0
+    return sigma, k, d, N
 
 
-_EIGENVALUE = Exercise(
-    name="amplification",
+_EIGENVALUES = Exercise(
+    name="amplifications",
     notebook="03",
     kind="write",
-    title="How much is a direction amplified?",
+    title="How much is each direction amplified?",
     prompt=(
-        "Return the eigenvalue of the preconditioner that belongs to the singular values "
-        r"$\sigma_r$ (`a`) and $\sigma_s$ (`b`): $\sum_{j=1}^N "
-        r"\sigma_r^{2(N-j)/N}\,\sigma_s^{2(j-1)/N}$, with $0^0 = 1$ (as in Python)."
+        r"$W$ has $k$ outputs and $d$ inputs; the array `sigma` holds its $\min(k, d)$ singular "
+        "values. Return **all** eigenvalues of its preconditioner at depth $N$, from small to "
+        r"large. Section 2 has the formula of one of them. ($0^0 = 1$ also in Python.)"
     ),
-    todo="one line will do",
+    todo="how many are there?",
     solution=(
-        "def amplification(a, b, N):\n"
-        "    return sum(a ** (2 * (N - j) / N) * b ** (2 * (j - 1) / N) for j in range(1, N + 1))"
+        "def amplifications(sigma, k, d, N):\n    s = np.zeros(max(k, d))\n"
+        "    s[: len(sigma)] = sigma\n    values = []\n"
+        "    for a in s[:k]:\n        for b in s[:d]:\n"
+        "            terms = [a ** (2 * (N - j) / N) * b ** (2 * (j - 1) / N) "
+        "for j in range(1, N + 1)]\n"
+        "            values.append(sum(terms))\n    return np.sort(values)"
     ),
     properties={
-        "at depth 1 nothing is amplified: 1": lambda f: close(f(3.0, 0.5, 1), 1.0),
-        r"for equal singular values it is "
-        r"$N\sigma^{2-2/N}$": lambda f: close(f(1.7, 1.7, 5), 5 * 1.7**1.6),
-        r"beside a zero it is the other's $\sigma^{2-2/N}$: "
-        r"one output, across $w$": lambda f: (
-            close(f(2.0, 0.0, 3), 2 ** (4 / 3)) and close(f(0.0, 2.0, 3), 2 ** (4 / 3))
+        "at depth 1 nothing is amplified: $kd$ times 1": lambda f: close(
+            f(np.array([3.0, 0.5]), 2, 3, 1), np.ones(6)
         ),
-        "exchanging the two changes nothing": lambda f: close(f(2.0, 0.7, 4), f(0.7, 2.0, 4)),
-        "all of them are the eigenvalues of the library's preconditioner": lambda f: close(
-            _all_of(f, (2.0, 0.5), 3),
+        "one output, three inputs: twice $\\sigma^{2-2/N}$ and once $N$ times that": lambda f: (
+            close(f(np.array([2.0]), 1, 3, 3), 2 ** (4 / 3) * np.array([1.0, 1.0, 3.0]))
+        ),
+        "a square matrix: they are those of the library's preconditioner": lambda f: close(
+            f(np.array([2.0, 0.5]), 2, 2, 3),
             np.linalg.eigvalsh(preconditioner(np.diag([2.0, 0.5]), 3).matrix),
+        ),
+        "2 outputs and 4 inputs: they are those of the library's preconditioner": lambda f: close(
+            f(np.array([1.5, 0.5]), 2, 4, 3),
+            np.sort(preconditioner(np.eye(2, 4) * [[1.5], [0.5]], 3).eigenvalues),
         ),
     },
     mistakes={
+        "The right values. Now sort them, from small to large.": Mistake(
+            lambda sigma, k, d, N: _values(sigma, k, d, N)[::-1],
+            lambda f: all(
+                close(np.sort(np.ravel(f(*at))), _values(*at)) for at in (_SQUARE, _WIDE, _TALL)
+            ),
+        ),
+        r"There are $kd$ of them: a direction may use a singular vector without a singular value, "
+        r"which counts as 0.": Mistake(
+            lambda sigma, k, d, N: _values(sigma, len(sigma), len(sigma), N),
+            lambda f: all(
+                np.size(f(*at)) == len(at[0]) ** 2 < at[1] * at[2] for at in (_WIDE, _TALL)
+            ),
+        ),
+        r"**Every pair** $(r, s)$ has its own eigenvalue, not only $r = s$.": Mistake(
+            lambda sigma, k, d, N: np.sort(N * np.asarray(sigma) ** (2 - 2 / N)),
+            lambda f: all(np.size(f(*at)) == len(at[0]) for at in (_SQUARE, _WIDE, _TALL)),
+        ),
         r"The powers are halved: $WW^\top$ has eigenvalues "
-        r"$\sigma^2$.": lambda a, b, N: _amplified(a, b, N, scale=1),
-        "The powers are not divided by $N$.": lambda a, b, N: _amplified(a, b, N, scale=2 * N),
-        "A sum over the layers, not their mean.": lambda a, b, N: _amplified(a, b, N) / N,
-        "The last term is missing: `range(1, N)` stops before $N$.": lambda a, b, N: (
-            _amplified(a, b, N) - b ** (2 * (N - 1) / N)
+        r"$\sigma^2$.": lambda sigma, k, d, N: _values(sigma, k, d, N, scale=1),
+        "The powers are not divided by $N$.": lambda sigma, k, d, N: _values(
+            sigma, k, d, N, scale=2 * N
         ),
-        "Off by one in a power: the exponents of one term add up to $2 - 2/N$.": lambda a, b, N: (
-            _amplified(a, b, N, start=1)
+        "A sum over the layers, not their mean.": lambda sigma, k, d, N: _values(
+            sigma, k, d, N, mean=True
         ),
-        "You added the two powers within a term. They are multiplied.": lambda a, b, N: float(
-            sum(a ** (2 * (N - j) / N) + b ** (2 * (j - 1) / N) for j in range(1, N + 1))
+        "Off by one in a power: the exponents of one term add up to $2 - 2/N$.": (
+            lambda sigma, k, d, N: _values(sigma, k, d, N, start=1)
         ),
-        "That is the middle of the range, $N$ times. The terms differ: "
-        "sum them one by one.": lambda a, b, N: N * (a * b) ** ((N - 1) / N),
     },
     hints=(
-        r"There are $N$ terms, $j = 1, \dots, N$.",
-        "Term $j$: `a ** (2*(N-j)/N) * b ** (2*(j-1)/N)`.",
+        r"One eigenvalue for each pair of an output direction and an input direction: $kd$.",
+        r"Fill `sigma` up with zeros to $k$ for the outputs and to $d$ for the inputs; then sum "
+        "`a ** (2*(N-j)/N) * b ** (2*(j-1)/N)` over $j = 1, \\dots, N$ for each pair.",
     ),
-    praise="Large singular values meet a larger learning rate: depth trusts where it has been.",
-    probes=((2.0, 0.7, 2), (1.3, 0.4, 3), (0.6, 1.9, 4)),
+    praise=(
+        "Large singular values meet a larger learning rate, and where two are missing, there is "
+        "none at all."
+    ),
+    probes=(_SQUARE, _WIDE, _TALL),
+    draw=_spectrum,
 )
 
 
-def _applied(P: Any, G: Any, first: Any = "F", second: Any = "F") -> Any:
-    return (P @ G.ravel(order=first)).reshape(G.shape, order=second)
+def _reordered(P: Any, k: int, d: int, *, rows: bool = True, columns: bool = True) -> Any:
+    """Return P with its rows and columns in the order of stacked rows of a (k, d) matrix."""
+    place = np.arange(k * d).reshape(d, k).T.ravel()
+    P = P[place] if rows else P
+    return P[:, place] if columns else P
+
+
+def _tall_or_wide(rng: np.random.Generator) -> tuple[Any, int, int]:
+    k, d = (int(n) for n in rng.choice([[1, 3], [2, 3], [3, 2], [2, 4], [2, 2], [4, 1], [3, 4]]))
+    return rng.standard_normal((k * d, k * d)), k, d
 
 
 _VEC = Exercise(
-    name="apply_preconditioner",
+    name="for_stacked_rows",
     notebook="03",
     kind="write",
     title="Columns or rows?",
     prompt=(
-        r"`P` acts on $\mathrm{vec}(G)$, which stacks the **columns** of $G$. Return the matrix "
-        'that results, in the shape of `G`. (NumPy stacks rows unless told `order="F"`.)'
+        r"`P` acts on $\mathrm{vec}(G)$, which stacks the **columns** of a $k \times d$ matrix. "
+        "NumPy and PyTorch stack **rows**: `G.ravel()`. Return the matrix `Q` that does the same "
+        "there: `(Q @ G.ravel()).reshape(k, d)` is what `P` makes of $G$, for every $G$."
     ),
+    todo="a matrix of the shape of P",
     solution=(
-        'def apply_preconditioner(P, G):\n    stacked = G.ravel(order="F")\n'
-        '    return (P @ stacked).reshape(G.shape, order="F")'
+        "def for_stacked_rows(P, k, d):\n    columns = []\n    for one in np.eye(k * d):\n"
+        '        moved = P @ one.reshape(k, d).ravel(order="F")\n'
+        '        columns.append(moved.reshape((k, d), order="F").ravel())\n'
+        "    return np.transpose(columns)"
     ),
     properties={
-        "it is the end-to-end rule": lambda f: close(f(_P, _G), end_to_end_direction(_W, _G, 3)),
-        "the identity gives `G` back": lambda f: close(f(np.eye(6), _G), _G),
-        "it is linear in `G`": lambda f: close(f(_P, _G + 2 * _W), f(_P, _G) + 2 * f(_P, _W)),
+        "with the preconditioner of a (2, 3) matrix it makes the end-to-end rule": lambda f: close(
+            (f(_P, 2, 3) @ _G.ravel()).reshape(2, 3), end_to_end_direction(_W, _G, 3)
+        ),
+        "the identity stays the identity": lambda f: close(f(np.eye(6), 3, 2), np.eye(6)),
+        "for one output columns and rows are the same": lambda f: close(
+            f(_P[:3, 1:4], 1, 3), _P[:3, 1:4]
+        ),
     },
     mistakes={
-        "You stacked rows. The eigenvectors are for stacked columns.": lambda P, G: _applied(
-            P, G, "C", "C"
+        "That is `P` itself: for stacked columns.": lambda P, k, d: P,
+        "Only the rows of `P` are in their new order. What comes in is stacked anew, too.": (
+            lambda P, k, d: _reordered(P, k, d, columns=False)
         ),
-        "You stacked columns on the way in, but rows on the way out.": lambda P, G: _applied(
-            P, G, "F", "C"
+        "Only the columns of `P` are in their new order. What comes out is stacked anew, too.": (
+            lambda P, k, d: _reordered(P, k, d, rows=False)
         ),
-        "You stacked rows on the way in, but columns on the way out.": lambda P, G: _applied(
-            P, G, "C", "F"
+        "$k$ and $d$ are exchanged.": Mistake(
+            lambda P, k, d: _reordered(P, d, k),
+            lambda f: all(
+                close(f(_SIX, *shape), _reordered(_SIX, *shape[::-1]))
+                for shape in ((2, 3), (3, 2), (1, 6))
+            ),
         ),
-        "Only the diagonal of `P` was used: it mixes entries.": lambda P, G: _applied(
-            np.diag(np.diag(P)), G
+        "That is the transpose of `Q`: the image of each basis matrix is a **column**.": (
+            lambda P, k, d: _reordered(P, k, d).T
         ),
-        "The preconditioner multiplies the gradient; you used its inverse.": lambda P, G: _applied(
-            np.linalg.inv(P), G
-        ),
-        "The sign: the direction is asked for, not the step.": lambda P, G: -_applied(P, G),
-        "That is still the stacked vector: give it the shape of `G`.": lambda P, G: (
-            P @ G.ravel(order="F")
+        "Only the diagonal of `P` was used: it mixes entries.": lambda P, k, d: _reordered(
+            np.diag(np.diag(P)), k, d
         ),
     },
     hints=(
-        '`G.ravel(order="F")` stacks columns.',
-        'Shape back with `.reshape(G.shape, order="F")`.',
+        "Column $n$ of `Q` is what it makes of the $n$-th basis vector. Which $G$ is that, and "
+        "what does `P` make of it?",
+        "One way: for each row `one` of `np.eye(k * d)` take "
+        '`P @ one.reshape(k, d).ravel(order="F")`, and bring that back.',
     ),
     praise="Every wrong order gives a plausible matrix: that is why a check is worth having.",
-    probes=((_P, _G), (_P, _W)),
+    probes=((_P, 2, 3), (_SIX, 3, 2)),
+    draw=_tall_or_wide,
 )
 
 
 def _spread(W: Any) -> float:
-    values = preconditioner(np.asarray(W, float), 3).eigenvalues
+    values = preconditioner(W, 3).eigenvalues
     return float(values.max() / values.min())
-
-
-def _is_square(W: Any) -> bool:
-    return bool(np.shape(W) == (2, 2))
 
 
 def _is_multiple(W: Any) -> bool:
@@ -156,38 +211,40 @@ _PLAIN = Exercise(
     todo="[[a, b], [c, d]]",
     solution="harmless_matrix = [[0.6, -0.8], [0.8, 0.6]]  # a rotation",
     properties={
-        "it is a 2 × 2 matrix": _is_square,
         "it is no multiple of the identity": lambda W: not _is_multiple(W),
         "all eigenvalues of the preconditioner are equal, and above 0": lambda W: (
-            np.isfinite(_spread(W)) and _spread(W) < 1 + 1e-3
+            np.isfinite(_spread(W)) and _spread(W) < 1 + 1e-6
         ),
     },
     mistakes={
-        "At $W = 0$ nothing moves at all.": [[0, 0], [0, 0]],
-        "Right, but too easy: this one is a multiple of the identity.": Mistake(
-            [[1, 0], [0, 1]], lambda W: _is_square(W) and _is_multiple(W) and np.any(W)
+        "At $W = 0$ nothing moves at all.": Mistake([[0, 0], [0, 0]], lambda W: not np.any(W)),
+        "True of this one, but too easy: it is a multiple of the identity.": Mistake(
+            [[1, 0], [0, 1]], _is_multiple
         ),
-        "This matrix has rank 1: directions across it are hardly amplified at all.": Mistake(
+        "This matrix has rank 1: directions across it are amplified less, or not at all.": Mistake(
             [[1, 1], [1, 1]],
-            lambda W: _is_square(W) and np.linalg.svd(W)[1][1] < 1e-9 * np.linalg.norm(W),
+            lambda W: np.linalg.svd(W)[1][1] < 1e-9 * np.linalg.norm(W),
         ),
-        "A 2 × 2 matrix is asked for.": Mistake([1.0, 1.0], lambda W: not _is_square(W)),
         "Diagonal, but its singular values differ, "
         "so directions are amplified differently.": Mistake(
-            [[2, 0], [0, 1]], lambda W: np.allclose(W, np.diag(np.diag(W)))
+            [[2, 0], [0, 1]], lambda W: np.array_equal(W, np.diag(np.diag(W)))
         ),
         "A symmetric matrix is not enough. Compute its singular values: they must be "
-        "equal.": Mistake([[2, 1], [1, 2]], lambda W: np.allclose(W, np.transpose(W))),
+        "equal.": Mistake([[2, 1], [1, 2]], lambda W: np.array_equal(W, W.T)),
         "The singular values must be equal. Which matrices stretch all directions alike?": Mistake(
-            [[1, 1], [0, 1]], lambda W: _spread(W) > 1 + 1e-3
+            [[1, 1], [0, 1]], lambda W: _spread(W) >= 1 + 1e-6
         ),
     },
     hints=(
         "The eigenvalues depend on the singular values alone. When are all of them equal?",
         "Matrices with equal singular values: multiples of rotations and reflections.",
     ),
-    praise="A rotation: its singular values are all equal, so depth only changes the "
-    "learning rate.",
+    praise=lambda W: (
+        f"That is a {'rotation' if np.linalg.det(W) > 0 else 'reflection'}"
+        f"{'' if close(abs(np.linalg.det(W)), 1.0) else ', times a number'}: its singular values "
+        "are equal, so at this $W$ depth only changes the learning rate."
+    ),
+    returns=matrix(2, 2),
 )
 
 _RATIO = Exercise(
@@ -202,7 +259,7 @@ _RATIO = Exercise(
     solution="widest_ratio = 4",
     properties={
         "the ratio, from `oe.preconditioner`": lambda x: close(
-            float(x),
+            x,
             np.divide(*preconditioner(np.diag([4.0, 1.0]), 2).eigenvalues[[0, 3]]),
             0.02,
         ),
@@ -220,4 +277,4 @@ _RATIO = Exercise(
     praise=r"At depth $N$ the ratio is $(\sigma_1/\sigma_2)^{2-2/N}$: it tends to the square.",
 )
 
-EXERCISES = (_EIGENVALUE, _VEC, _PLAIN, _RATIO)
+EXERCISES = (_EIGENVALUES, _VEC, _PLAIN, _RATIO)
