@@ -243,7 +243,7 @@ _FAIR = Exercise(
         "That is the gain at a **shared** rate, which flatters one side. Tune each depth.": Mistake(
             2.975, lambda x: close(x, _raced("same"), 0.02)
         ),
-        "That counts one run a depth. `tuned_learning_rate(...).steps` counts the slowest of three "
+        "That counts one run a depth. `tuned_learning_rate(...).steps` counts the slowest of a few "
         "neighbouring runs, so that no lucky step wins.": Mistake(
             3.425, lambda x: close(x, _raced("tuned"), 0.02)
         ),
@@ -263,7 +263,7 @@ _FAIR = Exercise(
         "`oe.tuned_learning_rate(loss, start, depth=[1, 3], target=...)` returns `.steps`.",
         "Divide `.steps[0]` by `.steps[1]`.",
     ),
-    praise="At tuned rates, and counted for the slowest of three runs: this is a number to quote.",
+    praise="At tuned rates, and counted for the slowest of its neighbours: a number to quote.",
 )
 
 

@@ -152,7 +152,7 @@ _FLAT = Exercise(
             lambda loss: _race(loss)[1] > _race(loss)[0],
         ),
         "Depth 2 is faster, but not by a third. Turn $w^*$ further into the flat "
-        "direction.": Mistake(
+        "direction, or stretch the bowl less.": Mistake(
             LpRegression(np.diag([0.1, 1.0]), [0.1, 0.3], 2),
             lambda loss: 2 / 3 * _race(loss)[0] < _race(loss)[1] < _race(loss)[0] < np.inf,
         ),
