@@ -23,9 +23,9 @@ def brief(value: Any) -> str:
 
 
 def finite_array(name: str, value: ArrayLike) -> Array:
-    """Return `value` as a float64 array, uncopied if it is one: finite real numbers, not empty."""
+    """Return `value` as a float64 array of its own: finite real numbers, not empty."""
     try:
-        raw = np.asarray(value)
+        raw = np.array(value)  # whoever keeps it does not see later changes of the argument
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array; got {brief(value)}") from None
     if raw.dtype.kind not in "fiu":

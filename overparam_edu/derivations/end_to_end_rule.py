@@ -6,7 +6,7 @@ of symbols; lines with fractional powers at random balanced layers of many shape
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -42,8 +42,8 @@ def bases(depth: int) -> tuple[Any, ...]:
     return tuple(sp.MatrixSymbol(f"Q_{j}", sizes[j], M) for j in range(depth + 1))
 
 
-def balanced_layers(depth: int) -> Callable[[Random, int], Values]:
-    """Return a sampler of balanced layers, built WITHOUT singular vectors, which are to be found.
+def balanced_layers(depth: int, random: Random, turn: int) -> Values:
+    """Return random balanced layers, built WITHOUT singular vectors, which are to be found.
 
     Each layer is a random rotation of the square root of its lower neighbour's square.
     """
@@ -51,48 +51,41 @@ def balanced_layers(depth: int) -> Callable[[Random, int], Values]:
     def orthonormal(random: Random, rows: int, cols: int) -> Any:
         return NUMBERS.qr(random_matrix(random, rows, cols), mode="skinny")[0]
 
-    def sample(random: Random, turn: int) -> Values:
-        k, d, hidden = SHAPES[turn % len(SHAPES)]
-        m = min(k, d)
-        sizes = (d, *([max(hidden, m)] * (depth - 1)), k)
-        reach = orthonormal(random, sizes[1], m)
-        weights = [reach * random_matrix(random, m, d)]
-        for size in sizes[2:]:
-            turned = orthonormal(random, size, m)
-            root = matrix_power(weights[-1] * weights[-1].T, NUMBERS.mpf(0.5), exact=False)
-            weights.append(turned * reach.T * root)
-            reach = turned
-        squares, directions = NUMBERS.eigsy(weights[0].T * weights[0])
-        q = [directions[:, d - m : d]]
-        s = NUMBERS.diag([NUMBERS.sqrt(square) for square in list(squares)[d - m :]])
-        for weight in weights:
-            q.append(weight * q[-1] * s**-1)
-        ws = layers(depth)
-        table: dict[Any, Any] = dict(zip((*ws, *bases(depth)), (*weights, *q), strict=True))
-        table |= {S: s, G: random_matrix(random, k, d)}
-        table |= {K: NUMBERS.mpf(k), D: NUMBERS.mpf(d), M: NUMBERS.mpf(m)}
-        values = Values(table, exact=False)
-        return values.having({W: evaluate(product(ws), values)})
-
-    return sample
+    k, d, hidden = SHAPES[turn % len(SHAPES)]
+    m = min(k, d)
+    sizes = (d, *([max(hidden, m)] * (depth - 1)), k)
+    reach = orthonormal(random, sizes[1], m)
+    weights = [reach * random_matrix(random, m, d)]
+    for size in sizes[2:]:
+        turned = orthonormal(random, size, m)
+        root = matrix_power(weights[-1] * weights[-1].T, NUMBERS.mpf(0.5), exact=False)
+        weights.append(turned * reach.T * root)
+        reach = turned
+    squares, directions = NUMBERS.eigsy(weights[0].T * weights[0])
+    q = [directions[:, d - m : d]]
+    s = NUMBERS.diag([NUMBERS.sqrt(square) for square in list(squares)[d - m :]])
+    for weight in weights:
+        q.append(weight * q[-1] * s**-1)
+    ws = layers(depth)
+    table: dict[Any, Any] = dict(zip((*ws, *bases(depth)), (*weights, *q), strict=True))
+    table |= {S: s, G: random_matrix(random, k, d)}
+    table |= {K: NUMBERS.mpf(k), D: NUMBERS.mpf(d), M: NUMBERS.mpf(m)}
+    values = Values(table, exact=False)
+    return values.having({W: evaluate(product(ws), values)})
 
 
-def any_layers(depth: int) -> Callable[[Random, int], Values]:
-    """Return a sampler of layers that obey no assumption at all."""
-
-    def sample(random: Random, turn: int) -> Values:
-        k, d, hidden = SHAPES[turn % len(SHAPES)]
-        sizes = (d, *([hidden] * (depth - 1)), k)
-        ws = layers(depth)
-        table = {w: random_matrix(random, sizes[j + 1], sizes[j]) for j, w in enumerate(ws)}
-        for w in ws:
-            table[sp.MatrixSymbol(f"A_{w.name[2:]}", *w.shape)] = table[w]
-            table[w.rows] = NUMBERS.mpf(table[w].rows)
-        table[G] = random_matrix(random, k, d)
-        values = Values(table, exact=False)
-        return values.having({W: evaluate(product(ws), values)})
-
-    return sample
+def any_layers(depth: int, random: Random, turn: int) -> Values:
+    """Return random layers that obey no assumption at all."""
+    k, d, hidden = SHAPES[turn % len(SHAPES)]
+    sizes = (d, *([hidden] * (depth - 1)), k)
+    ws = layers(depth)
+    table = {w: random_matrix(random, sizes[j + 1], sizes[j]) for j, w in enumerate(ws)}
+    for w in ws:
+        table[sp.MatrixSymbol(f"A_{w.name[2:]}", *w.shape)] = table[w]
+        table[w.rows] = NUMBERS.mpf(table[w].rows)
+    table[G] = random_matrix(random, k, d)
+    values = Values(table, exact=False)
+    return values.having({W: evaluate(product(ws), values)})
 
 
 def symbolic_layers(depth: int, *, general: bool = False, decay: bool = False) -> Values:
@@ -193,8 +186,9 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
         "2 x 2 layers of symbols, velocities by differentiation",
         (symbolic_layers(depth, decay=weight_decay).having(hidden),),
     )
-    unbalanced = Setting("random layers", sample=any_layers(depth))
-    balanced = Setting("balanced layers of random shapes", sample=balanced_layers(depth))
+    unbalanced = Setting("random layers", sample=partial(any_layers, depth))
+    sampler = partial(balanced_layers, depth)
+    balanced = Setting("balanced layers of random shapes", sample=sampler)
     # One step of every layer.
     gradients = [
         sp.Eq(Grad(Loss(W), w), times(*gradient_factors(ws, j))) for j, w in enumerate(ws, 1)

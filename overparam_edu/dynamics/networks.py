@@ -116,8 +116,8 @@ class LinearNetwork:
 
 
 def product(weights: Sequence[Array]) -> Array:
-    """Return the end-to-end matrix of layers, or of stacks of them."""
-    return reduce(lambda below, W: W @ below, weights)
+    """Return the end-to-end matrix of layers, or of stacks of them, as an array of its own."""
+    return weights[0].copy() if len(weights) == 1 else reduce(lambda W, above: above @ W, weights)
 
 
 def imbalance(weights: Sequence[Array]) -> Array:

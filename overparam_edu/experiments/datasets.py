@@ -77,12 +77,15 @@ class DataUnavailableError(RuntimeError):
     ----------
     reason : str
         What happened, in a few words that a picture has room for. Also an attribute.
-    remedy : str, what to do about it
+    remedy : str, what to do about it; also an attribute
     """
 
     def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(f"The gas data could not be downloaded: {reason}; {remedy}.")
-        self.reason = reason
+        super().__init__(reason, remedy)
+        self.reason, self.remedy = reason, remedy
+
+    def __str__(self) -> str:
+        return f"The gas data could not be downloaded: {self.reason}; {self.remedy}."
 
 
 def standardize(values: Array) -> Array:
