@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from jupyterlab.commands import get_app_dir
 
 from overparam_edu import cli
 from overparam_edu.cli import lab
@@ -132,6 +133,41 @@ def test_a_folder_that_cannot_be_made_is_refused_plainly(tmp_path, capsys):
     assert said.startswith("overparam-edu: cannot put the notebooks into")
     assert "--dir" in said
     assert said.count("\n") == 1
+
+
+def test_a_home_that_cannot_be_written_is_said_before_anything_is_done(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "taken").touch()
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "taken" / name))
+    assert cli.main(["lab", "--no-browser", "--dir", str(tmp_path / "lessons")]) == 2
+    said = capsys.readouterr().err
+    assert "can't be written" in said
+    assert lab.JUPYTER_ELSEWHERE in said
+    assert not (tmp_path / "lessons").exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(source, folder, monkeypatch):
+    def full(self, _):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        lab.copy_notebooks(source, folder)
+    assert list(folder.iterdir()) == []
+
+
+DAMAGED = ["", "{}", "[]", "3", '{"cells": 3}', '{"cells": [{}], "nbformat": 4}', '{"nbformat": 9}']
+
+
+@pytest.mark.parametrize("text", [*DAMAGED, "\udcff"], ids=ascii)
+def test_a_damaged_notebook_is_said_plainly(text, tmp_path, capsys):
+    path = tmp_path / "mine.ipynb"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert cli.main(["pages", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "mine.ipynb is damaged, or no notebook" in capsys.readouterr().err
 
 
 def test_a_missing_jupyterlab_is_said_plainly(monkeypatch, capsys):
@@ -258,7 +294,9 @@ def test_lab_answers_at_the_printed_address_on_the_first_notebook(running):
 def test_lab_asks_nothing_of_other_machines(running):
     page = _get(running[0], "lab")
     found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)
-    assert json.loads(found.group(1))["news"] == {"disabled": True}
+    config = json.loads(found.group(1))
+    assert config["news"] == {"disabled": True}
+    assert lab.NEWS in config["disabledExtensions"]  # nor does it ask the reader about news
     assert _get(running[0], "lab/api/update") == '{"notification": null}'
     manager = json.loads(_get(running[0], "lab/api/extensions?query=&page=1&per_page=1&refresh=0"))
     assert isinstance(manager, list)
@@ -269,6 +307,20 @@ def test_the_kernel_is_of_this_interpreter_whatever_the_home_says(running):
     specs = json.loads(_get(running[0], "api/kernelspecs"))
     assert specs["default"] == "python3"
     assert specs["kernelspecs"]["python3"]["spec"]["display_name"] != "wrong"
+
+
+def test_the_news_question_is_the_plugin_that_is_off():
+    """The one of Lab's own files that asks it names this plugin."""
+    static = Path(get_app_dir()) / "static"
+    asking = [
+        text
+        for path in static.glob("*.js")
+        if "get notified about official Jupyter news" in (text := path.read_text("utf-8"))
+    ]
+    assert asking
+    assert all(lab.NEWS in text for text in asking)
+    page = lab.without_news(None, {"disabledExtensions": ["other"], "appName": "Lab"})
+    assert page == {"disabledExtensions": ["other", lab.NEWS], "appName": "Lab"}
 
 
 def test_the_workflow_publishes_what_the_command_writes():

@@ -13,7 +13,7 @@ import pytest
 
 from overparam_edu import cli
 from overparam_edu.classroom import setup
-from overparam_edu.cli import doctor
+from overparam_edu.cli import doctor, lab
 from overparam_edu.cli.command import CommandError
 from overparam_edu.experiments import datasets
 from overparam_edu.player import page
@@ -115,7 +115,11 @@ def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
     line = found("folders")
     assert line.matters
     assert str(tmp_path / "taken") in line.words
-    assert "--dir" in line.remedy
+    assert line.remedy == lab.JUPYTER_ELSEWHERE  # another folder for the lessons would not help
+    monkeypatch.setattr(doctor, "own_checkout", lambda: tmp_path / "taken" / "lessons")
+    assert found("folders").remedy.endswith(
+        f"`overparam-edu lab --dir FOLDER`; {lab.JUPYTER_ELSEWHERE}"
+    )
 
 
 # --- what a class can do without ---

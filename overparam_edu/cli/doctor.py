@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from overparam_edu.cli.command import CommandError, check_port
-from overparam_edu.cli.lab import DEFAULT_FOLDER, own_notebooks
+from overparam_edu.cli.lab import (
+    DEFAULT_FOLDER,
+    JUPYTER_ELSEWHERE,
+    jupyter_folders,
+    own_notebooks,
+    unwritable,
+)
 from overparam_edu.cli.present import HERE, PORT
 from overparam_edu.publish import own_checkout
 
@@ -217,18 +223,12 @@ def _pictures() -> Diagnosis:
 
 
 def _folders() -> Diagnosis:
-    from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
-
-    lessons, refused = own_checkout() or Path(DEFAULT_FOLDER).resolve(), []
-    for folder in (lessons, Path(jupyter_data_dir()), Path(jupyter_runtime_dir())):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        try:
-            tempfile.TemporaryFile(dir=there).close()
-        except OSError as problem:
-            refused.append(f"{there} can't be written: {problem.strerror or problem}")
-    if refused:
-        remedy = "work in another folder (`overparam-edu lab --dir FOLDER`), or make it writable"
-        return _broken("; ".join(refused), remedy)
+    lessons = own_checkout() or Path(DEFAULT_FOLDER).resolve()
+    work, jupyters = unwritable(lessons), unwritable(*jupyter_folders())
+    remedies = ["work in another folder: `overparam-edu lab --dir FOLDER`"] if work else []
+    remedies += [JUPYTER_ELSEWHERE] if jupyters else []
+    if remedies:
+        return _broken("; ".join([*work, *jupyters]), "; ".join(remedies))
     return Diagnosis(f"{lessons} and Jupyter's folders can be written")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,8 +55,11 @@ def _write(path: Path, content: bytes) -> None:
     """Write `content` in one stroke: an interruption leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:  # a disk that is full leaves nothing half written
+        part.unlink(missing_ok=True)
 
 
 def copy_notebooks(source: Path, folder: Path) -> CopyReport:
@@ -132,6 +136,41 @@ QUIET_LAB: dict[str, str | None] = {
 }
 
 
+# What asks "Would you like to get notified about official Jupyter news?", `news_url` or not.
+NEWS = "@jupyterlab/apputils-extension:announcements"
+
+
+def without_news(_: Any, page_config: dict[str, Any]) -> dict[str, Any]:
+    """Return JupyterLab's page without the question about news (its hook)."""
+    disabled = page_config.get("disabledExtensions", [])
+    return page_config | {"disabledExtensions": [*disabled, NEWS]}
+
+
+# What helps where Jupyter's own folders, which are in the home folder, can't be written.
+JUPYTER_ELSEWHERE = (
+    "set the environment variables JUPYTER_DATA_DIR and JUPYTER_CONFIG_DIR to writable folders"
+)
+
+
+def unwritable(*folders: Path) -> list[str]:
+    """Return which folders can't be written, or can't be made, and why."""
+    found = []
+    for folder in folders:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        try:
+            tempfile.TemporaryFile(dir=there).close()
+        except OSError as problem:
+            found.append(f"{folder} can't be written: {problem.strerror or problem}")
+    return found
+
+
+def jupyter_folders() -> list[Path]:
+    """Return where Jupyter keeps its own files."""
+    from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+
+    return [Path(jupyter_data_dir()), Path(jupyter_runtime_dir()), Path(jupyter_config_dir())]
+
+
 def _lab_arguments(options: argparse.Namespace, folder: Path, notebook: str) -> list[str]:
     settings: dict[str, Any] = {f"LabApp.{name}": value for name, value in QUIET_LAB.items()}
     settings["LabApp.default_url"] = f"/lab/tree/{notebook}"
@@ -162,10 +201,13 @@ def _address(server: Any, notebook: str) -> str:
 def run(options: argparse.Namespace) -> int:
     """Serve the folder until it is stopped."""
     before_serving("jupyterlab", "JupyterLab", options.ip, options.port)
+    if refused := unwritable(*jupyter_folders()):
+        raise CommandError(f"{'; '.join(refused)}; {JUPYTER_ELSEWHERE}")
     folder, notebook = prepare(options.dir)
     from jupyterlab.labapp import LabApp
 
     server = LabApp.initialize_server(argv=_lab_arguments(options, folder, notebook))
+    server.web_app.settings["page_config_hook"] = without_news
     # The loop takes its callbacks in turn, and the first of them opens the port: once this one
     # speaks, the address answers.
     said = (

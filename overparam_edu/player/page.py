@@ -203,6 +203,6 @@ def save_html(what: Any, path: str | Path, *, title: str | None = None) -> Path:
     text = re.sub("<[^>]+>", "", found[0].scene.alt) if title is None else title
     body = "".join(piece_html(piece.to_json()) for piece in found)
     heading = f"<h1>{html.escape(text)}</h1>" if title is not None else ""
-    target = Path(path)
+    target = Path(path).expanduser()
     target.write_text(page(text, f"<main>{heading}{body}</main>"), encoding="utf-8")
     return target

@@ -66,7 +66,7 @@ def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2
     width = whole_number("width", width, lower=320)
     scale = number("scale", scale, lower=0.1, upper=10)
     [drawn] = _drawn([picture(now.scene, now.position, width=width)], scale)
-    target = Path(path)
+    target = Path(path).expanduser()
     target.write_bytes(drawn)
     return target
 
@@ -121,7 +121,7 @@ def save_gif(
     chosen = np.unique(np.linspace(0, stops[name] - 1, frames).round().astype(int)).tolist()
     figures = [picture(scene, {**position, name: stop}, width=width) for stop in chosen]
     times = [round(1000 * seconds / len(figures))] * (len(figures) - 1) + [2000]
-    target = Path(path)
+    target = Path(path).expanduser()
     target.write_bytes(_animated(_drawn(figures, 1.0), times))
     return target
 

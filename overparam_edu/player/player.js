@@ -9,6 +9,7 @@ const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kern
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
 const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
+const OLD = "this browser has no DecompressionStream. Chrome or Edge 80, Firefox 113, Safari 16.4 and later have it.";
 const MATH_FONT = "STIX Two Math";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
@@ -65,6 +66,7 @@ const bytesOf = (buffer) => new Uint8Array(buffer.buffer ?? buffer, buffer.byteO
 
 // Undo wire.py: inflate, put the four bytes of each number together, add up the differences.
 async function unpack(buffer) {
+  if (!window.DecompressionStream) throw new Error(OLD);
   const stream = new Blob([bytesOf(buffer)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   const count = bytes.length / 4;
@@ -212,8 +214,8 @@ class Player {
 
   async show(spec, buffer) {
     this.newest = spec;
-    const floats = await unpack(buffer);
-    if (!this.alive || this.newest !== spec) return; // a later scene is on its way
+    const floats = await unpack(buffer).catch((error) => this.say(`No picture: ${error.message}`));
+    if (!floats || !this.alive || this.newest !== spec) return; // a later scene is on its way
     const sameAxes = JSON.stringify(spec.axes) === JSON.stringify(this.spec?.axes);
     Object.assign(this, { spec, floats, drawn: null });
     if (this.Plotly || !spec.figure) this.trouble = false;

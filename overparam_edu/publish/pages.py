@@ -96,15 +96,17 @@ def build_pages(
     ValueError
         If there is no notebook.
     RuntimeError
-        If a cell fails; the message names the notebook and says what went wrong.
+        If a notebook is damaged, or a cell fails; the message names it and says what went wrong.
     OSError
         If a notebook can't be read, or a file not written.
     """
-    paths = lesson_notebooks() if notebooks is None else [Path(path) for path in notebooks]
+    paths = (
+        lesson_notebooks() if notebooks is None else [Path(path).expanduser() for path in notebooks]
+    )
     if not paths:
         raise ValueError("notebooks must be one or more; got none")
     tell = progress or (lambda _: None)
-    folder = Path(out)
+    folder = Path(out).expanduser()
     (folder / "scenes").mkdir(parents=True, exist_ok=True)
     names = [path.stem for path in paths]
     lessons = []
@@ -129,7 +131,10 @@ def executed(path: Path) -> Any:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.ValidationError, AttributeError, KeyError, TypeError) as problem:
+        raise RuntimeError(f"{path.name} is damaged, or no notebook") from problem
     notebook.cells.insert(0, nbformat.v4.new_code_cell(_PRELUDE))
     client = NotebookClient(
         notebook,

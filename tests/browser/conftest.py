@@ -389,7 +389,9 @@ class SavedPage(Watched):
     own = "(file|data|blob):"
     messages = ("log", "info", "debug", "warning", "error")
 
-    def __init__(self, browser: Any, path: Path, script: str = "", **options: Any) -> None:
+    def __init__(
+        self, browser: Any, path: Path, script: str = "", settle: bool = True, **options: Any
+    ) -> None:
         context = browser.new_context(**options)
         context.set_offline(True)
         context.add_init_script(script)
@@ -397,7 +399,7 @@ class SavedPage(Watched):
         self.page.goto(path.as_uri())
         self.page.wait_for_function("() => !document.querySelector('.waiting')")
         self.players = [Shown(root) for root in self.page.locator(".oe-player").all()]
-        for player in self.players:
+        for player in self.players if settle else ():
             player.settle()
 
 

@@ -8,11 +8,13 @@ import signal
 import textwrap
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 from plotly.offline import get_plotlyjs
 
+from overparam_edu.player.page import save_html
 from overparam_edu.player.wire import message
 
 pytestmark = pytest.mark.browser
@@ -340,6 +342,15 @@ def test_silent_kernel_is_said_plainly(browser: Any, room: dict[str, Any]) -> No
     page.clock.run_for(31_000)
     page.get_by_text("plotly.js did not arrive: is the kernel alive?").wait_for()
     page.close()
+
+
+def test_a_browser_that_is_too_old_is_told_what_it_lacks(
+    saved: Any, room: dict[str, Any], tmp_path: Path
+) -> None:
+    path = save_html(room["make_scene"](), tmp_path / "old.html")
+    page = saved(path, script="delete window.DecompressionStream", settle=False)
+    assert "No picture: this browser has no DecompressionStream" in page.player().reading()
+    page.check_quiet()
 
 
 def test_a_lost_kernel_leaves_sliders_that_move_and_a_way_back(

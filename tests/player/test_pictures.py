@@ -86,6 +86,26 @@ def test_it_is_saved_as_it_stands(
     assert list(drawn[0].data[0].y) == (2 * LINES[1, 3]).tolist()
 
 
+def test_the_home_folder_may_be_written_with_a_tilde(
+    explorer: Explorer, drawn: list[go.Figure], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    files = {"a.png": explorer.save_png, "a.gif": explorer.save_gif, "a.html": explorer.save_html}
+    for name, save in files.items():
+        assert save(f"~/{name}") == tmp_path / name
+        assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize("method", ["save_png", "save_gif", "save_html"])
+def test_a_folder_is_no_file_to_write_to(
+    explorer: Explorer, drawn: list[go.Figure], tmp_path: Path, method: str
+) -> None:
+    with pytest.raises(OSError, match=r"directory|denied"):
+        getattr(explorer, method)(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_of_several_pictures_the_first_is_saved(
     build_calls: list[float], explorer: Explorer, drawn: list[go.Figure], tmp_path: Path
 ) -> None:
