@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.kronecker import KroneckerProduct
 
 import overparam_edu.derivations as proofs
+from overparam_edu import GradientDescent, SeparableLp, descend
 from overparam_edu.derivations.checker import _named, _point
 from overparam_edu.derivations.signs import Rate
 from overparam_edu.derivations.values import NUMBERS, CannotEvaluateError, entries, evaluate
@@ -41,7 +42,8 @@ def test_the_lines_say_what_the_theorems_say():
     assert "W' = W - eta*(W*W.T)**(1/2)*G - eta*G*(W.T*W)**(1/2)" in str(rule)
     assert "||(W*W.T)**(1/4)*G||**2 + ||G*(W.T*W)**(1/4)||**2" in str(P)
     assert "<w_1, g>" in str(proofs.warm_up(updates=2).steps[2].after)
-    assert str(proofs.illustration().steps[-1].after) == "1/N"
+    illustration = proofs.illustration().steps
+    assert [str(illustration[i].after) for i in (-4, -3)] == ["1/N", "Eq(r_N, N**(-p/(p - 2)))"]
     assert str(proofs.theorem_2_by_criterion().steps[3].after) == "Eq(N, 2)"
     kappa = proofs.theorem_2_by_line_integral().steps[7].where[-1]
     assert str(kappa) == "Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))"
@@ -211,13 +213,15 @@ def fewest_steps(p, depth, limit):
 
 
 def test_numbers_of_the_estimate():
-    assert [round(proofs.tuned_gain(4, n), 1) for n in (2, 3, 4)] == [3.4, 3.1, 2.7]
-    assert [round(proofs.tuned_gain(6, n), 1) for n in (2, 3)] == [6.1, 6.7]
+    assert [round(proofs.tuned_gain(4, n), 2) for n in (2, 3, 4, 8)] == [4.27, 4.22, 3.74, 2.34]
+    assert [round(proofs.tuned_gain(6, n), 1) for n in (2, 3)] == [7.9, 9.4]
     assert [proofs.tuned_gain(2, n) for n in (1, 2, 4)] == [1.0, 0.5, 0.25]
 
 
 def test_the_function_is_the_formula_derived():
-    formula = proofs.illustration().steps[-2].after.rhs
+    second, *_, last = proofs.illustration().steps[-5:]
+    names = {"s_N": second.after.rhs, "r_N": proofs.illustration().steps[-3].after.rhs}
+    formula = last.after.rhs.subs({s: names.get(s.name, s) for s in last.after.rhs.free_symbols})
     for p, n in ((4, 2), (4, 3), (6, 3), (5, 2.5)):
         at = {s: {"p": p, "N": n, "a": 2 - 2 / n}[s.name] for s in formula.free_symbols}
         assert float(formula.subs(at)) == pytest.approx(proofs.tuned_gain(p, n), rel=1e-12)
@@ -225,9 +229,26 @@ def test_the_function_is_the_formula_derived():
 
 @pytest.mark.parametrize("depth", [2, 3])
 def test_the_estimate_has_the_right_order_but_is_an_upper_guide(depth):
-    # Measured: 60 to 90% of the estimate, for the learning rate it allows is not quite stable.
+    # Of the second coordinate alone. Measured: 60 to 90%, as the bound is not quite stable.
     gain = fewest_steps(4, 1, 1500) / fewest_steps(4, depth, 1500)
-    assert 0.5 * proofs.tuned_gain(4, depth) < gain < 1.05 * proofs.tuned_gain(4, depth)
+    estimate = proofs.tuned_gain(4, depth) / (2 / (1 + depth**-2)) ** 0.5
+    assert 0.5 * estimate < gain < 1.05 * estimate
+
+
+@pytest.mark.slow
+def test_late_each_coordinate_has_its_share_of_the_loss():
+    loss, depths, last = SeparableLp((1.0, 0.03), p=4), np.array([1, 2, 3, 4]), 250_000
+    run = descend(
+        loss,
+        [0.97, 0.015],
+        depth=depths,
+        optimizer=GradientDescent(0.3),
+        steps=last,
+        record=last,
+        progress=False,
+    )
+    far, near = np.moveaxis(run.points[-1] - loss.targets, -1, 0)
+    np.testing.assert_allclose((far / near) ** 4, 1 / depths**2, rtol=0.2)  # y_2 is not 0
 
 
 def test_bad_arguments_of_the_tuned_gain_are_named():
