@@ -285,7 +285,7 @@ _STRETCH = Exercise(
         '`np.diff` of `runs.data[2].mean(axis=0)` and of `runs.decay[2].mean(axis=0)`: "product".',
     ),
     praise=lambda s: (
-        "From {:.2f} to {:.2f} in the plot, while the data term goes from {:.3f} to {:.3f}: the "
+        "From {:.2f} to {:.2f} in the plot, while the data term goes from {:.4f} to {:.4f}: the "
         "fall is weight decay.".format(*_ends(s))
     ),
 )

@@ -241,7 +241,7 @@ _CURE = Exercise(
     "the identity.",
 )
 
-_WIDEST = 400
+_WIDEST = 200
 
 
 @cache
@@ -281,7 +281,7 @@ _WIDTH = Exercise(
         "Too narrow: the product starts shorter than 0.1. By what does one more layer multiply its "
         "squared length, on average?": Mistake(16, lambda m: _can_be(m) and _length(m) < 0.1),
         "Too wide: the product starts longer than 10, since each layer makes it longer.": Mistake(
-            300, lambda m: _can_be(m) and _length(m) > 10
+            190, lambda m: _can_be(m) and _length(m) > 10
         ),
         f"Wider than {_WIDEST}: there the product starts far longer than 10.": Mistake(
             10_000, lambda m: m > _WIDEST

@@ -110,7 +110,7 @@ def _parsed(text: str) -> SymbolicLoss:
     from overparam_edu.derivations.own_loss import SymbolicLoss
 
     try:
-        return SymbolicLoss(text, dimension=2)
+        return SymbolicLoss(text)
     except ValueError as why:
         raise WrongForm(f"`oe.SymbolicLoss` can't read it: {why}.") from None
 
