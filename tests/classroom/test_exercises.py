@@ -77,6 +77,15 @@ def test_a_usual_mistake_meets_its_own_hint(exercise, hint, wrong):
     assert feedback.text == hint
 
 
+@EACH
+def test_every_exercise_declares_what_the_engine_needs(exercise):
+    random = exercise.name == "identity_layers"  # no two right answers draw the same noise
+    assert not exercise.probes or exercise.draw or random
+    assert exercise.probes or exercise.returns or exercise.kind == "predict"
+    assert sum(name == exercise.name for name, _ in RIGHT.values()) >= 10
+    assert not any(says.endswith(".") for says in exercise.properties)
+
+
 def test_every_notebook_has_its_exercises_of_every_kind():
     counts = Counter(exercise.notebook for exercise in EXERCISES.values())
     assert counts.pop("00") == 2
