@@ -60,8 +60,9 @@ def beyond_regularization() -> Derivation:
     r"""Derive when the rule's field is a gradient.
 
     For :math:`N > 1`: if and only if :math:`h = \langle w, g\rangle - \tfrac2N L` depends on
-    :math:`\lVert w\rVert` alone, where the loss is twice differentiable, away from 0. This
-    package's own criterion, behind the talk's "Beyond regularization".
+    :math:`\lVert w\rVert` alone, where the loss is twice differentiable, away from 0, and w has two
+    entries or more: with one every field is a gradient. This package's own criterion, behind the
+    talk's "Beyond regularization".
 
     Returns
     -------
@@ -185,7 +186,8 @@ def beyond_regularization() -> Derivation:
     ]
     return Derivation(
         "beyond regularization",
-        "For N > 1 the rule's field is the gradient of some function if and only if "
+        "For N > 1 and w of two entries or more the rule's field is the gradient of some function "
+        "if and only if "
         r"$h(w) = \langle w, g(w)\rangle - \tfrac2N L(w)$ depends on the length of $w$ alone.",
         tuple(steps),
         'talk, "Beyond regularization"; criterion: this package',

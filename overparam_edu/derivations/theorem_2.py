@@ -35,8 +35,9 @@ def theorem_2_by_line_integral() -> Derivation:
     On the curve of `overparam_edu.line_integral` near 0 the work is
     :math:`2c(R^q - r^q)\frac{(N-1)(N-2)}{3N-2}` up to a part that is small against it, with
     :math:`q = 3 - \tfrac2N` and :math:`c = \lVert g(0)\rVert`. Talk, "Beyond regularization";
-    paper, proof of Theorem 2. Needs a gradient that is continuous at 0 and not 0 there, and N > 2.
-    For 1 < N < 2 the signs turn and the integral is negative; at N = 2 the lines say nothing.
+    paper, proof of Theorem 2. Needs a gradient that is continuous at 0 and not 0 there, N > 2, and
+    two entries of w or more (with one every field is a gradient). For 1 < N < 2 the signs turn and
+    the integral is negative; at N = 2 the lines say nothing.
 
     Returns
     -------
@@ -167,8 +168,8 @@ def theorem_2_by_line_integral() -> Derivation:
     ]
     return Derivation(
         "Theorem 2 by a line integral",
-        "If the gradient at 0 is not 0, then for N > 2 the rule's field does work round a closed "
-        "curve near 0: no function has it as its gradient.",
+        "If the gradient at 0 is not 0 and w has two entries or more, then for N > 2 the rule's "
+        "field does work round a closed curve near 0: no function has it as its gradient.",
         tuple(steps),
         'talk, "Beyond regularization"; paper, proof of Theorem 2',
     )
@@ -188,8 +189,8 @@ def theorem_2_by_criterion() -> Derivation:
     r"""Derive Theorem 2, and its exception, from the criterion.
 
     Near 0, :math:`h = \mathrm{const} + (1 - \tfrac2N)\langle g(0), w\rangle + \dots`, for a loss
-    that is twice differentiable at 0 with a gradient there that is not 0. Paper, Theorem 2; this
-    proof and the exceptions are this package's own.
+    that is twice differentiable at 0 with a gradient there that is not 0, of w with two entries or
+    more. Paper, Theorem 2; this proof and the exceptions are this package's own.
 
     Returns
     -------
@@ -291,8 +292,9 @@ def theorem_2_by_criterion() -> Derivation:
     ]
     return Derivation(
         "Theorem 2 from the criterion",
-        "If the gradient at 0 is not 0, no function has the rule's field as its gradient, for any "
-        "N > 1 except N = 2, where linear losses and isotropic bowls have one.",
+        "If the gradient at 0 is not 0 and w has two entries or more, no function has the rule's "
+        "field as its gradient, for any N > 1 except N = 2, where linear losses and isotropic "
+        "bowls have one.",
         tuple(steps),
         'talk, "Beyond regularization"; paper, Theorem 2; this proof: this package',
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
+import overparam_edu as oe
 from overparam_edu.classroom.questions import QUESTIONS, Option, Question
 
 EACH = pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
@@ -35,3 +37,28 @@ def test_a_question_has_two_options_or_more_and_one_right(rights):
     options = tuple(Option(str(n), right, "") for n, right in enumerate(rights))
     with pytest.raises(ValueError, match=r"options must be 2 to 6, one of them right; got"):
         Question("q", "00", "?", options)
+
+
+def test_the_numbers_in_the_answers_are_measured():
+    words = {q.name: " ".join([q.asks, *(o.says for o in q.options)]) for q in QUESTIONS.values()}
+    bowl = oe.QuadraticLoss([[0.02, 0.0], [0.0, 2.0]], [1.0, 0.05])
+    tuned = oe.tuned_learning_rate(bowl, [0.01, 0.01], depth=[1, 2], target=1e-4)
+    one, two = tuned.steps.astype(int)
+    assert f"{two} steps at depth 2 against {one}" in words["control_p2"]
+    rules = [oe.preconditioner(np.ones((1, 2)), N).matrix @ np.diag([1, 1 / 20]) for N in (1, 2, 3)]
+    curvatures = [np.linalg.eigvals(rule).real for rule in rules]
+    ratios = [each.max() / each.min() for each in curvatures]
+    condition = [f"{ratio:.0f} at depth {N}" for N, ratio in enumerate(ratios, start=1)]
+    assert all(said in words["own_slow"] for said in condition), condition
+    read = 100 * (1 - oe.recorded_convnet().test_error.mean())
+    assert f"{read:.0f} % of new digits" in words["mostly_decay"]
+
+
+def test_old_gradients_of_the_warm_up_fade_together():
+    start = 0.01 * np.array([1.0, 1.0]) / np.sqrt(2)
+    run = oe.run_warm_up(oe.two_feature_loss(p=2), start, 0.01, learning_rate=0.014, steps=1000)
+    memory = oe.warm_up_coefficients(run.omega2[:-1], run.d_omega2, 0.014)
+    rows = memory.mu[900, :300] / memory.mu[400, :300]
+    assert (memory.gamma[400:901] < 0).all()
+    np.testing.assert_allclose(rows, rows[0])
+    assert 0 < rows[0] < 0.1
