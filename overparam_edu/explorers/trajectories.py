@@ -55,7 +55,14 @@ def explore_trajectories() -> Explorer:
             description="learning rate",
         ),
         "rate_by_hand": widgets.FloatLogSlider(
-            value=1, base=10, min=-2, max=1.5, step=0.05, description="η", readout_format=".2g"
+            # Small enough that no step lands on the target by chance, as one does at 1.
+            value=10**-0.5,
+            base=10,
+            min=-2,
+            max=1.5,
+            step=0.05,
+            description="η",
+            readout_format=".2g",
         ),
         "dynamics": widgets.ToggleButtons(
             options=[("rule", "rule"), ("real network", "network"), ("flow", "flow")],

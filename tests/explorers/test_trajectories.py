@@ -66,6 +66,7 @@ def test_rate_by_hand_shows_only_when_chosen(explorer: Explorer) -> None:
     assert slider.layout.display == "none"
     explorer.set(learning_rate="hand")
     assert slider.layout.display is None
+    assert slider.value < 1 / 3  # below it no step of depth 1 lands near its target by luck
     explorer.reset()
     assert slider.layout.display == "none"
 
