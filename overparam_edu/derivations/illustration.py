@@ -200,7 +200,7 @@ def tuned_gain(p: float, depth: float) -> float:
     :math:`\frac{(a+p-2)^{a+p-2}}{N a^a (p-2)^{p-2}}
     \Bigl(\frac{2}{1+N^{-p/(p-2)}}\Bigr)^{(p-2)/p}` with :math:`a = 2 - 2/N`, the last formula of
     `illustration`. This package's own estimate; tuned rates stay below the bound (at p = 4 they
-    reach 83 % of it at depth 2, 71 % at depth 3), or, far from the first axis, beyond it.
+    reach 83 % of it at depth 2, 71 % at depth 3), or leap over the place where it is tightest.
 
     Parameters
     ----------

@@ -72,6 +72,27 @@ def test_where_the_estimate_of_the_gain_fits_and_where_not() -> None:
     assert (gains[3][1:] < 2 / 3).all()
     assert gains[6][1] > 4
     assert reached[6][1] > 2
+    leaps = descend(
+        SeparableLp((1.0, 0.2), p=6), START, depth=2, optimizer=GradientDescent(30.24), steps=2
+    )
+    assert leaps.points[0, 0] < 0.2 < leaps.points[1, 0] < leaps.points[2, 0]
+
+
+def test_a_jump_that_lands_on_the_target_is_luck() -> None:
+    # Lesson 05, section 4: the far coordinate's share of the loss after 100 steps of depth 1.
+    rates = np.array([0.3, 0.5, 1.0, 1.5, 1.8, 1.9, 0.9, 1.1, 1.7])
+    run = descend(LOSS, START, optimizer=GradientDescent(rates), steps=100)
+    losses = (run.points[-1] - LOSS.targets) ** 4
+    shares = losses[:, 0] / losses.sum(axis=1)
+    assert (shares[[2, 4]] < 0.05).all()
+    assert (shares[[0, 1, 3, 5]] > 0.6).all()
+    assert (shares[-3:] > 0.4).all()
+    gaps = np.abs(run.points[:, 0] - LOSS.targets)
+    np.testing.assert_allclose(gaps[-1] / gaps[0], [1 / 8, 4 / 5], rtol=0.03)
+    for distance, steps in ((1.0, 5), (0.1, 500)):
+        found = SeparableLp((distance,), p=4)
+        half = descend(found, [0.0], optimizer=GradientDescent(0.3), steps=600, progress=False)
+        assert half.steps_to(found.value([0.0]) / 2**4) == pytest.approx(steps, abs=1)
 
 
 def test_for_p_2_depth_1_needs_the_fewest_steps() -> None:
