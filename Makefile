@@ -1,5 +1,5 @@
 # make lab     JupyterLab on notebook 00 (make lab ARGS="--port 8899 --no-browser")
-# make test    the whole test suite
+# make test    the whole test suite, on two cores (one after the other: make test ARGS="-n 0")
 # make check   the quick loop: lint, format, types, quick tests
 # make bench   measure speed beside other programs, into benchmarks/RESULTS.md (some: ARGS="trajectories")
 # make docs    the public names from their docstrings, as pages in build/docs
@@ -43,13 +43,14 @@ lab: $(READY)
 	@$(BIN)/overparam-edu lab --dir . $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not browser and not slow" $(ARGS)
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -n 2 -m "not browser and not slow" $(ARGS)
 
 bench: $(READY)
 	$(BENCH_PYTHON) benchmarks $(ARGS)
