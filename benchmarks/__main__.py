@@ -93,8 +93,8 @@ def headlines(rows: list[Row]) -> str:
     return (
         f"- A slider redraws its picture {quantity(key.ours, key.unit)} after a key press, without "
         "the kernel:\n"
-        f"  {digits(key.ratio)} times as fast as a FigureWidget, {digits(plain.ratio)} times as fast "
-        "as `interact` with matplotlib.\n"
+        f"  {digits(key.ratio)} times as fast as a FigureWidget, {digits(plain.ratio)} times as "
+        "fast as `interact` with matplotlib.\n"
         f"- 256 runs of gradient descent take {quantity(runs.ours, runs.unit)},\n"
         f"  {digits(runs.ratio)} times as fast as a NumPy loop for each.\n"
         f"- `import overparam_edu` takes {digits(1 / package.ratio)} times as long as "

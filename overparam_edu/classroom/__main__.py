@@ -1,4 +1,4 @@
-"""Keep generated text up to date: ``python -m overparam_edu.classroom notebooks/ README.md``.
+"""Keep generated text up to date: ``python -m overparam_edu.classroom notebooks docs/claims.md``.
 
 Into each notebook of a folder go the cells of its questions and exercises, in place where they are
 already. A Markdown file gets the table of claims, checked now, between its two marks.

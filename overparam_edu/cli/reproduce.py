@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None:
         for name, experiment in EXPERIMENTS.items():
             print(f"{name:<13} {experiment.title}; {experiment.steps:,} iterations")
-        print(f"{CONVNET:<13} the talk's convolutional network on 5,000 digits; needs PyTorch")
+        print(f"{CONVNET:<13} the talk's convolutional network on 4,000 digits; needs PyTorch")
         return 0
     try:
         found = reproduce(

@@ -147,7 +147,7 @@ def warm_up_momentum() -> Finding:
 
 
 def conserved() -> Finding:
-    """Check that the imbalance of random layers stays on gradient flow."""
+    """Check that gradient flow leaves the imbalance of random layers as it is."""
     network = near_zero_network((4, 5, 5, 3), scale=0.5, rng=0)
     flow = gradient_flow(synthetic_regression(), network, times=[0.0, 1.0, 5.0], rtol=1e-9)
     assert flow.weights is not None
@@ -468,7 +468,7 @@ def _pair(values: Array) -> str:
 
 
 def faster_at_four() -> Finding:
-    """Check that depths 2 and 3 need fewer steps at their own tuned rates, and look where not."""
+    """Check that depths 2 and 3 need fewer steps at their tuned rates, and where they don't."""
     cases = ((0.1, (0.01, 0.01)), (0.05, (0.01, 0.01)), (0.1, (0.01, 0.002)), (0.1, (0.1, 0.1)))
     steps = np.array([_tuned_steps(1.0, y2, 4, (1.0, 2.0, 3.0), start) for y2, start in cases])
     alike = _tuned_steps(1.0, 1.0, 4, (1.0, 2.0, 3.0))
@@ -488,7 +488,7 @@ def _counts(steps: Array) -> str:
 
 
 def gain_estimate() -> Finding:
-    """Compare the estimate of the tuned gain with what is measured, where it fits and not."""
+    """Compare the estimate of the tuned gain with what is measured, where it fits and where not."""
     depths = np.array([1.0, 2.0, 3.0])
     tuned = tuned_learning_rate(
         SeparableLp((1.0, 0.03), 4), _NEAR_ZERO, depth=depths, target=0.01 * 0.03**4 / 4
@@ -520,7 +520,7 @@ def _bowl(minimizer: tuple[float, float]) -> tuple[Array, Array]:
 
 
 def no_gain_at_two() -> Finding:
-    """Check that depth costs steps in round and steep bowls; one along a flat axis is other."""
+    """Check that depth costs steps in round and steep bowls, and helps along a flat axis."""
     round_one = _tuned_steps(1.0, 0.1, 2, (1.0, 2.0, 3.0, 4.0))
     (steep, worse), (flat, better) = _bowl((0.05, 1.0)), _bowl((1.0, 0.05))
     costs = all(np.all(steps[1:] > steps[0]) for steps in (round_one, steep))
@@ -535,7 +535,7 @@ def no_gain_at_two() -> Finding:
 
 
 def start_at_zero() -> Finding:
-    """Check that from 0 nothing moves, and from near 0 deeper is later."""
+    """Check that from 0 nothing moves, and that from near 0 deeper networks leave later."""
     still, *runs = (
         descend(_QUARTIC, [scale] * 2, depth=[2, 3, 4], optimizer=GradientDescent(0.5), steps=2_000)
         for scale in (0.0, 0.01, 0.001, 0.0001)

@@ -1,1 +1,0 @@
-"""Results of full-size runs, as data."""
