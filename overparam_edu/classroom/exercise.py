@@ -166,6 +166,10 @@ class _NotAttempted(Exception):
     """The student's function returned the dots of the stub."""
 
 
+class _Stopped(Exception):
+    """An exception of the student's code, the cause, ended the test that the text names."""
+
+
 def close(got: Any, expected: Any, tolerance: float = 1e-6) -> bool:
     """Return whether two results agree to a fraction of the largest expected entry, NaN with NaN.
 
@@ -229,7 +233,12 @@ def _judged(exercise: Exercise, answer: Any, tries: int) -> Feedback:
         if exercise.probes:
             loose, strict = _watched(exercise, answer)
         else:
-            loose = strict = exercise.read(answer)
+            try:
+                loose = strict = exercise.read(answer)
+            except WrongForm as form:
+                if not isinstance(answer, (bool, complex, list, np.ndarray)):
+                    raise
+                return Feedback(exercise.name, verdict, str(form), hints)  # fits no mistake
         failed = _first_failing(exercise, strict)
         if failed is None:
             praise = exercise.praise
@@ -239,6 +248,9 @@ def _judged(exercise: Exercise, answer: Any, tries: int) -> Feedback:
         raise
     except WrongForm as form:
         failed = str(form)
+    except _Stopped as stop:
+        verdict = "error in your code"
+        failed = f"{_plainly(stop.__cause__ or stop)} (Tested: {stop}.)"
     except BaseException as problem:
         verdict, failed = "error in your code", _plainly(problem)
     hint = _recognised(exercise, loose)
@@ -285,6 +297,10 @@ def _first_failing(exercise: Exercise, answer: Any) -> str | None:
                 return f"Fails this test: {says}."
         except WrongForm as form:
             raise WrongForm(f"{form} (Tested: {says}.)") from None
+        except (Undecided, _NotAttempted):
+            raise
+        except Exception as problem:
+            raise _Stopped(says) from problem
     if exercise.draw is None:
         return None
     for at in exercise.cases:

@@ -54,22 +54,33 @@ def described(value: Any) -> str:
         complex_ = isinstance(value, (complex, np.complexfloating))
         shown = brief(value) if isinstance(value, int) else f"{value:.6g}"
         return f"the {'complex ' if complex_ else ''}number `{shown}`"
-    hidden = isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
     if isinstance(value, np.ndarray):
+        inside = _holding(value)
         if not value.ndim:
-            return "a masked entry" if hidden else described(value.item())
-        holding = {"c": "complex numbers", "b": "truth values", "U": "text", "O": "objects"}
-        inside = "masked entries" if hidden else holding.get(value.dtype.kind, "")
-        if value.dtype.kind == "f" and not inside and not np.all(np.isfinite(value)):
-            inside = "NaN" if np.any(np.isnan(value)) else "infinity"
-        return f"an array of shape `{value.shape}`{f' that holds {inside}' if inside else ''}"
+            return "a masked entry" if "masked" in inside else described(value.item())
+        return f"an array of shape `{value.shape}`{inside}"
     if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
+        try:
+            inside = _holding(np.asarray(value))
+        except Exception:  # rows of different lengths
+            inside = ""
+        return f"a {type(value).__name__} of {len(value)}{inside}"
     if isinstance(value, GeneratorType):
         return "a generator"
     if callable(value):
         return "a function"
     return f"{'an' if type(value).__name__[:1] in 'aeiouAEIOU' else 'a'} `{type(value).__name__}`"
+
+
+def _holding(array: Array) -> str:
+    """Return what is in an array that is no finite number, such as “ that holds NaN”."""
+    holding = {"c": "complex numbers", "b": "truth values", "U": "text", "O": "objects"}
+    inside = holding.get(array.dtype.kind, "")
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        inside = "masked entries"
+    elif array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        inside = "NaN" if np.any(np.isnan(array)) else "infinity"
+    return f" that holds {inside}" if inside else ""
 
 
 def reals(value: Any) -> Array:

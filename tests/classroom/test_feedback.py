@@ -60,6 +60,11 @@ def test_a_harmless_matrix_is_praised_for_what_it_is(matrix, said):
         ("amplifications", lambda s, k, d, N: [N * a ** (2 - 2 / N) for a in s], "**Every pair**"),
         ("unbalanced_start", ([[1.0, 2.0]], [[2.0]]), "Unbalanced, but not enough"),
         ("steps_kept", 10, "ten times as many steps"),
+        ("harmless_matrix", [[1j, 0], [0, 1]], "You gave a list of 2 that holds complex numbers"),
+        ("two_best_networks", [[np.inf, 0], [1, 1]], "You gave a list of 2 that holds infinity"),
+        ("wide_enough", True, "You gave the truth value `True`"),
+        ("older_gradient", (np.nan, 1), "You gave a tuple of 2 that holds NaN"),
+        ("amplifications", lambda s, k, d, N: [np.inf] * 6, "a list of 6 that holds infinity"),
     ],
 )
 def test_a_wrong_answer_is_told_what_is_wrong_with_it(name, answer, said):
@@ -81,3 +86,9 @@ def test_what_the_library_cannot_decide_is_not_judged(name):
     feedback = examine(EXERCISES[name], Own())
     assert feedback.verdict == "not judged"
     assert "can be judged here" in feedback.text
+
+
+def test_an_error_is_told_with_the_test_that_it_ended():
+    feedback = examine(EXERCISES["product_of_layers"], lambda L: L[2] @ L[1] @ L[0])
+    assert feedback.verdict == "error in your code"
+    assert feedback.text.endswith("out of range`. (Tested: one layer is its own product.)")
