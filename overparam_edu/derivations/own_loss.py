@@ -43,7 +43,9 @@ _CHARACTERS, _LEVELS, _OPERATIONS, _POWER, _DIGITS, _SIZE = 2_000, 40, 150, 100,
 
 _NAMES = {**{name: name for name in (*FUNCTIONS, *CONSTANTS)}, "ln": "log", "π": "pi"}
 # Signs that word processors and phones write, and small digits.
-_SIGNS = str.maketrans({**dict.fromkeys("−–", "-"), **dict.fromkeys("·⋅×∗", "*"), "÷": "/"})
+_SIGNS = str.maketrans(
+    {**dict.fromkeys("−–", "-"), **dict.fromkeys("·⋅∙•×∗", "*"), **dict.fromkeys("÷⁄∕", "/")}
+)
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "₀₁₂₃₄₅₆₇₈₉"
 _SMALL = str.maketrans(_RAISED + _LOWERED, "0123456789-0123456789")
 _TOKEN = re.compile(
@@ -400,7 +402,7 @@ class _Speller:
         elif before == "e" and word == "(":
             readings = "exp(...) or e*(...)"
         elif self.exponent or self.divides[-1]:
-            readings = f"{before}*{word}, or put parentheses, as in 1/(2*w1) or w1^(2*w2)"
+            readings = "the sign *, and parentheses, as in (1/2)*w1, 1/(2*w1) or w1^(2*w2)"
         else:
             return
         where = f"{before} {word}"
@@ -411,7 +413,12 @@ def _unknown(word: str) -> ValueError:
     """Return the error about a word or sign that no loss may hold, with the spelling to use."""
     name = next((name for name in FUNCTIONS if word.startswith(name)), "")
     hint = _HINTS.get(word[:1], f"write {name}(...)" if name else "")
-    if found := re.fullmatch("([wxy])_?([0-9]?)([0-9]*)", word.translate(_SMALL)):
+    if base := re.fullmatch("log_?(2|10)", word.translate(_SMALL)):
+        hint = f"write log(w1)/log({base[1]})"
+    elif re.fullmatch("[xω]_?[1-9]", word.translate(_SMALL)):
+        number = word[-1].translate(_SMALL)
+        hint = f"write w{number}" + f", x*{number} or x^{number}" * (word[0] == "x")
+    elif found := re.fullmatch("([wxy])_?([0-9]?)([0-9]*)", word.translate(_SMALL)):
         letter, first, rest = found.groups()
         hint = "variables are w1 to w9"
         if rest or (letter != "w" and first):
