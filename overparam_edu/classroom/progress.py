@@ -125,7 +125,7 @@ def _first_edition(document: Any) -> list[Event]:
 
 
 def _aside(path: Path) -> str:
-    """Rename a file such that nothing in it is lost, and return its new name."""
+    """Rename a file, so that nothing in it is lost, and return its new name."""
     file = path.resolve()
     names = (f"{file.stem}_aside_{number}{file.suffix}" for number in itertools.count(1))
     kept = next(other for other in map(file.with_name, names) if not other.exists())

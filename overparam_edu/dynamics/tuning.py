@@ -61,8 +61,8 @@ def tuned_learning_rate(
 ) -> TunedLearningRate:
     """Find the learning rate of gradient descent that suits each depth.
 
-    A rate is *safe* if the loss never rises on the way to the target, and does not either in four
-    neighbouring runs: two with start and rate both scaled, by ``1 - spread`` and ``1 + spread``,
+    A rate is *safe* if the loss never rises on the way to the target, in this run and in four
+    neighbouring ones: two with start and rate both scaled, by ``1 - spread`` and ``1 + spread``,
     and two from the start moved across itself, either way, by ``spread`` times its length (in the
     plane of start and gradient; a start at 0, or of one number, has no such two). Among safe
     rates the *fastest* reaches the target in the fewest steps, counted for the slowest of the

@@ -238,10 +238,6 @@ def test_what_overflows_is_not_finite_and_no_warning():
 # --- other curves ---
 
 
-def circle(t):
-    return [0.7, 0.2] + 0.5 * np.stack([np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)], axis=-1)
-
-
 def gamma_as_a_function(r, R, e):
     across = np.array([-e[1], e[0]])
 
