@@ -33,6 +33,17 @@ def test_a_gradient_at_a_new_value_is_told_as_that(order):
     assert "uses a new value" in feedback.text
 
 
+def test_a_slope_computed_before_does_not_hide_a_new_value():
+    def answer(w1, a, b, g, eta):
+        slope = w1 @ g
+        w1 = w1 - eta * a * b * g
+        a = a - eta * b * slope
+        b = b - eta * a * slope
+        return w1 * a * b
+
+    assert "uses a new value" in examine(EXERCISES["two_scalar_step"], answer).text
+
+
 @pytest.mark.parametrize(
     ("matrix", "said"),
     [
@@ -40,6 +51,7 @@ def test_a_gradient_at_a_new_value_is_told_as_that(order):
         ([[0, -1], [1, 0]], "That is a rotation: "),
         ([[1, 2], [-2, 1]], "That is a rotation, times a number: "),
         ([[2, 0], [0, -2]], "That is a reflection, times a number: "),
+        ([[1e-9, 2e-9], [-2e-9, 1e-9]], "That is a rotation, times a number: "),
     ],
 )
 def test_a_harmless_matrix_is_praised_for_what_it_is(matrix, said):

@@ -43,20 +43,30 @@ def _real_step(w1: Any, o: float, p: float, g: Any, eta: float) -> Any:
     return LinearNetwork(moved).end_to_end_matrix[0]
 
 
-def _one_after_the_other(order: Any, w1: Any, o: float, p: float, g: Any, eta: float) -> Any:
-    """Return the product if each gradient is taken at what has been updated before it."""
+def _one_after_the_other(
+    order: Any, w1: Any, o: float, p: float, g: Any, eta: float, early: bool = False
+) -> Any:
+    """Return the product if each gradient is taken at what has been updated before it.
+
+    With `early` the slope of w1 and g is not: it was computed in a line of its own before.
+    """
     now: list[Any] = [w1, o, p]
     for which in order:
         others = [value for place, value in enumerate(now) if place != which]
-        slope = others[0] * others[1] * g if which == 0 else others[1] * (others[0] @ g)
+        slope = (
+            others[0] * others[1] * g
+            if which == 0
+            else others[1] * ((w1 if early else others[0]) @ g)
+        )
         now[which] = now[which] - eta * slope
     return now[0] * now[1] * now[2]
 
 
 def _uses_new_values(f: Any) -> bool:
     return any(
-        all(close(f(*at), _one_after_the_other(order, *at)) for at in _AT)
+        all(close(f(*at), _one_after_the_other(order, *at, early)) for at in _AT)
         for order in permutations(range(3))
+        for early in (False, True)
     )
 
 
