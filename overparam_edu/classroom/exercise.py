@@ -322,7 +322,10 @@ def _shown(value: Any) -> str:
     """Return numbers, and arrays of a line, as code; of anything else its shape or nothing."""
     if isinstance(value, (tuple, list)):
         inside = [_shown(one) for one in value]
-        return f"({', '.join(inside)})" if all(inside) and len(value) < 5 else ""
+        shown = f"({', '.join(inside)})"
+        if all(inside) and len(value) < 5:
+            return shown if len(shown) < 80 else described(value)
+        return ""
     if not isinstance(value, (int, float, np.number, np.ndarray)):
         return ""
     if np.size(value) > 6:

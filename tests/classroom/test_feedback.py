@@ -104,3 +104,12 @@ def test_an_error_is_told_with_the_test_that_it_ended():
     feedback = examine(EXERCISES["product_of_layers"], lambda L: L[2] @ L[1] @ L[0])
     assert feedback.verdict == "error in your code"
     assert feedback.text.endswith("out of range`. (Tested: one layer is its own product.)")
+
+
+def test_arguments_too_long_for_a_line_are_named_by_their_form():
+    def first_two(total, pairs, lam):
+        return total - lam / 2 * sum(np.sum((A @ B) ** 2) for A, B in pairs[:2])
+
+    text = examine(EXERCISES["data_term"], first_two).text
+    assert "`pairs` = a list of 4" in text
+    assert len(text) < 200
