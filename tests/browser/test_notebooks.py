@@ -97,7 +97,8 @@ QUESTION = QUESTIONS["same_functions"]
 CELLS = (
     "import overparam_edu as oe",
     f'oe.ask("{QUESTION.name}")',
-    'oe.check("product_of_layers", lambda layers: layers[0] @ layers[1] @ layers[2])',
+    "from functools import reduce\n"
+    'oe.check("product_of_layers", lambda layers: reduce(lambda W, V: W @ V, layers))',
     'oe.check("product_of_layers", ...)',
     "oe.progress()",
     'oe.claims("03").check()',

@@ -552,7 +552,11 @@ def put(name: str, values: dict[str, Any]) -> None:
     """Set controls: several with one computation, a single one by a message like the browser's."""
     widget, controls = opened(name)
     if isinstance(widget, Explorer) and len(values) > 1:
-        widget.set(**values)
+        before = widget.values
+        try:
+            widget.set(**values)
+        except ValueError:  # there is no picture of these: all is as it was
+            assert widget.values == before
         return
     for control, value in values.items():
         if hasattr(controls[control], "options"):
