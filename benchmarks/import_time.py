@@ -1,6 +1,7 @@
 """Import time: `import overparam_edu` beside `import numpy`.
 
-Public names load on first use, so ours looks one up, which needs NumPy. Each statement runs in fresh interpreters, the two taking turns; whole processes are timed.
+Public names load on first use, so ours looks one up, which needs NumPy. Each statement runs in
+fresh interpreters, the two taking turns; whole processes are timed.
 """
 
 from __future__ import annotations

@@ -133,6 +133,7 @@ def picture(scene: Scene, position: Mapping[str, int], *, width: int = 1280) -> 
     made = go.Figure(scene.figure)
     for (trace, attribute), value in frame(scene, position).items():
         (made.layout if trace is None else made.data[scene.place(trace)])[attribute] = value
+    made.update_traces(uid=None)  # plotly.js would make class names of them, which have no blanks
     made.update_layout(width=width, height=made.layout.height or 480, paper_bgcolor="white")
     if scene.reading is not None and (sentence := describe(scene, position)):
         lines = textwrap.wrap(re.sub("<[^>]+>", "", sentence), int((width - 60) / _LETTER))

@@ -24,11 +24,11 @@ LINES = np.arange(1.0, 25.0).reshape(2, 6, 2)
 
 
 def build(slope: float = 1) -> Scene:
-    figure = go.Figure(go.Scatter(uid="dots", mode="markers", marker=MARKER))
+    figure = go.Figure(go.Scatter(uid="the dots", mode="markers", marker=MARKER))
     figure.update_layout(height=200, margin_b=50).update_yaxes(range=[0, 30])
     depth = Axis("depth", "depth N", [1, 2])
     step = Axis("step", "step", range(6), play=True)
-    tracks = [Track("dots", "y", slope * LINES, ["depth", "step"])]
+    tracks = [Track("the dots", "y", slope * LINES, ["depth", "step"])]
     tracks.append(Track(None, "title.text", ["one", "two"], ["depth"]))
     reading = Reading("at <b>{step}</b>", {})
     return Scene(figure, [depth, step], tracks, reading)
@@ -69,7 +69,8 @@ def test_a_picture_is_what_the_player_shows() -> None:
     scene, position = build(), {"depth": 1, "step": 4}
     figure = picture(scene, position)
     expected = frame(scene, position)
-    assert list(figure.data[0].y) == expected["dots", "y"]
+    assert figure.data[0].uid is None
+    assert list(figure.data[0].y) == expected["the dots", "y"]
     assert figure.layout.title.text == "two"
     [words] = figure.layout.annotations
     assert words.text == describe(scene, position).replace("<b>", "").replace("</b>", "")
