@@ -83,8 +83,8 @@ def number(name: str, value: Any, *, lower: float = -math.inf, upper: float = ma
     return float(array)
 
 
-def whole_number(name: str, value: Any, *, lower: int) -> int:
-    """Return `value`, an integer of at least `lower`, as an int."""
+def whole_number(name: str, value: Any, *, lower: int, upper: int | None = None) -> int:
+    """Return `value`, an integer of at least `lower` and at most `upper`, as an int."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -93,6 +93,8 @@ def whole_number(name: str, value: Any, *, lower: int) -> int:
         raise TypeError(f"{name} must be a whole number; got {brief(value)}") from None
     if result < lower:
         raise ValueError(f"{name} must be at least {lower}; got {brief(value)}")
+    if upper is not None and result > upper:
+        raise ValueError(f"{name} must be from {lower} to {upper}; got {brief(value)}")
     return result
 
 

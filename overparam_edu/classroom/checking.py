@@ -62,8 +62,9 @@ def check(name: str, answer: Any) -> Feedback:
 
 
 def _judged(exercise: Exercise, answer: Any) -> Feedback:
-    feedback = examine(exercise, answer, tries=progress().tries(exercise.name))
-    progress().note(feedback)
+    mine = progress()
+    feedback = examine(exercise, answer, tries=mine.tries(exercise.name))
+    mine.note(feedback)  # which reads the file again, since another lesson may have written
     return feedback
 
 

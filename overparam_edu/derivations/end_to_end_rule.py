@@ -171,9 +171,7 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     TypeError, ValueError
         If `depth` is not a whole number from 2 to 5.
     """
-    depth = whole_number("depth", depth, lower=2)
-    if depth > 5:
-        raise ValueError(f"depth must be from 2 to 5; got {depth}")
+    depth = whole_number("depth", depth, lower=2, upper=5)
     ws, q = layers(depth), bases(depth)
     changes = first_order_changes(ws, weight_decay)
     # Settings.

@@ -269,9 +269,7 @@ def preconditioning(depth: int = 3) -> Derivation:
     TypeError, ValueError
         If `depth` is not a whole number from 2 to 5.
     """
-    depth = whole_number("depth", depth, lower=2)
-    if depth > 5:
-        raise ValueError(f"depth must be from 2 to 5; got {depth}")
+    depth = whole_number("depth", depth, lower=2, upper=5)
     kron = KroneckerProduct
     terms = [rule_term(j, depth) for j in range(1, depth + 1)]
     split = plus(Vec(W), *(minus(ETA, Vec(times(*term))) for term in terms))

@@ -81,9 +81,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
     TypeError, ValueError
         If `updates` is not a whole number from 1 to 6.
     """
-    updates = whole_number("updates", updates, lower=1)
-    if updates > 6:
-        raise ValueError(f"updates must be from 1 to 6; got {updates}")
+    updates = whole_number("updates", updates, lower=1, upper=6)
     # The gradients.
     product, error = OMEGA2 * W1, Inner(X, W) - Y
     # One update: the new w, and the terms of its update by their order in eta.
