@@ -62,6 +62,7 @@ class Claim:
     code: str  # a public name that embodies it, such as "preconditioner"
     notebook: str  # number of the lesson, such as "05"
     derivation: str  # what proves it, such as "derivations.warm_up"; may be empty
+    refutation: str = ""  # what would refute it, in a line: its check looks there
 
     @property
     def source(self) -> str:
