@@ -23,8 +23,8 @@ from overparam_edu.classroom.questions import QUESTIONS
 
 MARKS = ("<!-- claims -->\n", "<!-- /claims -->")
 _HEADINGS = {
-    "questions": "## Check yourself\n\nChoose an answer, with the mouse or with Tab and the arrow "
-    "keys. Every answer is explained, the wrong ones too.",
+    "questions": "## Check yourself\n\nClick an answer, or use Tab, the arrow keys and Enter. "
+    "Every answer is explained, the wrong ones too.",
     "exercises": "## Exercises\n\nReplace the dots, run the cell, then run the check below it. A "
     "check tests properties, so any right way is right; its hints get more explicit each time. A "
     "solution is in the folded cell below. What you do is kept by itself: `oe.progress()` shows "

@@ -14,7 +14,7 @@ from overparam_edu.classroom.progress import progress
 from overparam_edu.classroom.questions import QUESTIONS
 
 if TYPE_CHECKING:
-    from overparam_edu.player.player import Player
+    from overparam_edu.player.question import QuestionCard
 
 
 def find(name: str) -> Exercise:
@@ -137,7 +137,7 @@ def compare(name: str) -> Feedback:
     return replace(feedback, head=heads.get(feedback.verdict, ""))
 
 
-def ask(name: str) -> Player:
+def ask(name: str) -> QuestionCard:
     """Show a self-check question, with the answer that was chosen last.
 
     Parameters
@@ -147,8 +147,9 @@ def ask(name: str) -> Player:
 
     Returns
     -------
-    Player
-        Choose by mouse, touch or the arrow keys; every answer is explained.
+    QuestionCard
+        Choose by mouse or touch, or by Tab, arrows and Enter; every answer is explained. Each
+        choice is kept in `progress` at once.
 
     Raises
     ------
@@ -157,23 +158,24 @@ def ask(name: str) -> Player:
 
     Examples
     --------
-    >>> ask("same_functions").scene.axes[0].stops
-    ('none yet', 'A', 'B', 'C', 'D')
+    >>> ask("same_functions").text.splitlines()[2]
+    'B  None'
     """
-    from overparam_edu.player.player import Player
+    from overparam_edu.player.question import QuestionCard
 
     if not isinstance(name, str) or name not in QUESTIONS:
         raise ValueError(f"name must be one of {', '.join(QUESTIONS)}; got {brief(name)}")
     question = QUESTIONS[name]
-    player = Player(question.scene())
-    chosen = progress().questions.get(name, {}).get("answer")
-    if chosen in question.letters:
-        player.move(answer=1 + question.letters.index(chosen))
+    rights = {
+        letter: option.right
+        for letter, option in zip(question.letters, question.options, strict=True)
+    }
+    last = progress().questions.get(name, {}).get("answer")
+    card = QuestionCard(question.html(), str(question), last if last in rights else "")
 
-    def keep(_: Any) -> None:
-        stop = player.position["answer"]
-        if stop:
-            progress().answer(name, question.letters[stop - 1], question.options[stop - 1].right)
+    def keep(change: Any) -> None:
+        if change.new in rights:
+            progress().answer(name, change.new, rights[change.new])
 
-    player.observe(keep, "position")
-    return player
+    card.observe(keep, "chosen")
+    return card

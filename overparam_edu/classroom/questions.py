@@ -1,7 +1,8 @@
 """Self-check questions: every option is answered in its own words, and no kernel is needed.
 
-The questions are in ``questions.toml``. A question is a scene without a figure, so that the same
-script plays it as plays every picture, in JupyterLab, Notebook 7 and exported pages.
+The questions are in ``questions.toml``. A question is a form that Python writes as HTML, the same
+in JupyterLab, Notebook 7, exported pages and on the projector; ``player/question.js`` keeps what is
+chosen.
 """
 
 from __future__ import annotations
@@ -9,13 +10,10 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from overparam_edu.player.scene import Scene
+from typing import NamedTuple
 
 _LETTERS = "ABCDEF"
-_SIGNS = {True: ("✓ Right.", "#00684b"), False: ("→ Not right.", "#9a4300")}
+_SIGNS = {True: ("oe-right", "✓ Right."), False: ("oe-wrong", "→ Not right.")}
 
 
 class Option(NamedTuple):
@@ -48,38 +46,40 @@ class Question:
         """The options' letters."""
         return tuple(_LETTERS)[: len(self.options)]
 
-    def scene(self) -> Scene:
-        """Return the question as a scene: a choice, and a board that follows it."""
-        from overparam_edu.player.scene import Axis, Board, Reading, Scene
-
-        verdicts = ["Choose an answer."]
-        verdicts += [
-            f"{letter} is {'right' if option.right else 'not right'}."
-            for letter, option in zip(self.letters, self.options, strict=True)
-        ]
-        boards = [self._board(chosen) for chosen in range(-1, len(self.options))]
-        return Scene(
-            None,
-            [Axis("answer", "your answer", ["none yet", *self.letters])],
-            [],
-            Reading("{verdict}", {"verdict": (verdicts, ["answer"])}),
-            alt="A question with answers to choose from",
-            board=Board(boards, ["answer"]),
-        )
-
-    def _board(self, chosen: int) -> str:
-        """Return the question and its options as HTML, with what is said of the chosen one."""
+    def html(self) -> str:
+        """Return the question as a form of radio buttons, with what is said of each answer."""
         from overparam_edu.player.mathml import prose
 
-        items = []
-        for place, option in enumerate(self.options):
-            said = ""
-            if place == chosen:
-                sign, colour = _SIGNS[option.right]
-                style = f"border-left:6px solid {colour};padding:2px 12px"
-                said = f'<div style="{style}">{prose(f"**{sign}** {option.says}")}</div>'
-            items.append(f"<li>{prose(option.text)}{said}</li>")
-        return f'{prose(self.asks)}<ol type="A">{"".join(items)}</ol>'
+        rows, said = [], ['<p class="oe-open">Choose an answer. Each is explained here.</p>']
+        for letter, option in zip(self.letters, self.options, strict=True):
+            verdict, sign = _SIGNS[option.right]
+            rows.append(
+                f'<label class="{verdict}"><input type="radio" name="answer" value="{letter}" '
+                f'data-lm-suppress-shortcuts="true"><span class="oe-letter">{letter}</span>'
+                f"<span>{_inline(option.text)}</span></label>"
+            )
+            words = prose(f"**{sign}** {option.says}")
+            said.append(f'<div class="{verdict}" data-of="{letter}">{words}</div>')
+        return (
+            f'<form class="oe-question" data-question="{self.name}">'
+            f'<fieldset role="radiogroup" data-axis="answer"><legend>{_inline(self.asks)}</legend>'
+            f'{"".join(rows)}</fieldset><div class="oe-said" role="status">{"".join(said)}</div>'
+            "</form>"
+        )
+
+    def __str__(self) -> str:
+        answers = (
+            f"{letter}  {option.text}"
+            for letter, option in zip(self.letters, self.options, strict=True)
+        )
+        return "\n".join([self.asks, *answers])
+
+
+def _inline(markdown: str) -> str:
+    """Return a paragraph of Markdown without its tags: a row or a legend holds no paragraphs."""
+    from overparam_edu.player.mathml import prose
+
+    return prose(markdown).removeprefix("<p>").removesuffix("</p>")
 
 
 def _read() -> dict[str, Question]:

@@ -103,12 +103,17 @@ def _resource(name: str) -> str:
 
 @cache
 def player_script() -> str:
-    """Return player.js as a plain script: modules don't load from a ``file://`` address."""
-    source = re.sub(r"^export default .*\n", "", _resource("player.js"), flags=re.M)
+    """Return what brings players and questions to life as one plain script."""
+    return _plain("player.js", "overparamEduMount") + _plain("question.js", "overparamEduQuestion")
+
+
+def _plain(name: str, mount: str) -> str:
+    """Return a module as a script: modules don't load from a ``file://`` address."""
+    source = re.sub(r"^export default .*\n", "", _resource(name), flags=re.M)
     source, count = re.subn(r"^export (?=function mount\b)", "", source, flags=re.M)
     if count != 1 or re.search(r"^(export|import)\b", source, flags=re.M):
-        raise RuntimeError("player.js must export `mount` and a default, and import nothing")
-    return f"(() => {{\n{source}\nwindow.overparamEduMount = mount;\n}})();\n"
+        raise RuntimeError(f"{name} must export `mount` and a default, and import nothing")
+    return f"(() => {{\n{source}\nwindow.{mount} = mount;\n}})();\n"
 
 
 def plotly_script() -> str:
@@ -124,7 +129,8 @@ def styles() -> str:
     face = (
         f'font-family: "STIX Two Math";\n  src: url(data:font/woff;base64,{data}) format("woff");'
     )
-    return f"@font-face {{\n  {face}\n}}\n" + _resource("player.css") + _resource("page.css")
+    sheets = map(_resource, ("player.css", "question.css", "page.css"))
+    return f"@font-face {{\n  {face}\n}}\n" + "".join(sheets)
 
 
 def piece_html(piece: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from overparam_edu.player.mathml import prose
 from overparam_edu.player.page import page, piece_html, pieces, player_script, plotly_script, styles
+from overparam_edu.player.question import QuestionCard
 from overparam_edu.publish import lesson_folder
 
 TITLE = "Implicit acceleration by overparameterization"
@@ -158,6 +159,8 @@ def keep_pieces() -> None:
     """Make this kernel keep in each cell's output what a page needs of the widget it shows."""
 
     def bundle(widget: widgets.Widget) -> dict[str, Any]:
+        if isinstance(widget, QuestionCard):  # which needs no script to be read
+            return {"text/html": widget.html}
         return {_PIECES: [piece.to_json() for piece in pieces(widget)]}
 
     kernel_display().mimebundle_formatter.for_type(widgets.Widget, bundle)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import overparam_edu as oe
+from overparam_edu.classroom.progress import Progress
 from overparam_edu.classroom.questions import QUESTIONS, Option, Question
 
 EACH = pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
@@ -18,13 +19,35 @@ def test_every_option_has_its_own_answer_and_mathematics_is_typeset(question):
     assert sum(option.right for option in question.options) == 1
     assert len({option.says for option in question.options}) == len(question.options)
     assert len({option.text for option in question.options}) == len(question.options)
-    boards = question.scene().board.values
-    assert len(boards) == len(question.options) + 1
-    assert "Right." not in boards[0]
-    for option, board in zip(question.options, boards[1:], strict=True):
-        assert ("✓ Right." in board) == option.right
-        assert ("→ Not right." in board) != option.right
-        assert not re.search(r"\$|\\[a-z]", re.sub(r"<annotation.*?</annotation>", "", board))
+    form = question.html()
+    said = re.findall(r'<div class="(oe-\w+)" data-of="(.)">(.*?)</div>', form)
+    assert [letter for _, letter, _ in said] == list(question.letters)
+    for option, (verdict, letter, words) in zip(question.options, said, strict=True):
+        assert verdict == ("oe-right" if option.right else "oe-wrong")
+        assert ("✓ Right." in words) == option.right
+        assert ("→ Not right." in words) != option.right
+        assert (
+            f'<label class="{verdict}"><input type="radio" name="answer" value="{letter}"' in form
+        )
+    assert not re.search(r"\$|\\[a-z]", re.sub(r"<annotation.*?</annotation>", "", form))
+    assert "<p>" not in form.split("oe-said")[0]  # a legend or a row may hold no paragraph
+
+
+def test_a_choice_is_kept_when_it_is_made_and_shown_again(monkeypatch, tmp_path):
+    mine = Progress(tmp_path / "kept.jsonl")
+    monkeypatch.setattr("overparam_edu.classroom.checking.progress", lambda: mine)
+    card = oe.ask("same_functions")
+    assert card.chosen == ""
+    answers = []
+    monkeypatch.setattr(card, "send_state", answers.append)
+    for letter in ("B", "D", "nonsense", "D"):  # as a browser tells
+        card._handle_custom_msg({"kind": "chosen", "chosen": letter}, [])
+    assert answers == []
+    kept = Progress(tmp_path / "kept.jsonl").keep().questions["same_functions"]
+    assert kept == {"answer": "D", "ever_right": True}
+    assert oe.ask("same_functions").chosen == "D"
+    assert card.text.splitlines()[2] == "B  None"
+    assert card.text in str(card._repr_mimebundle_()).replace("\\n", "\n")
 
 
 def test_the_right_answer_is_not_always_in_the_same_place():

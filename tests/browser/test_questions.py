@@ -1,0 +1,169 @@
+"""Questions where they are answered: in pages, in JupyterLab, by hand, keys and screen reader."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overparam_edu.classroom.progress import FILE
+from overparam_edu.classroom.questions import QUESTIONS
+from overparam_edu.player.page import page as page_of
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+LAPTOP = {"viewport": {"width": 1366, "height": 768}}
+QUESTION = QUESTIONS["same_functions"]
+# Where everything of a question stands in its card, all that might be said included.
+PLACES = """form => [form, ...form.querySelectorAll('*')].map(node => {
+    const [box, card] = [node, form].map(one => one.getBoundingClientRect());
+    const place = [box.x - card.x, box.y - card.y, box.width, box.height];
+    return [node.tagName, ...place.map(Math.round)].join(' ');
+})"""
+# What is seen of a question's explanations, and how far anything reaches out of its parent.
+SEEN = """form => [...form.querySelectorAll('.oe-said > *')]
+    .filter(said => getComputedStyle(said).visibility === 'visible')
+    .map(said => said.dataset.of ?? '')"""
+CUT = """form => Math.max(...[form, ...form.querySelectorAll('label, legend, .oe-said > *')]
+    .map(box => box.scrollWidth - box.clientWidth))"""
+# The mean lightness of an image, drawn by the browser itself.
+LIGHTNESS = """async image => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(image)]));
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    return data.reduce((sum, value, i) => sum + (i % 4 < 3 ? value : 0), 0) / data.length / 0.75;
+}"""
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with all questions."""
+    path = tmp_path_factory.mktemp("questions") / "all.html"
+    forms = "".join(question.html() for question in QUESTIONS.values())
+    path.write_text(page_of("Questions", f"<main><h1>Questions</h1>{forms}</main>"), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("view", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_choosing_shows_what_is_said_and_moves_nothing(
+    saved: Any, sheet: Path, view: dict[str, Any]
+) -> None:
+    opened = saved(sheet, **view)
+    forms = opened.page.locator(".oe-question").all()
+    assert len(forms) == len(QUESTIONS)
+    for form, question in zip(forms, QUESTIONS.values(), strict=True):
+        before = form.evaluate(PLACES)
+        assert form.evaluate(SEEN) == [""]  # nothing is told yet
+        assert form.evaluate(CUT) <= 0, question.name
+        assert form.bounding_box()["height"] <= view["viewport"]["height"] - 200, question.name
+        for letter in question.letters:
+            row = form.locator("label", has=opened.page.locator(f"[value={letter}]"))
+            assert row.bounding_box()["height"] >= 44
+            row.tap() if view is PHONE else row.click()
+            assert form.evaluate(SEEN) == [letter]
+            assert form.evaluate(PLACES) == before
+    opened.check_quiet()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_as_accessible_as_the_pages(saved: Any, sheet: Path, scheme: str) -> None:
+    opened = saved(sheet, **LAPTOP, color_scheme=scheme)
+    for number, row in enumerate(opened.page.locator("label:nth-of-type(2)").all()):
+        if number % 2:
+            row.click()
+    found = axe.Axe().run(opened.page, options={"preload": False}).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+
+
+def test_arrows_move_and_enter_space_or_a_letter_chooses(saved: Any, sheet: Path) -> None:
+    page = saved(sheet, **LAPTOP).page
+    group = page.get_by_role("radiogroup", name=QUESTION.asks)
+    form = page.locator(f"[data-question={QUESTION.name}]")
+    page.keyboard.press("Tab")
+    for key, focused, chosen in [
+        ("ArrowDown", "B", []),
+        ("ArrowUp", "A", []),
+        ("ArrowLeft", "D", []),
+        ("Enter", "D", ["D"]),
+        ("ArrowRight", "A", ["D"]),
+        ("Space", "A", ["A"]),
+        ("c", "C", ["C"]),
+        ("z", "C", ["C"]),
+    ]:
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.value") == focused
+        checked = group.get_by_role("radio", checked=True)
+        assert [radio.get_attribute("value") for radio in checked.all()] == chosen
+        assert form.evaluate(SEEN) == (chosen or [""])
+    assert group.get_by_role("radio", name="B None", exact=True).count() == 1
+    assert form.get_by_role("status").locator("[data-of=C]").is_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.form.dataset.question") == "harder_problem"
+
+
+def test_a_page_keeps_the_choice_and_needs_no_script(saved: Any, sheet: Path) -> None:
+    page = saved(sheet, **LAPTOP).page
+    form = page.locator(f"[data-question={QUESTION.name}]")
+    form.locator("label").nth(2).click()
+    page.reload()
+    assert form.evaluate(SEEN) == ["C"]
+    assert page.locator(".oe-question :checked").count() == 1
+    still = saved(sheet, java_script_enabled=False, settle=False).page.locator(".oe-question").first
+    still.locator("label").nth(1).click()
+    assert still.get_by_text("A product of matrices is a matrix.").is_visible()
+    assert not still.get_by_text("Without a nonlinearity nothing bends").is_visible()
+
+
+def test_a_dark_page_has_no_white_card(saved: Any, sheet: Path) -> None:
+    lightness = {}
+    for scheme in ("light", "dark"):
+        page = saved(sheet, **LAPTOP, color_scheme=scheme).page
+        image = page.locator(".oe-question").first.screenshot()
+        lightness[scheme] = page.evaluate(LIGHTNESS, list(image))
+    assert lightness["light"] > 230
+    assert lightness["dark"] < 45
+
+
+# With a file beside the notebook, as students have it; tests else keep nothing.
+CELLS = (
+    'import os\nos.environ.pop("OVERPARAM_EDU_PROGRESS", None)\nimport overparam_edu as oe',
+    f'oe.ask("{QUESTION.name}")',
+)
+
+
+def test_lab_hears_of_each_choice_at_once_and_shows_the_last(lab: Any) -> None:
+    kept = lab.work / FILE
+    kept.unlink(missing_ok=True)
+    opened = lab.run_cells(*CELLS)
+    rows = opened.page.locator(".oe-question label")
+    before = opened.page.locator(".oe-question").evaluate(PLACES)
+    # The kernel is busy, and the tab is closed: both choices have left it.
+    busy = "kernel.requestExecute({ code: 'import time; time.sleep(3)' })"
+    session = "jupyterapp.shell.currentWidget.sessionContext.session"
+    opened.page.evaluate(f"() => {{ const {{ kernel }} = {session}; {busy}; }}")
+    opened.page.wait_for_function(f"() => {session}.kernel.status === 'busy'")
+    rows.nth(1).click()
+    rows.nth(2).click()
+    assert opened.page.locator(".oe-question").evaluate(SEEN) == ["C"]
+    assert opened.page.locator(".oe-question").evaluate(PLACES) == before
+    opened.check_quiet()
+    opened.page.close()
+    again = lab.run_cells(*CELLS)
+    form = again.page.locator(".oe-question")
+    form.wait_for()
+    lines = [json.loads(line) for line in kept.read_text("utf-8").split("\n") if line]
+    assert [(line["answer"], line["right"]) for line in lines] == [("B", True), ("C", False)]
+    assert form.evaluate(SEEN) == ["C"]
+    form.locator("input:checked").focus()
+    for key in ("ArrowDown", "Enter"):  # which Lab would take for itself
+        again.page.keyboard.press(key)
+    assert form.evaluate(SEEN) == ["D"]
+    assert "'answer': 'D'" in again.run("print(oe.progress().questions)")
+    again.screenshot("question-lab")
+    lab.close_pages()
