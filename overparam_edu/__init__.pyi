@@ -27,6 +27,11 @@ from .dynamics.losses import (
     QuadraticLoss as QuadraticLoss,
     SeparableLp as SeparableLp,
 )
+from .dynamics.near_minimum import (
+    best_depth as best_depth,
+    condition_near as condition_near,
+    curvatures_near as curvatures_near,
+)
 from .dynamics.networks import (
     LinearNetwork as LinearNetwork,
     balanced_network as balanced_network,
@@ -41,6 +46,10 @@ from .dynamics.optimizers import (
     Momentum as Momentum,
     Optimizer as Optimizer,
     RMSProp as RMSProp,
+)
+from .dynamics.random_start import (
+    expected_square as expected_square,
+    typical_square as typical_square,
 )
 from .dynamics.rule import (
     Preconditioner as Preconditioner,
@@ -58,6 +67,11 @@ from .dynamics.training import (
 from .dynamics.tuning import (
     TunedLearningRate as TunedLearningRate,
     tuned_learning_rate as tuned_learning_rate,
+)
+from .dynamics.unbalanced import (
+    flow_unbalanced as flow_unbalanced,
+    unbalanced_direction as unbalanced_direction,
+    unbalanced_network as unbalanced_network,
 )
 from .dynamics.warm_up import (
     WarmUpCoefficients as WarmUpCoefficients,
@@ -108,6 +122,7 @@ from .explorers.convnet import explore_convnet as explore_convnet, plot_convnet 
 from .explorers.derivation import explore_derivation as explore_derivation
 from .explorers.going_deeper import explore_going_deeper as explore_going_deeper
 from .explorers.line_integral import explore_line_integral as explore_line_integral
+from .explorers.near_minimum import explore_near_minimum as explore_near_minimum
 from .explorers.own_loss import explore_own_loss as explore_own_loss
 from .explorers.plots import (
     plot_learning_curves as plot_learning_curves,
@@ -116,8 +131,10 @@ from .explorers.plots import (
     plot_tuning as plot_tuning,
 )
 from .explorers.preconditioner import explore_preconditioner as explore_preconditioner
+from .explorers.random_start import explore_random_start as explore_random_start
 from .explorers.regression import explore_regression as explore_regression
 from .explorers.trajectories import explore_trajectories as explore_trajectories
+from .explorers.unbalanced import explore_unbalanced as explore_unbalanced
 from .explorers.update_rule import explore_update_rule as explore_update_rule
 from .explorers.warm_up import explore_warm_up as explore_warm_up
 from .player.page import save_html as save_html
