@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import html
-import io
 import re
 from functools import cache, lru_cache
-from importlib.metadata import distribution
+from importlib import resources
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,11 +13,7 @@ from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-_MATHML = "http://www.w3.org/1998/Math/MathML"
-ElementTree.register_namespace("", _MATHML)
-# TeX sets these without space on either side, browsers with some.
-_TIGHT = frozenset("|‖/∂.!()[]{}")
-_SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
+from overparam_edu.player.tex import arrange
 
 
 @lru_cache(maxsize=4096)
@@ -27,25 +22,13 @@ def mathml(latex: str, *, display: bool = False) -> str:
     # The converter knows `aligned` by another name only.
     readable = latex.replace("{aligned}", "{split}")
     try:
-        return _spaced(str(convert(readable, display="block" if display else "inline")))
+        kind = "block" if display else "inline"
+        formula = ElementTree.fromstring(convert(readable, xmlns="", display=kind))
     except Exception as problem:
         raise ValueError(f"latex must be readable; got {latex!r} ({problem})") from problem
-
-
-def _spaced(math: str) -> str:
-    """Return MathML with TeX's spaces and upright Greek capitals: browsers have other habits."""
-    # TeX sets no space about `_TIGHT`, nor about any operator in a script.
-    root = ElementTree.fromstring(math)
-    tight = [sign for sign in root.iter(f"{{{_MATHML}}}mo") if (sign.text or "").strip() in _TIGHT]
-    for kind in _SCRIPTS:
-        for script in root.iter(f"{{{_MATHML}}}{kind}"):
-            tight += [sign for part in list(script)[1:] for sign in part.iter(f"{{{_MATHML}}}mo")]
-    for sign in tight:
-        sign.attrib.update(lspace="0", rspace="0")
-    for name in root.iter(f"{{{_MATHML}}}mi"):
-        if "Α" <= (name.text or "") <= "Ω":
-            name.attrib.setdefault("mathvariant", "normal")
-    return ElementTree.tostring(root, encoding="unicode")
+    arrange(formula, display=display)
+    formula.set("xmlns", "http://www.w3.org/1998/Math/MathML")
+    return ElementTree.tostring(formula, encoding="unicode")
 
 
 def prose(markdown: str, *, html: bool = False) -> str:
@@ -85,33 +68,10 @@ def with_symbols(text: str, *, marked: bool = True) -> str:
 
 # --- the font ---
 
-# What the course's formulas are made of: Latin, accents, Greek, punctuation, arrows, operators,
-# brackets, and the italic, script and double-struck alphabets.
-_CHARACTERS = (
-    "0020-00FF,02C6-02DD,0300-0338,0391-03F5,2010-2057,20D0-20D7,2100-214F,2190-21D4,2200-22F1,"
-    "2308-230B,23D0-23DF,27E6-27FF,1D400-1D467,1D49C-1D4CF,1D6A4-1D71B"
-)
-
-
 @cache
 def math_font() -> bytes:
-    """Return the part of STIX Two Math that the course needs, as a web font (WOFF, 0.2 MB).
-
-    The font comes with ziamath.
-    """
-    from fontTools.subset import Options, Subsetter, parse_unicodes
-    from fontTools.ttLib import TTFont
-
-    file = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
-    options = Options(hinting=False, layout_features=["math", "ssty"], notdef_outline=True)
-    with TTFont(str(file), lazy=True, recalcBBoxes=False) as font:  # outlines stay as they are
-        subsetter = Subsetter(options)
-        subsetter.populate(unicodes=parse_unicodes(_CHARACTERS))
-        subsetter.subset(font)
-        font.flavor = "woff"
-        result = io.BytesIO()
-        font.save(result)
-    return result.getvalue()
+    """Return the font of formulas: part of STIX Two Math, as a web font (WOFF, 0.2 MB)."""
+    return resources.files(__package__).joinpath("formulas.woff").read_bytes()
 
 
 # --- a proof's lines, made to fit across its card ---

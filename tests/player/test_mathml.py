@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import runpy
+from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
@@ -55,6 +57,60 @@ def test_superscripts_and_fractions_are_where_they_belong() -> None:
     [power] = root.findall(".//{*}msup")
     assert "".join(power[1].itertext()) == "2−2N"
     assert power.find(".//{*}mfrac") is not None
+
+
+def bases(latex: str) -> list[str]:
+    """Return what the scripts of a formula stand on."""
+    root = ElementTree.fromstring(mathml(latex))
+    scripted = [part for part in root.iter() if re.search(r"}(msu[bp]+|munder|mover)$", part.tag)]
+    return ["".join(part[0].itertext()) for part in scripted]
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        (r"\bigl[W W^\top\bigr]^{\frac{j-1}{N}}", ["[WW⊤]", "W"]),
+        (r"\bigl(|a|^{-2} + (p-2)\,t\bigr)^{-1/(p-2)}", ["(|a|−2+(p−2)t)", "|a|"]),
+        (r"\bigl|\langle x_i, w\rangle - y_i\bigr|^p", ["|⟨xi,w⟩−yi|", "x", "y"]),
+        (r"\lVert W\rVert^2 + \lVert V\rVert^2", ["‖W‖", "‖V‖"]),
+        (r"(g + (N-1)\,g)_1", ["(g+(N−1)g)"]),
+        (r"[0, 1)^2", ["[0,1)"]),
+        (r"\left(a | b\right)^2", ["(a|b)"]),
+        (r")^2", [")"]),
+    ],
+)
+def test_a_script_stands_on_both_fences_and_what_is_between(
+    latex: str, expected: list[str]
+) -> None:
+    assert bases(latex) == expected
+
+
+def spaced(latex: str) -> str:
+    """Return a formula's signs, with TeX's spaces written as 1, 2 and 3 in brackets."""
+    widths = {"0.167em": "[1]", "0.222em": "[2]", "0.278em": "[3]"}
+    root = ElementTree.fromstring(mathml(latex))
+    return "".join(widths.get(part.get("width", ""), part.text or "") for part in root.iter())
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        ("a=-b", "a[3]=[3]−b"),
+        ("a-b", "a[2]−[2]b"),
+        ("f(-r)", "f(−r)"),
+        ("x^{a-b}", "xa−b"),
+        ("a,b", "a,[1]b"),
+        (r"r\le|t|\le R", "r[3]≤[3]|t|[3]≤[3]R"),
+        (r"\log x+\log(x)", "log[1]x[2]+[2]log(x)"),
+        (r"a\left(b\right)c", "a[1](b)[1]c"),
+        (r"a\left(b\right)^2c", "a(b)2c"),
+        (r"W_N\cdots W_1", "WN[1]⋯[1]W1"),
+        (r"\tfrac{a-b}2", "a−b2"),
+        (r"\Delta W", "ΔW"),
+    ],
+)
+def test_spaces_are_those_of_tex(latex: str, expected: str) -> None:
+    assert spaced(latex) == expected
 
 
 @pytest.mark.parametrize("latex", ["", r"\frac{1}{", r"\left("])
@@ -144,6 +200,14 @@ def test_brackets_and_roots_can_grow() -> None:
     growing = set(variants.VertGlyphCoverage.glyphs)
     names = font().getBestCmap()
     assert {names[ord(sign)] for sign in "()[]{}|‖√∑∫"} <= growing
+
+
+def test_it_is_what_its_recipe_makes() -> None:
+    recipe = runpy.run_path(str(Path(__file__).with_name("make_font.py")))
+    made, kept = TTFont(io.BytesIO(recipe["made"]())), font()
+    assert made.getGlyphOrder() == kept.getGlyphOrder()
+    for table in ("MATH", "GSUB", "cmap", "hmtx", "glyf"):
+        assert made.getTableData(table) == kept.getTableData(table)
 
 
 def test_pages_bring_it_along() -> None:
