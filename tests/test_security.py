@@ -130,7 +130,7 @@ def test_a_loss_that_is_markup_is_shown_as_text():
         explorer.controls["loss"].value = text
         seen = [*_markup(explorer), json.dumps(explorer.player._scene["spec"].get("board") or "")]
         assert [part for part in seen if "<script" in part or "<img" in part] == []
-        assert "The picture is still the one before" in explorer._message.value
+        assert "The picture is still the one before" in explorer.trouble
 
 
 # --- who may listen ---

@@ -7,7 +7,6 @@ a few settings that were computed in advance.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from math import prod
@@ -25,13 +24,15 @@ _MOST = 12  # settings of one explorer on a page
 
 
 class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
-    """Controls above a player, with a Reset button and one line for what goes wrong.
+    """Controls above a player, with a Reset button; the picture says when it is not of them.
 
-    `build` makes a `Scene` of the controls' values, which are its keyword arguments; if it raises a
-    ValueError after a hand moved a control, the picture stays, and the message is shown above it;
-    `set` raises it. `notes` are widgets that stand beside the controls. `shown_when` says for a
-    control that does not always matter at which values it does. For a figure with shapes to drag,
-    `on_edit` makes new values of controls out of what was dragged, as Plotly names it.
+    `build` makes a `Scene` of the controls' values, which are its keyword arguments. The page
+    compares what the controls say with what is drawn, so that it says by itself that a picture is
+    being computed. If `build` raises after a hand moved a control, the picture stays, and is marked
+    with `trouble`, one sentence of why; `set` raises. `notes` are widgets that stand beside the
+    controls. `shown_when` says for a control that does not always matter at which values it does.
+    For a figure with shapes to drag, `on_edit` makes new values of controls out of what was
+    dragged, as Plotly names it.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         self._shown_when = dict(shown_when or {})
         self._first = self.values
         self._quiet = False
-        self._message = widgets.HTML().add_class("overparam-message")
+        self.trouble = ""  # why the controls' values have no picture
         reset = widgets.Button(description="Reset", tooltip="Back to the first settings")
         reset.layout.width = "auto"
         reset.on_click(lambda _: self.reset())
         self._built = self.values  # what the picture is of
         self.scene = build(**self._built)
-        self.player = Player(self.scene)
+        self.player = Player(self.scene, _controls=[c.model_id for c in self.controls.values()])
+        self.player._drawn = {"settings": self.state}
         for control in self.controls.values():  # as wide as its words
             if hasattr(control, "style") and hasattr(control.style, "description_width"):
                 control.style.description_width = "initial"
@@ -61,17 +63,25 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
                 control.style.button_width = control.layout.width = "auto"
             control.observe(self._changed, "value")
         if on_edit is not None:
-            self.player.observe(lambda change: self._edited(on_edit(change.new)), "edited")
+            self.player.on_edit = lambda edit: self._edited(edit, on_edit)
         self._show_controls()
         row = widgets.HBox([*self.controls.values(), reset, *notes])
         row.add_class("overparam-controls")
         row.layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 20px")
-        super().__init__([row, self._message, self.player])
+        super().__init__([row, self.player])
 
     @property
     def values(self) -> dict[str, Any]:
         """The controls' values by name."""
         return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def state(self) -> list[Any]:
+        """What each control says, as a page holds it: a value, or the number of an option."""
+        return [
+            control.index if hasattr(control, "index") else control.value
+            for control in self.controls.values()
+        ]
 
     def set(self, **values: Any) -> None:
         """Set several controls at once, with one computation.
@@ -82,7 +92,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         self._put(values)
         try:
             self._compute()
-        except Exception:
+        except BaseException:
             self._put(before)
             self._show_controls()
             raise
@@ -117,9 +127,11 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         if not self._quiet:
             self._refresh()
 
-    def _edited(self, values: Mapping[str, Any]) -> None:
-        self._put(values)
+    def _edited(self, edit: Mapping[str, Any], on_edit: Callable[..., Mapping[str, Any]]) -> None:
+        """Take what a hand dragged; the page draws it anew, since not all of it may be possible."""
+        self._put(on_edit(edit["edited"]))
         self._refresh()
+        self._tell(edit=[edit["author"], edit["number"]])
 
     def _needed(self, values: dict[str, Any]) -> list[str]:
         """Return which controls matter at these values."""
@@ -135,22 +147,20 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         """Compute after a hand moved a control, or say why not."""
         try:
             self._compute()
-        except ValueError as problem:
-            self._say(f"{problem}. The picture is still the one before.")
+        except (Exception, KeyboardInterrupt) as problem:
+            self.trouble = f"{_why(problem)}. The picture is still the one before."
+            self._tell(failed=self.state, why=self.trouble)
 
     def _compute(self) -> None:
         self._show_controls()
-        self._say("Computing …")
-        try:
-            values = self.values
-            self.scene = self._build(**values)
-            self.player.show(self.scene)
-            self._built = values
-        finally:
-            self._say("")
+        values, state = self.values, self.state
+        self.scene = self._build(**values)
+        self._built, self.trouble = values, ""
+        self.player.show(self.scene, self.player._drawn | {"settings": state, "failed": None})
 
-    def _say(self, text: str) -> None:
-        self._message.value = f'<span role="status">{html.escape(text)}</span>' if text else ""
+    def _tell(self, **news: Any) -> None:
+        """Tell the page which settings have a picture, which have none and why."""
+        self.player._drawn = self.player._drawn | news
 
     # --- on a page without Python ---
 
@@ -190,6 +200,16 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         if figure is not None and any(shape.editable for shape in figure.layout.shapes):
             said.append("So does dragging in the picture.")
         return " ".join([*said, "The notebook computes the rest."]) if said else ""
+
+
+def _why(problem: BaseException) -> str:
+    """Return in words what went wrong, without a full stop; users know the errors of ours."""
+    if isinstance(problem, KeyboardInterrupt):
+        return "The computation was interrupted"
+    words = str(problem).strip().removesuffix(".")
+    if isinstance(problem, ValueError) and words:
+        return words
+    return f"These settings have no picture ({type(problem).__name__}{words and ': '}{words})"
 
 
 def _choice(name: str, control: widgets.Widget, value: Any) -> Choice:

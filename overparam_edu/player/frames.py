@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from overparam_edu.checks import whole_number
-from overparam_edu.player.scene import Scene, Track
+from overparam_edu.player.scene import Axis, Scene, Track
 
 
 def frame(scene: Scene, position: Mapping[str, int]) -> dict[tuple[str | None, str], Any]:
@@ -49,6 +49,38 @@ def stops_at(scene: Scene, position: Mapping[str, int]) -> dict[str, int]:
         if whole_number(f"position[{name!r}]", stop, lower=0) >= stops[name]:
             raise ValueError(f"position[{name!r}] must be below {stops[name]}; got {stop}")
     return {axis.name: int(position.get(axis.name, axis.start)) for axis in scene.axes}
+
+
+def carried(before: Scene, position: Mapping[str, int], after: Scene) -> dict[str, int]:
+    """Return where the sliders stand when another scene takes the place of one.
+
+    A slider keeps its value, not its number: depth 3 stays depth 3, or goes to the nearest depth
+    that there is. One with Play that stands at its end stays at the end: who looks at a whole run
+    wants to see all of the next. A word that is gone, and a new slider, are at the start.
+    """
+    stood = {
+        axis.name: {
+            "stop": position[axis.name],
+            "value": axis.stops[position[axis.name]],
+            "end": position[axis.name] == len(axis.stops) - 1 > 0,
+        }
+        for axis in before.axes
+    }
+    return {axis.name: stop_for(axis, stood.get(axis.name)) for axis in after.axes}
+
+
+def stop_for(axis: Axis, stood: Mapping[str, Any] | None) -> int:
+    """Return an axis's stop for where a slider of its name stood; `stopFor` in player.js."""
+    if stood is None:
+        return axis.start
+    stops, stop, value = axis.stops, stood["stop"], stood["value"]
+    if axis.play and stood["end"]:
+        return len(stops) - 1
+    if stop < len(stops) and stops[stop] == value:
+        return int(stop)
+    if isinstance(value, str) or isinstance(stops[0], str):
+        return list(stops).index(value) if value in stops else axis.start
+    return min(range(len(stops)), key=lambda n: abs(float(stops[n]) - value))
 
 
 def number_text(value: float | str) -> str:

@@ -6,9 +6,12 @@
 // and in an exported page without a kernel (`mount`).
 
 const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kernel is silent
+const SILENCE = 3_000; // ms to wait for a new picture before saying the same
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
 const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
+const AWAY = "No connection to the kernel. Sliders still move; the rest waits until it is back.";
+const SILENT = "The kernel is busy, stopped or out of reach. The picture is still the one before.";
 const OLD = "this browser has no DecompressionStream. Chrome or Edge 80, Firefox 113, Safari 16.4 and later have it.";
 const MATH_FONT = "STIX Two Math";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
@@ -20,25 +23,24 @@ const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, tran
 const page = () => (window.overparamEduPage ??= { plotly: null, arrived: null, font: false });
 const pagePlotly = () => (parseInt(window.Plotly?.version) >= 3 ? window.Plotly : null);
 
-function loadPlotly(ask) {
+function loadPlotly(ask, say) {
   if (pagePlotly()) return Promise.resolve(pagePlotly());
   if (!ask) return Promise.reject(new Error("This page lacks plotly.js, version 3 or later."));
-  const shared = page();
-  const request = (resolve, reject) => {
-    const silence = "plotly.js did not arrive: is the kernel alive? Run this cell again.";
-    const timer = setTimeout(reject, PATIENCE, new Error(silence));
+  const shared = page(), now = performance.now();
+  shared.plotly ??= new Promise((resolve, reject) => {
     shared.arrived = (source) => {
-      clearTimeout(timer);
       runScript(source);
       if (pagePlotly()) resolve(pagePlotly());
       else reject(new Error("plotly.js arrived but did not start: it must be version 3 or later."));
     };
+  });
+  if (!(now < shared.asked + PATIENCE)) { // nobody has asked, or a kernel that has gone since
+    shared.asked = now;
     ask("plotly.js");
-  };
-  return (shared.plotly ??= new Promise(request).catch((error) => {
-    shared.plotly = null; // so that a later player may try again
-    throw error;
-  }));
+  }
+  const silence = "plotly.js did not arrive: is the kernel alive? Run this cell again.";
+  setTimeout(() => pagePlotly() || say(silence), PATIENCE); // a busy kernel may still send it
+  return shared.plotly;
 }
 
 // Few systems have a font that can lower a subscript. A page asks for one once, and does without it
@@ -120,6 +122,23 @@ function shown(value) {
   return (plain ? String(Number(value.toPrecision(3))) : `${digits}×10${raised}`).replace("-", "−");
 }
 
+// ---------------------------------------------------------------- positions
+
+// Where sliders stand, for a scene that comes after this one: `carried` in frames.py says the rule.
+function standing(axes, at) {
+  const stood = ({ name, stops }) => ({ stop: at[name], value: stops[at[name]], end: at[name] === stops.length - 1 && at[name] > 0 });
+  return Object.fromEntries(axes.map((axis) => [axis.name, stood(axis)]));
+}
+
+function stopFor({ stops, start, play }, stood) {
+  if (!stood) return start;
+  const { stop, value, end } = stood;
+  if (play && end) return stops.length - 1;
+  if (stops[stop] === value) return stop;
+  if (typeof value === "string" || typeof stops[0] === "string") return stops.includes(value) ? stops.indexOf(value) : start;
+  return stops.reduce((best, other, n) => (Math.abs(other - value) < Math.abs(stops[best] - value) ? n : best), 0);
+}
+
 // ---------------------------------------------------------------- controls
 
 // JupyterLab takes arrow keys and Space away from whatever has the focus, unless it has this mark.
@@ -135,8 +154,7 @@ function element(tag, attributes = {}, ...children) {
 // Native inputs: they bring roles, focus and keys along, and unlike an ipywidgets slider, which
 // sends a message per move even under jslink, they leave the kernel in peace.
 function slider(axis, move) {
-  const last = axis.stops.length - 1;
-  const input = element("input", { ...OURS, type: "range", min: 0, max: last, "aria-label": axis.label });
+  const input = element("input", { ...OURS, type: "range", min: 0, "aria-label": axis.label });
   const readout = element("output", { "aria-hidden": true });
   input.addEventListener("input", () => move(Number(input.value)));
   const set = (stop) => {
@@ -144,7 +162,9 @@ function slider(axis, move) {
     readout.textContent = shown(axis.stops[stop]);
     input.setAttribute("aria-valuetext", readout.textContent);
   };
-  return { nodes: [input, readout], set };
+  const adopt = (next) => (input.max = (axis = next).stops.length - 1);
+  adopt(axis);
+  return { nodes: [input, readout], set, adopt };
 }
 
 function choice(axis, move) {
@@ -177,6 +197,9 @@ function control(axis, { move, step, toggle }) {
   made.row = element("div", { class: "oe-row", "data-axis": axis.name }, label, ...made.nodes);
   const play = button(axis, toggle, "Play");
   made.playing = (on) => play.call(on ? "Pause" : "Play");
+  const looks = ({ label, stops, play: plays, buttons: steps }) => JSON.stringify([label, plays, steps, typeof stops[0] === "string" && stops]);
+  // Take another axis that looks the same, so that the slider stays in the hand that holds it.
+  made.suits = (next) => looks(next) === looks(axis) && (made.adopt?.(next), true);
   const buttons = axis.play ? [play] : [];
   if (axis.buttons) buttons.push(button(axis, () => step(-1), "Back"), button(axis, () => step(1), "Next"));
   if (buttons.length) made.row.prepend(element("div", { class: "oe-buttons" }, ...buttons));
@@ -186,18 +209,20 @@ function control(axis, { move, step, toggle }) {
 // ---------------------------------------------------------------- the player
 
 class Player {
-  constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, ask }) {
+  constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, onDrawn, ask }) {
     // `drawn` is the position in the picture; null asks for a complete drawing. `playing` is
     // { name, head, stop, time } of the axis that plays.
-    Object.assign(this, { onPosition, onRest, onEdit, ask, alive: true, drawn: null, playing: null });
-    this.wanted = { ...position }; // axis name -> stop, as last asked for
+    Object.assign(this, { onPosition, onRest, onEdit, onDrawn, ask, alive: true, drawn: null, playing: null });
+    this.at = this.within(spec, position); // axis name -> stop
+    this.controls = {};
     this.picture = element("div", { class: "oe-picture", role: "group" });
     this.status = element("p", { class: "oe-reading", role: "status", "aria-live": "polite" });
     this.panel = element("div", { class: "oe-controls" });
     this.root = element("div", { class: "oe-player", "data-frames": 0 });
     this.board = element("div", { class: "oe-board", tabindex: 0 });
     this.notice = element("p", { class: "oe-notice", role: "alert" });
-    this.root.append(this.picture, this.board, this.status, this.panel, this.notice);
+    this.stale = element("p", { class: "oe-stale", role: "status" });
+    this.root.append(this.picture, this.board, this.status, this.panel, this.notice, this.stale);
     el.append(this.root);
     this.watchHands();
     this.observer = new ResizeObserver(() => this.fit());
@@ -213,59 +238,70 @@ class Player {
   }
 
   async show(spec, buffer) {
-    this.newest = spec;
+    const stood = this.spec && standing(this.spec.axes, this.at);
+    if (stood) this.at = Object.fromEntries(spec.axes.map((axis) => [axis.name, stopFor(axis, stood[axis.name])]));
+    // The sliders are the new scene's at once; its numbers take a moment, and until then nothing is drawn.
+    Object.assign(this, { spec, floats: null, drawn: null });
+    this.buildControls();
     const floats = await unpack(buffer).catch((error) => this.say(`No picture: ${error.message}`));
-    if (!floats || !this.alive || this.newest !== spec) return; // a later scene is on its way
-    const sameAxes = JSON.stringify(spec.axes) === JSON.stringify(this.spec?.axes);
-    Object.assign(this, { spec, floats, drawn: null });
+    if (!floats || !this.alive || this.spec !== spec) return; // a later scene is on its way
+    this.floats = floats;
     if (this.Plotly || !spec.figure) this.trouble = false;
-    else loadPlotly(this.ask).then((library) => this.begin(library), (error) => this.say(error.message));
-    this.wanted = this.at = this.inside(this.wanted);
+    else loadPlotly(this.ask, (words) => this.say(words)).then((library) => this.begin(library), (error) => this.say(error.message));
     if (JSON.stringify(spec.board ?? "").includes("<math")) loadMathFont(this.ask); // before any move
-    if (!sameAxes) this.buildControls(); // otherwise the slider stays in the hand that holds it
     this.settle();
   }
 
+  // A slider that looks the same stays, in the hand that holds it.
   buildControls() {
+    const { axes } = this.spec, before = this.controls;
     const held = this.panel.contains(document.activeElement) && document.activeElement;
     const name = held && held.closest("[data-axis]")?.dataset.axis;
-    this.controls = Object.fromEntries(
-      this.spec.axes.map((axis) => {
-        const move = (stop) => this.pause(axis.name) || this.moveHere(axis.name, stop);
-        const step = (by) => move(this.inside({ ...this.at, [axis.name]: this.at[axis.name] + by })[axis.name]);
-        return [axis.name, control(axis, { move, step, toggle: () => this.toggle(axis.name) })];
-      }),
-    );
-    this.panel.replaceChildren(...Object.values(this.controls).map(({ row }) => row));
-    if (held) this.controls[name]?.row.querySelector(held.tagName)?.focus();
+    const same = (axis) => before[axis.name]?.suits(axis) && before[axis.name];
+    this.controls = Object.fromEntries(axes.map((axis) => [axis.name, same(axis) || this.build(axis)]));
+    const rows = Object.values(this.controls).map(({ row }) => row);
+    for (const { row } of Object.values(before)) rows.includes(row) || row.remove();
+    rows.forEach((row, n) => this.panel.children[n] === row || this.panel.insertBefore(row, this.panel.children[n] ?? null));
+    for (const { name } of axes) this.controls[name].set(this.at[name]);
     this.controls[this.playing?.name]?.playing(true);
+    if (held && !this.panel.contains(held)) this.controls[name]?.row.querySelector(held.tagName)?.focus();
+    this.held &&= this.panel.contains(document.activeElement);
   }
 
-  inside(wanted) {
+  build(axis) {
+    const { name } = axis;
+    const move = (stop) => this.pause(name) || this.moveHere(name, stop);
+    const step = (by) => move(this.within(this.spec, { ...this.at, [name]: this.at[name] + by })[name]);
+    return control(axis, { move, step, toggle: () => this.toggle(name) });
+  }
+
+  within({ axes }, wanted) {
     const stop = ({ name, start }) => (Number.isInteger(wanted[name]) ? wanted[name] : start);
     const kept = (axis) => Math.min(Math.max(stop(axis), 0), axis.stops.length - 1);
-    return Object.fromEntries(this.spec.axes.map((axis) => [axis.name, kept(axis)]));
+    return Object.fromEntries(axes.map((axis) => [axis.name, kept(axis)]));
   }
 
   // ------------------------------------------------------------ drawing
 
   // One redraw per animation frame; whatever comes in between, the latest position wins.
   async settle() {
-    if (this.spec) this.read();
-    if (this.busy || !this.spec || (this.spec.figure && !this.Plotly)) return;
+    this.read();
+    if (this.busy || !this.floats || (this.spec.figure && !this.Plotly)) return;
     this.root.ariaBusy = this.busy = true;
     try {
-      while (this.alive && this.spec.axes.some(({ name }) => this.drawn?.[name] !== this.at[name])) {
+      while (this.alive && this.floats && this.spec.axes.some(({ name }) => this.drawn?.[name] !== this.at[name])) {
         const nextFrame = new Promise(requestAnimationFrame), began = performance.now();
         await this.redraw();
         this.milliseconds = performance.now() - began;
         await nextFrame;
         this.read();
         this.root.dataset.frames = Number(this.root.dataset.frames) + 1;
+        this.onDrawn?.();
       }
     } catch (error) {
       if (!this.alive) return;
       this.say(`The picture could not be drawn: ${error?.message ?? error}`);
+      this.onDrawn?.();
       console.error(error);
     } finally {
       this.root.ariaBusy = this.busy = false;
@@ -275,6 +311,7 @@ class Player {
   async redraw() {
     const before = this.drawn;
     this.drawn = { ...this.at };
+    this.pictured = this.spec;
     const html = this.spec.board ? slice(this.spec.board, this.floats, this.at) : "";
     if (html !== this.html) this.board.innerHTML = this.html = html;
     if ((this.picture.hidden = !this.spec.figure)) return;
@@ -290,7 +327,13 @@ class Player {
   async drawAll() {
     await this.Plotly.react(this.picture, this.wholeFigure());
     this.picture.removeAllListeners("plotly_relayout");
-    this.picture.on("plotly_relayout", (patch) => this.busy || this.onEdit?.(patch));
+    // Not every change of the layout is a hand's: tracks and new widths change it too.
+    const ours = new Set(this.spec.tracks.map(({ attribute }) => attribute));
+    const byHand = ([name]) => name.startsWith("shapes[") && !ours.has(name);
+    this.picture.on("plotly_relayout", (patch) => {
+      const edited = Object.entries(patch).filter(byHand);
+      if (edited.length) this.onEdit?.(Object.fromEntries(edited));
+    });
   }
 
   wholeFigure() {
@@ -354,12 +397,18 @@ class Player {
     const values = { milliseconds: Math.round(this.milliseconds ?? 0) };
     for (const { name, stops } of this.spec.axes) values[name] = stops[this.at[name]];
     for (const name in this.controls) this.controls[name].set(this.at[name]);
-    if (this.trouble) return;
+    if (this.trouble || !this.floats) return;
     const { template = "", fields = {} } = this.spec.reading ?? {};
     for (const name in fields) values[name] = slice(fields[name], this.floats, this.at);
     const text = template.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
     if (text !== this.status.textContent) this.status.textContent = text;
     this.status.hidden = !text;
+  }
+
+  // The picture is not of what is set: say what it waits for, over it, so that nothing moves.
+  mark(text) {
+    this.root.classList.toggle("oe-behind", Boolean(text));
+    if (text !== this.stale.textContent) this.stale.textContent = text;
   }
 
   say(text) {
@@ -371,16 +420,13 @@ class Player {
   // ------------------------------------------------------------ moving
 
   move(wanted) {
-    this.moved = false; // whoever moves us knows where we are
-    this.wanted = { ...this.wanted, ...wanted };
-    if (this.spec) this.at = this.inside(this.wanted);
+    this.at = this.within(this.spec, { ...this.at, ...wanted });
     this.settle();
   }
 
   moveHere(name, stop) {
     this.move({ [name]: stop });
-    this.onPosition?.({ ...this.at });
-    this.moved = true;
+    this.onPosition?.({ ...this.at }, name);
   }
 
   watchHands() {
@@ -394,9 +440,7 @@ class Player {
   }
 
   rest() {
-    if (this.held || !this.moved) return;
-    this.moved = false;
-    this.onRest?.();
+    if (!this.held) this.onRest?.();
   }
 
   toggle(name) {
@@ -429,7 +473,8 @@ class Player {
     if (!axis?.play) return this.pause();
     const last = axis.stops.length - 1;
     if (this.at[run.name] !== run.stop) run.head = this.at[run.name]; // moved from elsewhere
-    run.head = Math.min(last, run.head + (Math.max(0, now - run.time) * last) / FULL_RUN);
+    const elapsed = Math.min(Math.max(0, now - run.time), 500); // a page out of sight stands still
+    run.head = Math.min(last, run.head + (elapsed * last) / FULL_RUN);
     Object.assign(run, { time: now, stop: Math.floor(run.head) });
     if (run.stop !== this.at[run.name]) this.moveHere(run.name, run.stop);
     if (run.stop >= last) this.pause();
@@ -438,6 +483,7 @@ class Player {
 
   destroy() {
     this.alive = false;
+    this.playing = null;
     this.observer.disconnect();
     this.Plotly?.purge(this.picture);
     this.root.remove();
@@ -455,9 +501,47 @@ export function mount(el, options) {
   return new Player(el, options);
 }
 
+// What this page owes Python, and Python this page, of one model: each has a copy of this file.
+// `moves` counts those made here, `told` is the last that was sent and `heard` the last that Python
+// has told back; `mine` are the axes moved since. As long as there are any, the hand knows better.
+const me = crypto.randomUUID?.() ?? String(Math.random());
+const views = new Set();
+let moves = 0, told = 0, heard = 0, order = null, scene = null, edits = 0;
+const mine = new Set();
+
+function moved(view, position, name) {
+  moves += 1;
+  mine.add(name);
+  for (const other of views) if (other !== view) other.move(position);
+}
+
+function tell(model, view) {
+  if (moves === heard || !view) return;
+  const stood = standing(view.spec.axes, view.at), known = [...mine].filter((name) => name in stood);
+  told = moves;
+  model.send({ kind: "moved", author: me, number: moves, order, moved: Object.fromEntries(known.map((name) => [name, stood[name]])) });
+}
+
+function hear(model) {
+  const place = model.get("_place"), { edit } = model.get("_drawn");
+  if (scene !== (scene = model.get("_scene"))) views.forEach((view) => view.show(scene.spec, scene.buffer));
+  if (order !== (order = place.order)) told = heard = moves; // code has the last word
+  else if (place.author === me) heard = Math.max(heard, place.number);
+  if (moves === heard) mine.clear();
+  const theirs = Object.entries(place.position).filter(([name]) => !mine.has(name));
+  for (const view of views) {
+    view.move(Object.fromEntries(theirs));
+    if (edit !== view.edit) Object.assign(view, { edit, drawn: null }); // what Python made of a shape
+    view.settle();
+  }
+}
+
 // Listening belongs to the model, not to a view: the answer counts even if the view that asked has
 // gone, since other players of the page wait for it too.
 function initialize({ model }) {
+  ({ order } = model.get("_place"));
+  scene = model.get("_scene");
+  model.on("change", () => hear(model));
   model.on("msg:custom", (content, [source]) => {
     if (content?.kind === "plotly.js") page().arrived?.(new TextDecoder().decode(bytesOf(source)));
     if (content?.kind === "font") document.fonts.add(new FontFace(MATH_FONT, bytesOf(source)));
@@ -465,31 +549,66 @@ function initialize({ model }) {
 }
 
 function render({ model, el }) {
-  const player = mount(el, {
-    ...model.get("_scene"),
-    position: model.get("position"),
-    onPosition: (position) => model.set("position", position), // other views hear, not the kernel
-    onRest: () => model.save_changes(),
+  const { kernel } = model.widget_manager;
+  const view = mount(el, {
+    ...scene,
+    position: [...views][0]?.at ?? model.get("_place").position,
+    onPosition: (position, name) => moved(view, position, name),
+    onRest: () => moves > told && tell(model, view),
     onEdit: (edited) => {
-      if (!Object.keys(edited)[0]?.startsWith("shapes[")) return; // a new size, for instance
-      model.set("edited", edited);
-      model.save_changes();
+      model.send({ kind: "edited", author: me, number: (edits += 1), edited });
+      look();
     },
+    onDrawn: () => look(),
     ask: (kind) => model.send({ kind }),
   });
-  const show = () => player.show(model.get("_scene").spec, model.get("_scene").buffer);
-  const move = () => player.move(model.get("position"));
+  view.edit = model.get("_drawn").edit;
+  views.add(view);
+
+  // The picture is of the settings that are set, or says what is the matter.
+  let controls = [], since = null, timer = null;
+  const state = () => JSON.stringify(controls.map(({ attributes }) => ("index" in attributes ? attributes.index : attributes.value)));
+  const look = () => {
+    const { settings, failed, why, edit } = model.get("_drawn"), now = state();
+    const answered = !edits || (edit?.[0] === me ? edit[1] >= edits : false);
+    const done = !controls.length || (answered && JSON.stringify(settings) === now);
+    clearTimeout(timer);
+    if (done && (view.pictured === view.spec || since === null)) return (since = null), view.mark("");
+    if (!done && answered && JSON.stringify(failed) === now) return (since = null), view.mark(why);
+    since ??= performance.now();
+    const left = since + SILENCE - performance.now();
+    if (left > 0) timer = setTimeout(look, left);
+    view.mark(view.notice.textContent || (left > 0 ? "Computing …" : SILENT));
+  };
+  const find = (tries) => Promise.all(model.get("_controls").map((id) => model.widget_manager.get_model(id))).then(
+    (found) => {
+      controls = found;
+      controls.forEach((control) => control.on("change", look));
+      look();
+    },
+    () => tries && setTimeout(find, 500, tries - 1), // a page that is loaded again gets its models one by one
+  );
+  find(20);
+
   // What a kernel leaves behind when it ends works on by itself; a new one knows nothing of it.
-  const { kernel } = model.widget_manager;
-  const mourn = (_, status) => /restarting|dead/.test(status) && (player.notice.textContent = GONE);
-  kernel?.statusChanged.connect(mourn);
-  model.on("change:_scene", show);
-  model.on("change:position", move);
+  let lost = false;
+  const status = (_, now) => {
+    lost ||= /restarting|dead/.test(now);
+    if (now === "connected") tell(model, view); // what was said while the line was cut may be lost
+    view.notice.textContent = lost ? GONE : /connecting|disconnected/.test(kernel.connectionStatus) ? AWAY : "";
+    look();
+  };
+  kernel?.statusChanged.connect(status);
+  kernel?.connectionStatusChanged.connect(status);
+  model.on("change", look); // after `hear`
   return () => {
-    kernel?.statusChanged.disconnect(mourn);
-    model.off("change:_scene", show);
-    model.off("change:position", move);
-    player.destroy();
+    kernel?.statusChanged.disconnect(status);
+    kernel?.connectionStatusChanged.disconnect(status);
+    model.off("change", look);
+    controls.forEach((control) => control.off("change", look));
+    clearTimeout(timer);
+    views.delete(view);
+    view.destroy();
   };
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import traitlets
 
 from overparam_edu.checks import instance
 from overparam_edu.player import page, pictures
-from overparam_edu.player.frames import describe, stops_at
+from overparam_edu.player.frames import carried, describe, stop_for, stops_at
 from overparam_edu.player.mathml import math_font
 from overparam_edu.player.page import Piece, pieces
 from overparam_edu.player.scene import Scene
@@ -44,52 +44,73 @@ class Player(Saves, anywidget.AnyWidget):
     the kernel; Python learns the position when the focus leaves the controls, which is before the
     next cell runs. The first player of a page that needs plotly.js, or a font for formulas, asks
     for it.
+
+    The hand owns the position. Pages send their moves as messages; Python takes them in the order
+    in which they come, and tells all pages where the sliders are, whose move that was and which.
+    A page with moves that Python has not told back keeps them. Only `move` overrules a hand: it
+    gives a new order, and moves made before a page has heard of the order count no longer.
     """
 
     _esm = _HERE / "player.js"
     _css = _HERE / "player.css"
     _scene = traitlets.Dict().tag(sync=True)
-    position = traitlets.Dict(help="The stop of each axis, by its name.").tag(sync=True)
-    edited = traitlets.Dict(help="What was dragged, as Plotly names it.").tag(sync=True)
+    # The position as pages hear it, with the order's number and the author and number of the move.
+    _place = traitlets.Dict().tag(sync=True)
+    # What an `Explorer` asks of its page: the models of its controls, ...
+    _controls: traitlets.List[str] = traitlets.List().tag(sync=True)
+    # ... and which settings of theirs are drawn, which have no picture and why, and the last edit.
+    _drawn = traitlets.Dict().tag(sync=True)
+    position = traitlets.Dict(help="The stop of each axis, by its name.")
 
     def __init__(self, scene: Scene, **options: Any) -> None:
         instance("scene", scene, Scene)
         self.scene = scene
-        super().__init__(_scene=message(scene), position={}, **options)
+        self.on_edit: Callable[[dict[str, Any]], None] | None = None  # a shape was dragged
+        place = {"position": stops_at(scene, {}), "order": 0, "author": "", "number": 0}
+        super().__init__(_scene=message(scene), _place=place, position={}, **options)
         self.on_msg(self._answer)
 
     def pieces(self) -> list[Piece]:
         """Return what of this can leave the notebook."""
         return [Piece(self.scene, dict(self.position))]
 
-    def show(self, scene: Scene) -> None:
-        """Replace the scene in one message; sliders of the same name stay where they are."""
+    def show(self, scene: Scene, drawn: Mapping[str, Any] | None = None) -> None:
+        """Replace the scene in one message; a slider of the same name keeps its value (`carried`).
+
+        Pages move their sliders by the same rule. `drawn` is for an `Explorer`.
+        """
         instance("scene", scene, Scene)
-        # Sent together, and the position only if the new scene changes it: the browser may know a
-        # later one than Python does while a hand is on the sliders.
+        position = carried(self.scene, self.position, scene)
         with self.hold_sync():
             self.scene = scene
             self._scene = message(scene)
-            self.position = _kept(scene, self.position)
+            self._place = self._place | {"position": position}
+            self._drawn = self._drawn if drawn is None else dict(drawn)
+        self.position = position
 
     def move(self, **stops: int) -> None:
         """Move the sliders of the named axes to the given stops, counted from 0."""
-        before = self.position
+        before = self._place
         self.position = stops
-        if self.position == before:  # to Python; a hand on the sliders may be elsewhere by now
-            self.send_state("position")
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what a browser sends; what fits no longer, since the scene changed, is dropped."""
-        if "position" in sync_data:
-            sync_data = sync_data | {"position": _kept(self.scene, sync_data["position"])}
-        super().set_state(sync_data)
+        if self._place is before:  # nothing new to Python, but a hand may be elsewhere by now
+            self._order()
 
     @traitlets.validate("position")
     def _complete(self, proposal: Mapping[str, Any]) -> dict[str, int]:
-        stops_at(self.scene, proposal["value"])  # refuses what the scene does not have
-        known = _kept(self.scene, self._trait_values.get("position", {}))
-        return known | {name: int(stop) for name, stop in proposal["value"].items()}
+        whole = stops_at(self.scene, proposal["value"])  # refuses what the scene does not have
+        known = self._trait_values.get("position", {})
+        return {
+            name: proposal["value"].get(name, known.get(name, stop)) for name, stop in whole.items()
+        }
+
+    @traitlets.observe("position")
+    def _follow(self, _: Any) -> None:
+        if self.position != self._place["position"]:  # set by code, not by a hand or a scene
+            self._order()
+
+    def _order(self) -> None:
+        order = self._place["order"] + 1
+        self._place = self._place | {"position": dict(self.position), "order": order}
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
@@ -97,14 +118,19 @@ class Player(Saves, anywidget.AnyWidget):
             self.send({"kind": kind}, buffers=[PLOTLY_JS.read_bytes()])
         if kind == "font":
             self.send({"kind": kind}, buffers=[math_font()])
+        if kind == "moved" and content["order"] == self._place["order"]:
+            self._take(content)
+        if kind == "edited" and self.on_edit is not None:
+            self.on_edit(content)
 
-
-def _kept(scene: Scene, position: Mapping[str, Any]) -> dict[str, int]:
-    """Return as much of `position` as the scene's axes allow; what is beyond goes to the end."""
-    kept = {}
-    for axis in scene.axes:
-        stop = position.get(axis.name)
-        if not isinstance(stop, int) or isinstance(stop, bool):
-            stop = axis.start
-        kept[axis.name] = min(max(stop, 0), len(axis.stops) - 1)
-    return kept
+    def _take(self, hand: Mapping[str, Any]) -> None:
+        """Take a hand's move: by value, since the page may not have had the last scene yet."""
+        axes = {axis.name: axis for axis in self.scene.axes}
+        moved = {
+            name: stop_for(axes[name], stood)
+            for name, stood in hand["moved"].items()
+            if name in axes
+        }
+        by = {"author": hand["author"], "number": hand["number"]}
+        self._place = self._place | {"position": self.position | moved} | by
+        self.position = self.position | moved

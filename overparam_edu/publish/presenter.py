@@ -187,10 +187,7 @@ class Bookmark(anywidget.AnyWidget):
 
 def _state(explorer: Explorer) -> dict[str, Any]:
     """Return the controls as JSON: numbers and texts, or which option."""
-    return {
-        name: control.index if hasattr(control, "index") else control.value
-        for name, control in explorer.controls.items()
-    }
+    return dict(zip(explorer.controls, explorer.state, strict=True))
 
 
 def _values(explorer: Explorer, state: Mapping[str, Any]) -> dict[str, Any]:

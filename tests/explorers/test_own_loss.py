@@ -154,13 +154,12 @@ def test_it_is_refused_in_words_and_the_picture_stays(explorer: Explorer, text: 
     before, began = explorer.scene, time.perf_counter()
     explorer.controls["loss"].value = text
     assert time.perf_counter() - began < SECONDS
-    message = explorer.children[1].value
+    message = explorer.trouble
     assert REFUSED[text] in message
     assert "The picture is still the one before" in message
-    assert "<script" not in message
     assert explorer.scene is before
     explorer.set(loss="w1^2 + (w2 - 1)^2")
-    assert explorer.children[1].value == ""
+    assert explorer.trouble == ""
     assert explorer.scene is not before
 
 
@@ -173,7 +172,7 @@ def test_from_code_it_is_refused_with_an_error_and_nothing_changes(
     with pytest.raises(ValueError, match=r"expression|start"):
         explorer.set(loss=text)
     assert (explorer.scene, explorer.values) == (scene, values)
-    assert explorer.children[1].value == ""
+    assert explorer.trouble == ""
     assert [piece.scene for piece in explorer.pieces()] == [scene]
 
 
@@ -184,7 +183,7 @@ def test_the_field_shows_what_was_understood(explorer: Explorer) -> None:
     plain = oe.SymbolicLoss("2*w1^2 + log(w2^2 + 1)").expression
     assert formula.value == understood("2*w1^2 + log(w2^2 + 1)")
     assert mathml(f"L(w) = {sp.latex(plain)}") in formula.value
-    assert explorer.children[1].value == ""
+    assert explorer.trouble == ""
     explorer.controls["loss"].value = "2*("
     assert formula.value == ""
     explorer.set(loss="w1² + (w2 − 1)²")

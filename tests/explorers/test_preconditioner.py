@@ -200,7 +200,7 @@ def test_the_kind_asks_python_and_hides_what_a_vector_lacks(explorer: Explorer) 
         assert explorer.controls[name].layout.display is None
         for value in (0, 180):
             explorer.set(**{name: value})
-            assert explorer.children[1].value == ""
+            assert explorer.trouble == ""
     explorer.set(kind="vector")
     assert [axis.name for axis in explorer.scene.axes] == ["real_depth", "norm", "angle"]
     assert explorer.player.scene is explorer.scene

@@ -94,7 +94,7 @@ def test_every_setting_draws_finite_numbers_and_tells_them(
 ) -> None:
     explorer.set(**explorer._first | values)
     scene = explorer.scene
-    assert explorer.children[1].value == ""
+    assert explorer.trouble == ""
     races = {track.trace for track in scene.tracks if track.trail}
     for corner in itertools.product(*((0, len(axis.stops) - 1) for axis in scene.axes)):
         at = dict(zip((axis.name for axis in scene.axes), corner, strict=True))

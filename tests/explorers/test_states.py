@@ -151,14 +151,21 @@ def check_state(name: str, *, thorough: bool, rng: np.random.Generator) -> None:
         places = [dict(zip(sizes, stops, strict=True)) for stops in corners] if thorough else []
         for place in [at, *places]:
             # As the browser tells the kernel where the sliders are.
-            player.set_state({"position": place})
+            player._handle_custom_msg(moved(player, place), [])
             assert player.position == place
             check_picture(name, player.scene, place)
 
 
+def moved(player: Player, place: dict[str, int]) -> dict[str, Any]:
+    stops = {axis.name: axis.stops for axis in player.scene.axes}
+    at = {name: {"stop": n, "value": stops[name][n], "end": False} for name, n in place.items()}
+    hand = {"kind": "moved", "author": "page", "number": 1, "moved": at}
+    return hand | {"order": player._place["order"]}
+
+
 def check_controls(explorer: Explorer) -> None:
     """What the controls say is what is shown, or a refusal says that it is not."""
-    said = re.sub("<.*?>", "", explorer.children[1].value)
+    said = explorer.trouble
     assert explorer.player.scene is explorer.scene
     if said:  # only what is typed may be refused: a slider offers nothing that fails
         in_use = [explorer.controls[control] for control in used(explorer, explorer.values)]
@@ -213,7 +220,7 @@ def check_picture(name: str, scene: Scene, at: dict[str, int]) -> None:
         if attribute.endswith("range"):
             assert len(set(value)) == 2, (trace, attribute, value)
     widget = opened(name).widget
-    refused = isinstance(widget, Explorer) and widget.children[1].value
+    refused = isinstance(widget, Explorer) and widget.trouble
     if (check := TRUE.get(name.split()[0])) and not refused:
         check(opened(name), scene, at, drawn, words)
 

@@ -191,14 +191,8 @@ def test_show_is_one_message_and_keeps_the_position(monkeypatch: pytest.MonkeyPa
     assert [list(m["state"]) for m in sent] == [["_scene"]]  # the browser's position stays
     player.show(scene(depth=Axis("depth", "depth N", [1, 2]), loss=LOSS[:2]))
     assert player.position == {"depth": 1, "step": 1, "rate": 0}
-    assert set(sent[1]["state"]) == {"_scene", "position"}
+    assert set(sent[1]["state"]) == {"_scene", "_place"}
     assert len(sent) == 2
-
-
-def test_outdated_positions_from_a_browser_are_clamped() -> None:
-    player = Player(scene())
-    player.set_state({"position": {"depth": 9, "gone": 1, "step": 2}})
-    assert player.position == {"depth": 2, "step": 2, "rate": 0}
 
 
 def test_plotly_and_a_font_are_sent_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
