@@ -8,6 +8,7 @@
 const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kernel is silent
 const SILENCE = 3_000; // ms to wait for a new picture before saying the same
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
+const STILLS = 10; // how many pictures Play shows where motion is unwelcome
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
 const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
 const AWAY = "No connection to the kernel. Sliders still move; the rest waits until it is back.";
@@ -451,7 +452,6 @@ class Player {
 
   play(name) {
     const last = this.spec.axes.find((axis) => axis.name === name).stops.length - 1;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.moveHere(name, last);
     if (this.at[name] >= last) this.moveHere(name, 0);
     this.playing = { name, head: this.at[name], stop: this.at[name], time: performance.now() };
     this.controls[name].playing(true);
@@ -475,7 +475,9 @@ class Player {
     if (this.at[run.name] !== run.stop) run.head = this.at[run.name]; // moved from elsewhere
     const elapsed = Math.min(Math.max(0, now - run.time), 500); // a page out of sight stands still
     run.head = Math.min(last, run.head + (elapsed * last) / FULL_RUN);
-    Object.assign(run, { time: now, stop: Math.floor(run.head) });
+    const parts = matchMedia("(prefers-reduced-motion: reduce)").matches ? STILLS : last;
+    const reached = Math.floor((Math.floor((run.head * parts) / last) * last) / parts);
+    Object.assign(run, { time: now, stop: Math.max(reached, this.at[run.name]) });
     if (run.stop !== this.at[run.name]) this.moveHere(run.name, run.stop);
     if (run.stop >= last) this.pause();
     else requestAnimationFrame((later) => this.step(later, run));

@@ -246,10 +246,27 @@ def test_a_proof_steps_and_a_figure_stands(made_up: Any) -> None:
     assert not still.root.locator("input").is_visible()
 
 
-def test_reduced_motion_ends_a_run_at_once(saved: Any, site: Pages, room: dict[str, Any]) -> None:
+def test_with_reduced_motion_play_shows_a_few_stills_from_the_start(
+    saved: Any, site: Pages, room: dict[str, Any]
+) -> None:
     opened = saved(site.lessons[1], reduced_motion="reduce")
-    opened.players[0].root.locator("button.oe-play").click()
-    opened.players[0].check(room["build"](2, 1), {"step": 39})
+    player = opened.players[0]
+    player.press("step", "End")
+    player.root.locator("button.oe-play").click()
+    seen = opened.page.evaluate(
+        """() => new Promise(done => {
+            const seen = new Set();
+            (function look() {
+                seen.add(Number(document.querySelector('[data-axis=step] input').value));
+                document.querySelector('.oe-pause') ? requestAnimationFrame(look) : done([...seen]);
+            })();
+        })"""
+    )
+    stood, *seen = seen
+    assert (stood, seen[0]) == (39, 0)
+    assert seen == sorted(seen)
+    assert 8 <= len(seen) <= 10
+    player.check(room["build"](2, 1), {"step": 39})
 
 
 def test_code_folds_links_lead_on_and_print_leaves_the_controls_out(made_up: Any) -> None:
