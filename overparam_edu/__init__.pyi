@@ -27,6 +27,11 @@ from .dynamics.losses import (
     QuadraticLoss as QuadraticLoss,
     SeparableLp as SeparableLp,
 )
+from .dynamics.mirror_flow import (
+    bregman_divergence as bregman_divergence,
+    flow_limit as flow_limit,
+    mirror_map as mirror_map,
+)
 from .dynamics.near_minimum import (
     best_depth as best_depth,
     condition_near as condition_near,
@@ -58,6 +63,7 @@ from .dynamics.rule import (
     single_output_direction as single_output_direction,
     split_direction as split_direction,
 )
+from .dynamics.singular_values import learning_time as learning_time
 from .dynamics.training import (
     Trajectory as Trajectory,
     descend as descend,
@@ -121,6 +127,7 @@ from .experiments.rule_against_network import (
 from .explorers.convnet import explore_convnet as explore_convnet, plot_convnet as plot_convnet
 from .explorers.derivation import explore_derivation as explore_derivation
 from .explorers.going_deeper import explore_going_deeper as explore_going_deeper
+from .explorers.limit import explore_limit as explore_limit
 from .explorers.line_integral import explore_line_integral as explore_line_integral
 from .explorers.near_minimum import explore_near_minimum as explore_near_minimum
 from .explorers.own_loss import explore_own_loss as explore_own_loss
@@ -133,6 +140,7 @@ from .explorers.plots import (
 from .explorers.preconditioner import explore_preconditioner as explore_preconditioner
 from .explorers.random_start import explore_random_start as explore_random_start
 from .explorers.regression import explore_regression as explore_regression
+from .explorers.singular_values import explore_singular_values as explore_singular_values
 from .explorers.trajectories import explore_trajectories as explore_trajectories
 from .explorers.unbalanced import explore_unbalanced as explore_unbalanced
 from .explorers.update_rule import explore_update_rule as explore_update_rule

@@ -165,9 +165,10 @@ GOOD: dict[str, Callable[[Rng], Any]] = {
 }
 NEEDS_NO_FUZZ = {
     "takes no arguments": """beyond_regularization check_setup explore_convnet
-        explore_going_deeper explore_line_integral explore_own_loss explore_preconditioner
-        explore_regression explore_trajectories explore_update_rule explore_warm_up illustration
-        progress recorded_convnet single_output
+        explore_going_deeper explore_limit explore_line_integral explore_own_loss
+        explore_preconditioner explore_regression explore_singular_values explore_trajectories
+        explore_update_rule explore_warm_up illustration mirror_flow progress recorded_convnet
+        single_output singular_values
         theorem_2_by_criterion theorem_2_by_line_integral""",
     "a record of results, made by other functions": """Certificate DataUnavailableError
         LineIntegral Loss Potential Preconditioner Report StepReport Trajectory TunedLearningRate

@@ -25,6 +25,7 @@ ALL = {
         *(proofs.warm_up, proofs.end_to_end_rule, proofs.preconditioning, proofs.single_output),
         *(proofs.illustration, proofs.beyond_regularization),
         *(proofs.theorem_2_by_criterion, proofs.theorem_2_by_line_integral),
+        *(proofs.mirror_flow, proofs.singular_values),
     )
 }
 ALL["weight_decay"] = lambda: proofs.end_to_end_rule(weight_decay=True)

@@ -538,7 +538,55 @@ def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
             assert drawn[f"{name} moves", "x"] == [None]
 
 
+def true_limit(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    depth, away, away_1, seen, same_depth, factor = said(
+        "Depth # ends # from the solution of least norm, depth 1 #. The part of w that the data "
+        "don’t see began as #; depth # has multiplied it by #.",
+        words,
+    )
+    assert depth == same_depth == near(stop_of(scene, at, "depth"))
+    size, angle = stop_of(scene, at, "size"), math.radians(stop_of(scene, at, "angle"))
+    assert seen == away_1 == near(size * math.sin(angle))
+    # The end is 1 along the row; its part across, t, solves t = (R / size)^(1 - 1/N) seen.
+    [end] = np.transpose([drawn["end", "x"], drawn["end", "y"]])
+    t = end @ [-0.6, 0.8]
+    assert end @ [0.8, 0.6] == near(1.0)
+    growth = (math.hypot(1, t) / size) ** (1 - 1 / depth)
+    assert t == pytest.approx(growth * size * math.sin(angle), rel=1e-3)
+    assert away == near(drawn["distance now", "y"][0]) == near(t, rel=2e-3)
+    assert factor == near(growth)
+
+
+def true_singular_values(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    targets = np.sqrt([7, 3, 1, 1])
+    values = np.array([drawn[f"value {i + 1}", "y"][-1] for i in range(4)])
+    W = np.array(drawn["learned", "z"])
+    np.testing.assert_allclose(values, np.linalg.svd(W, compute_uv=False), atol=1e-5)
+    count = int(np.sum(values > targets / 2))
+    parts = ("nothing", "all of them share", "animals from plants", "most of them", "tells all")
+    assert parts[count] in words
+    when = r"(?:at time |, of σ₂ at |, of σ₃ at )" + VALUE
+    halves = [number(text) for text in re.findall(when, words)]
+    whole = at_end(scene, at, "time")
+    depth, size = int(stop_of(scene, at, "depth")), stop_of(scene, at, "size")
+    late = re.findall(rf"\({VALUE}(?: times as late)?\)", words)
+    ratios = [near(half / halves[0], rel=0.02) for half in halves[1:]]
+    assert [number(text) for text in late] == ratios
+    for i, half in enumerate(halves):
+        # A curve is half-way up between the stops around its time.
+        x, y = whole[f"value {i + 1}", "x"], whole[f"value {i + 1}", "y"]
+        before = half / halves[0] - (x[1] - x[0]) * 1.5 - 0.01
+        after = half / halves[0] + (x[1] - x[0]) * 1.5 + 0.01
+        inside = [b for a, b in zip(x, y, strict=True) if before <= a <= after]
+        assert not inside or min(inside) <= targets[i] / 2 <= max(inside) or after > x[-1], words
+        if opened.widget.values["start"] == "aligned":
+            assert half == near(float(oe.learning_time(targets[i], size, depth)))
+    assert ("1.53 and 2.65" in words) == (depth > 1)
+
+
 TRUE = {
+    "explore_limit": true_limit,
+    "explore_singular_values": true_singular_values,
     "explore_line_integral": true_line_integral,
     "explore_own_loss": true_own_loss,
     "explore_regression": true_regression,
