@@ -61,7 +61,7 @@ def singular_values() -> Derivation:
     --------
     >>> print(singular_values().steps[6])  # doctest: +NORMALIZE_WHITESPACE
     When half is learned [=]
-        sigma/(1 + (sigma/s_0 - 1)*exp(-2*sigma*t)) = sigma/2
+        sigma/((sigma/s_0 - 1)*exp(-2*sigma*t) + 1) = sigma/2
      => t = log(sigma/s_0 - 1)/(2*sigma)
         At this time the second term in the denominator is 1.
     """

@@ -213,7 +213,6 @@ _RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
     ((sp.exp, sp.log), lambda e, v: getattr(v.maths, e.func.__name__)(*_parts(e, v))),
     (sp.Abs, lambda e, v: abs(_parts(e, v)[0])),
     (sp.Derivative, _derivative),
-    (sp.Integral, _integral),
 )
 # These are differentiated, so that they need symbols.
 _EXACT_RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
