@@ -6,16 +6,18 @@ import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation
 from overparam_edu.derivations.end_to_end_rule import D
+from overparam_edu.derivations.letters import Letters
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, VECTORS, N, g, w
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step
 from overparam_edu.derivations.values import Values
 
-A, K, RHO = sp.symbols("a k rho", positive=True)
+A, LENGTH, RHO = sp.symbols("a s rho", positive=True)
 H, TURN, Y, LOSS = sp.symbols("h h_theta Y L", real=True)
 I_, J_, C = sp.symbols("w_i w_j c", real=True)
 HERE, PUSH = sp.Function("h")(I_, J_), sp.Function("s")(I_, J_)
 F_OF, L_OF = sp.Function("f")(RHO), sp.Function("L")(RHO)
+PROFILE = sp.Function("h")
 b = sp.MatrixSymbol("b", D, 1)
 EXPONENT = sp.Eq(A, 2 - 2 / N)
 VALUE, GRADIENT = sp.Eq(LOSS, Loss(w)), sp.Eq(g, Grad(Loss(w), w))
@@ -23,33 +25,20 @@ FIELD = times(Norm(w) ** A, plus(g, times(N - 1, PR, g)))
 SPLIT = sp.Eq(H, Inner(w, g) - 2 / N * LOSS)
 
 
-def _space(size: int) -> Values:
-    table = {w: sp.Matrix(sp.symbols(f"w_1:{size + 1}", real=True)), D: sp.Integer(size)}
-    return Values(table | {b: sp.Matrix(sp.symbols(f"b_1:{size + 1}", real=True))})
-
-
-# Any differentiable loss: an unknown function of the entries.
-ANY_LOSS = Setting("any loss of two or three variables", (_space(2), _space(3)))
+# Any differentiable loss of any number of variables.
+ANY_LOSS = Setting("any loss of any number of variables", (Letters(),))
 
 
 def _circle() -> Setting:
-    """Any cubic h of two coordinates, on the circle of radius rho; more powers add nothing new."""
-    t, x, y = sp.symbols("t x y", real=True)
-    names = iter(sp.symbols("c_1:10", real=True))
-    cubic = sum(next(names) * x**m * y**n for m in range(4) for n in range(4) if 0 < m + n <= 3)
-    on = {x: RHO * sp.cos(t), y: RHO * sp.sin(t)}
-    table = {
-        HERE: cubic.subs(on),
-        sp.Derivative(HERE, I_): cubic.diff(x).subs(on),
-        sp.Derivative(HERE, J_): cubic.diff(y).subs(on),
-        TURN: cubic.subs(on).diff(t),
-        I_: on[x],
-        J_: on[y],
-    }
-    return Setting("any cubic h on a circle", (Values(table),))
+    """Any differentiable h of two coordinates, on the circle of radius rho."""
+    t = sp.Symbol("t", real=True)
+    on = {I_: RHO * sp.cos(t), J_: RHO * sp.sin(t)}
+    slopes = {sp.Derivative(HERE, x): sp.diff(HERE, x).subs(on) for x in on}
+    table = {HERE: HERE.subs(on), TURN: sp.diff(HERE.subs(on), t), **slopes, **on}
+    return Setting("any differentiable h on a circle", (Values(table),), general=True)
 
 
-KEPT = Setting("any functions", (Values({f: f for f in (HERE, PUSH, F_OF, L_OF)}),))
+KEPT = Setting("any functions", (Values({f: f for f in (HERE, PUSH, F_OF, L_OF)}),), general=True)
 
 
 def _slopes(what: sp.Expr) -> sp.Expr:
@@ -70,8 +59,8 @@ def beyond_regularization() -> Derivation:
     """
     along = times(N - 1, Inner(w, g), Norm(w) ** (A - 2), w)
     length = sp.sqrt(I_**2 + J_**2 + C**2)
-    integral = Norm(w) ** K / K
-    push = times(Norm(w) ** (K - A), Norm(w) ** (A - 2), w)
+    integral = sp.Integral(PROFILE(LENGTH) * LENGTH ** (A - 1), (LENGTH, 1, Norm(w)))
+    push = times(PROFILE(Norm(w)), Norm(w) ** (A - 2), w)
     homogeneous = RHO ** (2 / N) * Y
     steps = [
         Step(
@@ -147,8 +136,7 @@ def beyond_regularization() -> Derivation:
             "The push is then a gradient too",
             Grad(integral, w),
             push,
-            "Shown for h = ||w||^(k-a), and so for sums of powers: integrate h(s) s^(a-1) up to "
-            "the length of w.",
+            "If h depends on the length alone: integrate h(s) s^(a-1) up to the length of w.",
             setting=ANY_LOSS,
         ),
         Step(

@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu.checks import instance, whole_number
+from overparam_edu.derivations.letters import Letters
 from overparam_edu.derivations.steps import Rendered, Step
 from overparam_edu.derivations.values import (
     DIGITS,
@@ -35,6 +36,16 @@ _STRATEGIES = (
 )
 
 
+# How a step can be checked, what proves most first.
+METHODS = (
+    "symbolic, general",
+    "symbolic, small case",
+    "random points",
+    "measured order",
+    "assumption",
+)
+
+
 @dataclass(frozen=True)
 class StepReport:
     """How one step was checked.
@@ -42,8 +53,9 @@ class StepReport:
     Parameters
     ----------
     title, kind : str, of the step
-    method : {"symbolic", "random points", "order measured", "assumption, stated"}
-        How it was checked.
+    method : {"symbolic, general", "symbolic, small case", "random points", "measured order", \
+"assumption"}
+        How it was checked. A small case is one size of matrix, or a few values of an index.
     detail : str
         Number of points, digits and largest residual, or the orders, or what went wrong.
     ok : bool, whether the step holds
@@ -77,16 +89,16 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of steps for each method."""
+        """Number of steps for each method that occurs, what proves most first."""
         methods = [step.method for step in self.steps]
-        return {method: methods.count(method) for method in dict.fromkeys(methods)}
+        return {method: methods.count(method) for method in METHODS if method in methods}
 
     def __str__(self) -> str:
         rows = [
             f"{'ok  ' if step.ok else 'FAIL'} {n:2d}. {step.title}: {step.method}; {step.detail}"
             for n, step in enumerate(self.steps, start=1)
         ]
-        total = ", ".join(f"{count} {method}" for method, count in self.counts.items())
+        total = "; ".join(f"{count} {method}" for method, count in self.counts.items())
         return "\n".join([f"{self.name}: {len(self.steps)} steps ({total})", *rows])
 
     def to_markdown(self) -> str:
@@ -145,14 +157,21 @@ def _point(step: Step, random: Random, turn: int = 0, small: Any = None) -> Valu
     more = {name: random_number(name, random) for name in _free_names(step) if name not in defined}
     if small is not None:
         more[step.small] = small
-    return _named(step, values.having(more))
+    point: Values = _named(step, values.having(more))
+    return point
 
 
-def _named(step: Step, values: Values) -> Values:
+def _worth(expression: Any, values: Values | Letters) -> Any:
+    if isinstance(values, Letters):
+        return values.worth(expression)
+    return evaluate(expression, values)
+
+
+def _named(step: Step, values: Any) -> Any:
     for line in step.where:
         values = values.naming(line)
     if step.solves is not None:
-        values = values.having({step.solves: evaluate(step.after.rhs, values)})
+        values = values.having({step.solves: _worth(step.after.rhs, values)})
     return values
 
 
@@ -200,8 +219,8 @@ def _is_zero(entry: Any) -> bool:
     return any(length <= most and strategy(entry) == 0 for strategy, most in _STRATEGIES)
 
 
-def _symbolic(step: Step) -> str | None:
-    """Return how the step was proved symbolically, or None."""
+def _symbolic(step: Step) -> tuple[str, str] | None:
+    """Return how the step was proved symbolically: the method and its detail, or None."""
     setting = step.setting
     if setting and not setting.exact:
         return None
@@ -209,12 +228,17 @@ def _symbolic(step: Step) -> str | None:
         for values in setting.exact if setting else (Values({}),):
             filled = _named(step, values)
             for left, right in step.claims():
-                gap = _difference(evaluate(left, filled), evaluate(right, filled))
-                if not all(_is_zero(entry) for entry in entries(gap)):
+                if isinstance(filled, Letters):
+                    gaps = filled.gaps(left, right)
+                else:
+                    gaps = entries(_difference(evaluate(left, filled), evaluate(right, filled)))
+                if not all(map(_is_zero, gaps)):
                     return None
     except CannotEvaluateError:
         return None
-    return setting.name if setting else "difference simplifies to 0"
+    if setting is None:
+        return METHODS[0], "difference simplifies to 0"
+    return METHODS[0 if setting.general else 1], setting.name
 
 
 def _refuted(step: Step, seed: int) -> bool:
@@ -284,16 +308,16 @@ def check_step(step: Step, *, points: int = 8, seed: int = 0) -> StepReport:
     method = "random points"
     try:
         if step.kind == "dropped order":
-            method = "order measured"
+            method = "measured order"
             detail, ok = _measured_order(step, points, seed)
         elif not _refuted(step, seed) and (proved := _symbolic(step)) is not None:
-            method, detail, ok = "symbolic", proved, True
+            (method, detail), ok = proved, True
         else:
             detail, ok = _random_points(step, points, seed)
     except (CannotEvaluateError, ArithmeticError, TypeError, ValueError) as error:
         detail, ok = str(error), False
     if step.kind == "assumption":
-        method, detail = "assumption, stated", f"holds in an example: {detail}" if ok else detail
+        method, detail = "assumption", f"holds in an example: {detail}" if ok else detail
     return StepReport(step.title, step.kind, method, detail, ok)
 
 

@@ -15,17 +15,18 @@ import sympy as sp
 
 from overparam_edu.checks import whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix
+from overparam_edu.derivations.letters import Letters, letter, slope
 from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
-from overparam_edu.derivations.values import NUMBERS, Values, entries, evaluate, matrix_power
+from overparam_edu.derivations.values import NUMBERS, Values, evaluate, matrix_power
 
 K, D, M = sp.symbols("k d m", positive=True, integer=True)
 ETA, LAMBDA, SCALE = sp.symbols("eta lambda s", positive=True)
 W, G = sp.MatrixSymbol("W", K, D), sp.MatrixSymbol("G", K, D)
 S = sp.MatrixSymbol("S", M, M)
 # Outputs, inputs and hidden width of the random examples: square first, so that a wrong transpose
-# is refuted by its value and not by its shape; then wide, tall and single-output ones.
-SHAPES = ((2, 2, 2), (2, 3, 4), (3, 2, 2), (1, 3, 2))
+# is refuted by its value and not by its shape; then wide, tall, narrow and single-output ones.
+SHAPES = ((2, 2, 2), (2, 3, 4), (3, 2, 1), (3, 2, 2), (1, 3, 2))
 
 
 def layers(depth: int) -> tuple[Any, ...]:
@@ -52,8 +53,8 @@ def balanced_layers(depth: int, random: Random, turn: int) -> Values:
         return NUMBERS.qr(random_matrix(random, rows, cols), mode="skinny")[0]
 
     k, d, hidden = SHAPES[turn % len(SHAPES)]
-    m = min(k, d)
-    sizes = (d, *([max(hidden, m)] * (depth - 1)), k)
+    m = min(k, d, hidden)
+    sizes = (d, *([hidden] * (depth - 1)), k)
     reach = orthonormal(random, sizes[1], m)
     weights = [reach * random_matrix(random, m, d)]
     for size in sizes[2:]:
@@ -88,24 +89,26 @@ def any_layers(depth: int, random: Random, turn: int) -> Values:
     return values.having({W: evaluate(product(ws), values)})
 
 
-def symbolic_layers(depth: int, *, general: bool = False, decay: bool = False) -> Values:
-    """Return 2 x 2 layers of symbols that move along the flow, found BY DIFFERENTIATION."""
-    table: dict[Any, Any] = {
-        w: sp.Matrix(2, 2, sp.symbols(f"w{w.name[2:]}_1:5")) for w in layers(depth)
-    }
-    end_to_end = evaluate(product(layers(depth)), Values(table))
-    if general:
-        loss = sp.Function("L")(*entries(end_to_end))
-        slopes = [loss.fdiff(i) for i in range(1, 5)]
-        return Values(table | {G: sp.Matrix(2, 2, slopes).T})
-    # Only G counts for first derivatives of L, so L may be replaced by its tangent <G, W>.
-    gradient = sp.Matrix(2, 2, sp.symbols("g_1:5"))
-    tangent = sum(x * y for x, y in zip(gradient, end_to_end, strict=True))
+def any_size(depth: int, *, decay: bool = False) -> Letters:
+    """Return layers of any size that move along the flow, found by differentiation."""
+    values = Letters()
+    end_to_end = values.worth(product(layers(depth)))
+    speeds: dict[Any, Any] = {}
     for w in layers(depth):
-        downhill = table[w].applyfunc(lambda entry: sp.diff(tangent, entry))
-        extra = LAMBDA * table[w] if decay else sp.zeros(2, 2)
-        table[Rate(w)] = -ETA * (downhill + extra)
-    return Values(table | {G: gradient, W: end_to_end})
+        downhill = Grad(Loss(product(layers(depth))), w)
+        extra = [minus(ETA, LAMBDA, w)] if decay else []
+        speeds[Rate(w)] = values.worth(plus(minus(ETA, downhill), *extra))
+    return Letters({**speeds, G: slope(end_to_end), W: end_to_end})
+
+
+def aligned_layers(depth: int) -> Letters:
+    """Return layers ``W_j = Q_j S Q_(j-1)^T`` of any size, the Q with orthonormal columns."""
+    table: dict[Any, Any] = {q: letter(q, orthonormal=True) for q in bases(depth)}
+    table[S] = letter(S, symmetric=True)
+    values = Letters(table)
+    for j, w in enumerate(layers(depth), 1):
+        table[w] = values.worth(times(bases(depth)[j], S, bases(depth)[j - 1].T))
+    return values.having({**table, W: Letters(table).worth(product(layers(depth)))})
 
 
 def product(ws: tuple[Any, ...]) -> Any:
@@ -175,18 +178,13 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     ws, q = layers(depth), bases(depth)
     changes = first_order_changes(ws, weight_decay)
     # Settings.
-    symbols = Setting(
-        "2 x 2 layers of symbols, L a general differentiable function",
-        (symbolic_layers(depth, general=True),),
-    )
-    hidden = {w.rows: sp.Integer(2) for w in ws[:-1]}
-    flow = Setting(
-        "2 x 2 layers of symbols, velocities by differentiation",
-        (symbolic_layers(depth, decay=weight_decay).having(hidden),),
-    )
+    moving = any_size(depth, decay=weight_decay)
+    symbols = Setting("layers of any size, L any differentiable function", (moving,))
+    flow = Setting("layers of any size, velocities by differentiation", (moving,))
     unbalanced = Setting("random layers", sample=partial(any_layers, depth))
     sampler = partial(balanced_layers, depth)
-    balanced = Setting("balanced layers of random shapes", sample=sampler)
+    balanced = Setting("balanced layers of random shapes and ranks", sample=sampler)
+    form = Setting("aligned layers of any size", (aligned_layers(depth),), sampler)
     # One step of every layer.
     gradients = [
         sp.Eq(Grad(Loss(W), w), times(*gradient_factors(ws, j))) for j, w in enumerate(ws, 1)
@@ -320,6 +318,7 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             sp.Eq(W, product(ws)),
             sp.Eq(W, times(q[-1], sp.MatPow(S, depth), q[0].T)),
             f"All inner directions cancel, so singular values are multiplied {depth} times.",
+            setting=form,
         ),
         Step(
             "Layers above as a fractional power",
@@ -327,12 +326,14 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             sp.Tuple(*upper),
             f"Each layer brings the singular values squared, W W^T brings them to the power "
             f"{2 * depth}: so a part of the layers is a fractional power of the whole.",
+            setting=form,
         ),
         Step(
             "Layers below as a fractional power",
             sp.Eq(times(W.T, W), times(q[0], sp.MatPow(S, 2 * depth), q[0].T)),
             sp.Tuple(*lower),
             "The same from the other end, with W^T W.",
+            setting=form,
         ),
         Step(
             "The end-to-end update rule",
@@ -340,6 +341,7 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             sp.Eq(new, plus(W, *decay, *rule)),
             "The layers are gone: the step needs the end-to-end matrix, its gradient and the "
             "depth, but no hidden width.",
+            setting=form,
         ),
     )
     return Derivation(

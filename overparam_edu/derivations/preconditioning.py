@@ -11,6 +11,7 @@ from sympy.matrices.expressions.kronecker import KroneckerProduct
 from overparam_edu.checks import whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix
 from overparam_edu.derivations.end_to_end_rule import ETA, D, G, K, W, rule_term
+from overparam_edu.derivations.letters import Letters, letter
 from overparam_edu.derivations.signs import Inner, Norm, Vec, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
@@ -39,9 +40,17 @@ def _vectors(random: Random, turn: int) -> Values:
     return Values(table, exact=False)
 
 
-_SYMBOLS: dict[Any, Any] = {v: sp.Matrix(sp.symbols(f"{v}_1:3", real=True)) for v in (w, g)}
-_SYMBOLS |= {PR: sp.Matrix(2, 2, sp.symbols("p_1:5", real=True)), D: sp.Integer(2)}
-VECTORS = Setting("vectors of two symbols", (Values(_SYMBOLS),), _vectors)
+# With N = j + m, so that N - j is known to be positive.
+_REST = sp.Symbol("m", positive=True, integer=True)
+VECTORS = Setting("vectors of any length", (Letters({COUNT: J + _REST}),), _vectors)
+
+
+COUNTED = Setting(
+    "any whole N",
+    (Values({Norm(w): sp.Symbol("x", positive=True)}),),
+    _vectors,
+    general=True,
+)
 
 
 def single_output() -> Derivation:
@@ -65,12 +74,6 @@ def single_output() -> Derivation:
     row = sp.Eq(ROW, w.T)
     low, high = 2 * (J - 1) / COUNT, 2 * (COUNT - J) / COUNT
     rate = Norm(w) ** (2 - 2 / COUNT)
-    length = sp.Symbol("x", positive=True)
-    counted = Setting(
-        "N = 2, ..., 6",
-        tuple(Values({COUNT: sp.Integer(n), Norm(w): length}) for n in range(2, 7)),
-        _vectors,
-    )
     summed = (w, minus(ETA, RATE, g), minus(ETA, N - 1, RATE, times(PR, g)))
     across = plus(sp.Identity(D), minus(PR))
     steps = in_setting(
@@ -139,7 +142,7 @@ def single_output() -> Derivation:
             sp.Sum(Norm(w) ** low * Norm(w) ** high, (J, 1, COUNT - 1)),
             (COUNT - 1) * rate,
             "N - 1 equal terms have the projection, one has not.",
-            setting=counted,
+            setting=COUNTED,
         ),
         Step(
             "The rule for one output",
@@ -216,10 +219,25 @@ def _any_matrix(random: Random, turn: int) -> Values:
     return Values(table | {K: NUMBERS.mpf(k), D: NUMBERS.mpf(d)}, exact=False)
 
 
-MATRIX = Setting("matrices of random shape and rank with their SVD", sample=_any_matrix)
-_NAMES = {G: "g", SIDE_A: "a", SIDE_B: "b", U: "u", V: "v"}
+def _any_size() -> Letters:
+    """Return ``W = U Sigma V^T`` of any size, with a column of U and one of V."""
+    table: dict[Any, Any] = {x: letter(x, orthonormal=True) for x in (U, V)}
+    squares = (SIGMA * SIGMA.T, SIGMA.T * SIGMA)
+    for base, square, column, value in zip(
+        (U, V), squares, (LEFT, RIGHT), (SIGMA_R, SIGMA_S), strict=True
+    ):
+        ((word, _),) = Letters().worth(square).terms.items()
+        unit = sp.MatrixSymbol(f"e_{column.name}", base.cols, 1)
+        axis = Letters(table).having({unit: letter(unit, eigen=((word, value**2),))})
+        table[column] = axis.worth(base * unit)
+    return Letters({**table, W: Letters(table).worth(U * SIGMA * V.T)})
+
+
+MATRIX = Setting("matrices of any shape with their SVD", (_any_size(),), _any_matrix)
+_NAMES = {G: "g", SIDE_A: "a", SIDE_B: "b"}
 _ENTRIES = Values({m: sp.Matrix(2, 2, sp.symbols(f"{n}_1:5")) for m, n in _NAMES.items()})
 SYMBOLS = Setting("2 x 2 matrices of symbols", (_ENTRIES,))
+ANY = Setting("matrices of any shape", (Letters(),))
 
 
 def _kronecker_sum(depth: int, output_side: Any, input_side: Any) -> Any:
@@ -243,7 +261,7 @@ def _two_positive(random: Random, turn: int) -> Values:
 
 
 _SIGMAS = {sigma: sp.Symbol(sigma.name, positive=True) for sigma in (SIGMA_R, SIGMA_S)}
-_POSITIVE = Setting("positive singular values", (Values(_SIGMAS),), _two_positive)
+_POSITIVE = Setting("any positive singular values", (Values(_SIGMAS),), _two_positive, general=True)
 
 
 def preconditioning(depth: int = 3) -> Derivation:
@@ -304,7 +322,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             "vec writes the columns of a matrix below each other; it keeps sums and factors.",
         ),
         Step(
-            "A product becomes a Kronecker product",
+            "A product becomes a Kronecker product (2 x 2)",
             Vec(times(SIDE_A, G, SIDE_B)),
             times(kron(SIDE_B.T, SIDE_A), Vec(G)),
             "Multiplying G from both sides is one big matrix acting on its stacked columns.",
@@ -346,7 +364,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             kron(times(V, SIDE_B, V.T), times(U, SIDE_A, U.T)),
             times(turn, kron(SIDE_B, SIDE_A), kron(V.T, U.T)),
             "The product of Kronecker products is the Kronecker product of the products.",
-            setting=SYMBOLS,
+            setting=ANY,
         ),
         Step(
             "P_W is diagonal in these directions",
@@ -400,7 +418,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             grown[0] if len(grown) == 1 else plus(*grown),
             "No term is negative: the larger the singular values, the larger the step, so "
             "directions already used get the most.",
-            setting=Setting("singular values as symbols", _POSITIVE.exact),
+            setting=Setting("any positive singular values", _POSITIVE.exact, general=True),
         ),
     )
     return Derivation(

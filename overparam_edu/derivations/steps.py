@@ -12,6 +12,7 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
 from overparam_edu.checks import one_of
+from overparam_edu.derivations.letters import Letters
 from overparam_edu.derivations.values import Values
 
 if TYPE_CHECKING:
@@ -31,17 +32,25 @@ class Setting:
     Parameters
     ----------
     name : str, one line saying what the values are, for the report
-    exact : tuple of Values, optional
-        Explicit entries (SymPy symbols). If every one of them makes the two sides equal, the step
-        counts as proved symbolically.
+    exact : tuple of Values or Letters, optional
+        Explicit entries (SymPy symbols), or letters for matrices of any size. If every one of them
+        makes the two sides equal, the step counts as proved symbolically.
     sample : callable, optional
         ``sample(random, turn)`` returns a random point, `Values` of mpmath numbers that satisfy the
         assumptions stated so far. Turns go through the shapes worth trying, the most general first.
+    general : bool, default False
+        Whether `exact` holds every case, as letters do; else it counts as a small case: one size of
+        matrix, or a few values of an index.
     """
 
     name: str
-    exact: tuple[Values, ...] = ()
+    exact: tuple[Values | Letters, ...] = ()
     sample: Callable[[Random, int], Values] | None = None
+    general: bool = False
+
+    def __post_init__(self) -> None:
+        if self.exact and all(isinstance(values, Letters) for values in self.exact):
+            object.__setattr__(self, "general", True)
 
 
 class Rendered:

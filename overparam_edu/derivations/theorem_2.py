@@ -9,6 +9,7 @@ import sympy as sp
 from overparam_edu.derivations.beyond_regularization import ANY_LOSS, FIELD, LOSS, A, b
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
 from overparam_edu.derivations.end_to_end_rule import D
+from overparam_edu.derivations.letters import Letters, letter
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, N, g, w
 from overparam_edu.derivations.signs import Grad, Inner, Norm, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step
@@ -26,7 +27,10 @@ def _vectors(random: Random, turn: int) -> Values:
     return Values(table | {A: random_number(A, random)}, exact=False)
 
 
-VECTORS = Setting("random vectors", (), _vectors)
+VECTORS = Setting("vectors of any length", (Letters(),), _vectors)
+
+
+ANY_THETA = Setting("any continuous theta", (Values({}),), general=True)
 
 
 def theorem_2_by_line_integral() -> Derivation:
@@ -46,7 +50,9 @@ def theorem_2_by_line_integral() -> Derivation:
     q, c, R, r, rho, s, x = sp.symbols("q c R r rho s x", positive=True)
     eps = sp.Symbol("epsilon", nonnegative=True)
     total, B, kappa = sp.symbols("I B kappa", real=True)
-    theta, th1, th2, th3, th4 = sp.symbols("theta theta_1:5", real=True)
+    th1, th2, th3, th4 = sp.symbols("theta_1:5", real=True)
+    theta = sp.Symbol("theta", real=True)
+    at = sp.Function("theta")(x)
     power = sp.Eq(q, 3 - 2 / N)
     across = times(plus(sp.Identity(D), times(sp.Integer(-1), PR)), y)
     ring = R**q - r**q
@@ -59,6 +65,9 @@ def theorem_2_by_line_integral() -> Derivation:
         s * (c + eps * th3),
         -2 * R**q * (c + eps * th4),
     )
+    along, over_all = (sp.Integral(at * x ** (q - 1), (x, r, end)) for end in (rho, R))
+    across_it = sp.Integral(at, (x, -rho, rho))
+    means = (sp.Eq(th1, over(q * over_all, ring)), sp.Eq(th2, across_it / (2 * rho)))
     split = sp.Eq(total, 2 * c * (s + r**q - R**q) + eps * turns)
     bound = sp.Eq(B, 2 * c * kappa * ring - 2 * eps * (s + r**q + R**q))
     bracket = c * kappa * (1 - x) - eps * (over(N, q) * (1 - x) + 1 + x)
@@ -105,20 +114,53 @@ def theorem_2_by_line_integral() -> Derivation:
             setting=VECTORS,
         ),
         Step(
+            "theta is between -1 and 1",
+            Norm(plus(times(Norm(b) ** 2, n), times(-Inner(n, b), b))) ** 2,
+            Norm(b) ** 4 * (Norm(n) ** 2 - theta**2),
+            "A square is not negative, so theta is at most the length of n in size, and that is at "
+            "most 1.",
+            where=(sp.Eq(theta, over(Inner(n, b), Norm(b))),),
+            setting=VECTORS,
+        ),
+        Step(
             "A straight piece",
-            sp.Derivative(N * (c + eps * theta) * over(rho**q, q), rho),
-            N * (c + eps * theta) * rho ** (2 - 2 / N),
-            "Right is the work per length at distance rho from 0. From r to R it adds up to "
-            "N(c + epsilon theta)(R^q - r^q)/q, with theta a mean along the piece.",
+            sp.Derivative(N * (c * over(rho**q, q) + eps * along), rho),
+            N * (c + eps * at.subs(x, rho)) * rho ** (2 - 2 / N),
+            "Right is the work per length at distance rho from 0, where theta has a value of its "
+            "own.",
             where=(power,),
+            setting=ANY_THETA,
+        ),
+        Step(
+            "A straight piece by its mean slope",
+            N * (c * over(ring, q) + eps * over_all),
+            s * (c + eps * th1),
+            "The whole piece, from r to R: theta_1 is the mean of theta along it, each place "
+            "with the weight x^(q-1).",
+            "definition",
+            where=(straight, means[0]),
+            setting=ANY_THETA,
         ),
         Step(
             "A half circle",
-            rho ** (2 - 2 / N) * (2 * rho * (c + eps * theta)),
-            2 * rho**q * (c + eps * theta),
+            rho ** (2 - 2 / N) * sp.Integral(c + eps * at, (x, -rho, rho)),
+            2 * rho**q * (c + eps * th2),
             "The power of ||w|| is constant on it. What remains is the gain of L from one end to "
             "the other: the length 2 rho of the straight way times the mean slope.",
-            where=(power,),
+            where=(power, means[1]),
+            setting=ANY_THETA,
+        ),
+        Step(
+            "The means are between -1 and 1 too",
+            None,
+            sp.Tuple(
+                sp.Eq(sp.Integral((1 - at) * x ** (q - 1), (x, r, R)), (1 - th1) * over(ring, q)),
+                sp.Eq(sp.Integral(1 - at, (x, -rho, rho)), 2 * rho * (1 - th2)),
+            ),
+            "Nothing on the left is negative, so neither is the right: no mean is above 1. With "
+            "1 + theta, none is below -1.",
+            where=means,
+            setting=ANY_THETA,
         ),
         Step(
             "Once round",
@@ -182,7 +224,11 @@ def _near_zero(random: Random, turn: int) -> Values:
     return Values(table | {w: random_matrix(random, size, 1)}, exact=False)
 
 
-NEAR_ZERO = Setting("any gradient b and any curvature H at 0", (), _near_zero)
+NEAR_ZERO = Setting(
+    "any gradient b and any curvature H at 0",
+    (Letters({CURVED: letter(CURVED, symmetric=True)}),),
+    _near_zero,
+)
 
 
 def theorem_2_by_criterion() -> Derivation:
@@ -197,7 +243,8 @@ def theorem_2_by_criterion() -> Derivation:
     Derivation
     """
     eps, bend = sp.symbols("epsilon lambda", positive=True)
-    level, c, x = sp.symbols("L_0 c x", real=True)
+    level, c1, c2 = sp.symbols("L_0 c_1 c_2", real=True)
+    p = sp.Symbol("p", even=True, positive=True)
     second_order = (
         sp.Eq(g, plus(b, times(CURVED, w))),
         sp.Eq(LOSS, level + Inner(b, w) + Inner(w, times(CURVED, w)) / 2),
@@ -210,6 +257,7 @@ def theorem_2_by_criterion() -> Derivation:
     bowl = plus(times(bend, w), b)
     k1, k2, w1, w2 = sp.symbols("lambda_1 lambda_2 w_1 w_2", real=True)
     bent = (k1 * w1**2 + k2 * w2**2) / 2
+    far = [x * (x - c) ** (p - 1) - (x - c) ** p / p for x, c in ((w1, c1), (w2, c2))]
     steps = [
         Step(
             "h to second order",
@@ -283,11 +331,11 @@ def theorem_2_by_criterion() -> Derivation:
             "With two different curvatures the curl is not 0 off the axes.",
         ),
         Step(
-            "Nor has a quartic",
-            x * sp.Derivative((x - c) ** 4 / 4, x) - (x - c) ** 4 / 4,
-            (x - c) ** 3 * (3 * x + c) / 4,
-            "For p = 4 each coordinate adds such a term to h; a sum of them that depends on the "
-            "length alone would have to be a square's, which these are not.",
+            "Nor has the l_p loss, for p > 2",
+            w2 * sp.Derivative(sum(far), w1) - w1 * sp.Derivative(sum(far), w2),
+            (p - 1) * w1 * w2 * sp.Add((w1 - c1) ** (p - 2), -((w2 - c2) ** (p - 2))),
+            "Each coordinate adds w (w - c)^(p-1) - (w - c)^p / p to h. The turn is 0 everywhere "
+            "for p = 2 alone.",
         ),
     ]
     return Derivation(

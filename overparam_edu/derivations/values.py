@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import sympy as sp
@@ -142,13 +142,58 @@ def _series(e: Any, v: Values) -> Any:
     ((index, first, last),) = e.limits
     low, high = evaluate(first, v), evaluate(last, v)
     if v.exact and not (low.is_Integer and high.is_Integer):
-        return e.func(evaluate(e.function, v), (index, low, high))
+        return _open_series(e, v, low, high)
     terms = [
         evaluate(e.function, v.having({index: _number(sp.Integer(at), v)}))
         for at in range(int(low), int(high) + 1)
     ]
     combine, empty = (_plus, 0) if isinstance(e, sp.Sum) else (_times, 1)
     return reduce(combine, terms) if terms else _number(sp.Integer(empty), v)
+
+
+def _open_series(e: Any, v: Values, low: Any, high: Any) -> Any:
+    """Return a sum or product up to a symbol n in one form: to n - 1 at most, constants outside."""
+    (index, *_), product = e.limits[0], isinstance(e, sp.Product)
+    count = sp.expand(high - low + 1)
+    if count == 0:
+        return sp.Integer(product)
+    if high.as_coeff_Add()[0] >= 0:
+        last = evaluate(e.function, v.having({index: high}))
+        rest = _open_series(e, v, low, high - 1)
+        return rest * last if product else rest + last
+    term = evaluate(e.function, v)
+    if not product:
+        parts = [
+            part.as_independent(index, as_Add=False)
+            for part in sp.Add.make_args(sp.powsimp(sp.expand(term)))
+        ]
+        limits = (index, low, high)
+        return sum(
+            outside * (count if inside == 1 else sp.Sum(inside, limits))
+            for outside, inside in parts
+        )
+    top, bottom = sp.together(term).as_numer_denom()
+    if index in bottom.free_symbols and bottom.subs(index, index + 1) == top:
+        return bottom.subs(index, high + 1) / bottom.subs(index, low)  # it telescopes
+    return sp.Product(term, (index, low, high))
+
+
+def _integral(e: Any, v: Values) -> Any:
+    """Return an integral term by term: known ones done, constants outside."""
+    if not v.exact:
+        raise CannotEvaluateError("an integral needs symbols")
+    ((s, low, high),) = e.limits
+    limits, total = (s, evaluate(low, v), evaluate(high, v)), sp.Integer(0)
+    for part in sp.Add.make_args(sp.expand(evaluate(e.function, v))):
+        outside, inside = part.as_independent(s, as_Add=False)
+        known = not inside.has(AppliedUndef)
+        total += outside * (_integrated(inside, limits) if known else sp.Integral(inside, limits))
+    return total
+
+
+@cache
+def _integrated(function: Any, limits: tuple[Any, Any, Any]) -> Any:
+    return sp.integrate(function, limits)
 
 
 def _rate(e: Any, v: Values) -> Any:
@@ -213,6 +258,7 @@ _RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
     ((sp.exp, sp.log), lambda e, v: getattr(v.maths, e.func.__name__)(*_parts(e, v))),
     (sp.Abs, lambda e, v: abs(_parts(e, v)[0])),
     (sp.Derivative, _derivative),
+    (sp.Integral, _integral),
 )
 # These are differentiated, so that they need symbols.
 _EXACT_RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
@@ -220,6 +266,7 @@ _EXACT_RULES: tuple[tuple[Any, Callable[[Any, Values], Any]], ...] = (
     (Grad, _gradient),
     (Loss, lambda e, v: sp.Function("L")(*entries(evaluate(e.args[0], v)))),
     (sp.Symbol, lambda e, v: e),
+    (AppliedUndef, lambda e, v: e.func(*_parts(e, v))),
 )
 
 

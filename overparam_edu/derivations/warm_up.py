@@ -13,9 +13,10 @@ import sympy as sp
 
 from overparam_edu.checks import whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
+from overparam_edu.derivations.letters import Letters, slope
 from overparam_edu.derivations.signs import Grad, Inner, Loss, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step
-from overparam_edu.derivations.values import Values
+from overparam_edu.derivations.values import NUMBERS, Values
 
 D, ETA = sp.Symbol("d", positive=True, integer=True), sp.Symbol("eta", positive=True)
 P = sp.Symbol("p", positive=True, even=True)
@@ -38,24 +39,23 @@ def _vectors(random: Random, turn: int) -> Values:
     return Values(table, exact=False)
 
 
-def _entries() -> Values:
-    """Return two-entry vectors of symbols, with g the gradient got BY DIFFERENTIATION of L."""
-    first = sp.Matrix(sp.symbols("w_11 w_12"))
-    loss = sp.Function("L")(*(OMEGA2 * first))
-    gradient = sp.Matrix([loss.fdiff(i) for i in (1, 2)])
-    return Values({W1: first, G: gradient, X: sp.Matrix(sp.symbols("x_1 x_2"))})
-
-
-GENERAL = Setting("entries as symbols, d = 2, L a general differentiable function", (_entries(),))
-PLAIN = Setting(
-    "entries as symbols, d = 2",
-    (Values({name: sp.Matrix(sp.symbols(f"{name}_1:3")) for name in (W1, W, G)}),),
-    _vectors,
+# Vectors of any length; g is the gradient of L at omega2 w1.
+LETTERS = Letters()
+GENERAL = Setting(
+    "vectors of any length, L any differentiable function",
+    (Letters({G: slope(LETTERS.worth(OMEGA2 * W1))}),),
 )
+PLAIN = Setting("vectors of any length", (LETTERS,), _vectors)
 
 
-def _at(time: int, past: int | None = None) -> Values:
-    return Values({t: sp.Integer(time)} | ({} if past is None else {tau: sp.Integer(past)}))
+def _times(random: Random, turn: int) -> Values:
+    """Return a time and an earlier one."""
+    late = 1 + turn % 6
+    early = random.randrange(late)
+    return Values({t: NUMBERS.mpf(late), tau: NUMBERS.mpf(early)}, exact=False)
+
+
+TIMES = Setting("any 0 <= tau < t", (Values({}),), _times, general=True)
 
 
 def warm_up(*, updates: int = 4) -> Derivation:
@@ -102,8 +102,6 @@ def warm_up(*, updates: int = 4) -> Derivation:
         recurrence = (1 - gamma_[n]) * recurrence - rho_[n] * g_[n]
     past = sp.Sum(rho_[tau] * fade * g_[tau], (tau, 0, t - 1))
     line = plus(w_[t], -rho_[t] * g_[t], -sp.Sum(mu_[t, tau] * g_[tau], (tau, 0, t - 1)))
-    many = Setting("entries as symbols, t = 1, ..., 6", tuple(_at(n) for n in range(1, 7)))
-    pairs = tuple(_at(n, m) for n in range(1, 7) for m in range(n))
     steps = [
         Step(
             "Overparameterize",
@@ -135,10 +133,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             Grad(error**P / P, W),
             error ** (P - 1) * X,
             "For the l_p loss of one example, g is the error to the power p - 1 times the input.",
-            setting=Setting(
-                "entries as symbols, d = 2",
-                (Values({W: sp.Matrix(sp.symbols("w_1 w_2")), X: sp.Matrix(sp.symbols("x_1:3"))}),),
-            ),
+            setting=Setting("vectors of any length", (LETTERS,)),
         ),
         Step(
             "One step of gradient descent on both",
@@ -192,6 +187,15 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "a weighted sum of every gradient it has seen.",
         ),
         Step(
+            "And every further one",
+            sp.Eq(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
+            sp.Eq(w_[t + 1], -past.subs(t, t + 1)),
+            "Induction: if w_t is that sum for t updates, one more update makes it the sum for "
+            "t + 1.",
+            where=(sp.Eq(w_[t], -past),),
+            setting=TIMES,
+        ),
+        Step(
             "The weight of an old gradient",
             (1 - gamma_[t]) * (-rho_[tau] * fade),
             -rho_[tau] * fade - mu_[t, tau],
@@ -207,7 +211,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "Put the weighted sum in for w in the term gamma w: every past gradient pushes again, "
             "with its own mu.",
             where=(sp.Eq(w_[t], -past), mu),
-            setting=many,
+            setting=TIMES,
         ),
         Step(
             "gamma is the relative change of the scalar",
@@ -224,7 +228,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "The factors are ratios of neighbours, so the product telescopes: an old gradient "
             "keeps its weight as long as the scalar does not shrink, however old it is.",
             where=(sp.Eq(gamma_[t], 1 - omega_[t + 1] / omega_[t]),),
-            setting=Setting("entries as symbols, all 0 <= tau < t <= 6", pairs),
+            setting=TIMES,
         ),
         Step(
             "The memory in closed form",

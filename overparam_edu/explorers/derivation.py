@@ -112,7 +112,11 @@ def _current_line(number: int, step: Step, report: StepReport, latex: str) -> st
     badge = f"border: 2px solid {colour}; color: {colour}; border-radius: 16px; padding: 1px 14px"
     sign, verdict = ("✓", GREEN) if report.ok else ("✗", VERMILLION)
     detail = re.sub(r"[\d.]+e-\d+", lambda found: number_text(float(found[0])), report.detail)
-    how = {"symbolic": "proved symbolically", "random points": "true at random points"}
+    how = {
+        "symbolic, general": "proved symbolically, in general",
+        "symbolic, small case": "proved symbolically, in a small case",
+        "random points": "true at random points",
+    }
     checked = f"{report.method}: {detail}"
     if not report.ok:
         checked = f"does not hold ({checked})"
