@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam_edu.checks import Array, instance, number, whole_number
-from overparam_edu.experiments.curves import Curves
+from overparam_edu.dynamics.losses import LpRegression
+from overparam_edu.experiments.curves import Curves, learning_curves, least_loss
+from overparam_edu.experiments.datasets import load_auto_mpg
 
 
 class BestCurve(NamedTuple):
@@ -27,7 +29,7 @@ class BestCurve(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Recorded iterations of learning curves to a level, at the rate that gets there first."""
+    """Iterations of learning curves to a level, for good, at the rate that gets there first."""
 
     level: float
     rate: float  # the rate with the fewest iterations; NaN where none arrives
@@ -98,7 +100,8 @@ def best_curve(curves: Curves, *, at: int | None = None) -> BestCurve:
 def steps_to_level(curves: Curves, level: float) -> Arrivals:
     """Return the iterations to a level at the learning rate that gets there first.
 
-    Fewest iterations in the median over the seeds, all of which must arrive.
+    Fewest iterations in the median over the seeds, all of which must arrive, and stay: a run counts
+    from where its loss is at or below the level to the end.
 
     Parameters
     ----------
@@ -110,7 +113,8 @@ def steps_to_level(curves: Curves, level: float) -> Arrivals:
     Arrivals
         ``rate``, NaN where none arrives, and ``steps`` (seeds,) at that rate; ``rates`` and
         ``against_rate`` (seeds, rates), the iterations at every rate, infinity where a run does not
-        arrive. These are recorded iterations: the true ones are at most one record earlier.
+        arrive. They are exact, and whole, where each iteration is recorded; elsewhere they are
+        interpolated, on logarithmic axes, between the two records in question.
 
     Raises
     ------
@@ -127,9 +131,7 @@ def steps_to_level(curves: Curves, level: float) -> Arrivals:
     """
     instance("curves", curves, Curves)
     level = number("level", level)
-    reached = curves.losses <= level
-    first = curves.steps[np.argmax(reached, axis=0)]
-    taken = np.where(reached.any(axis=0), first, np.inf)
+    taken = settled(curves, level)
     best, rate = _best(curves, taken)
     return Arrivals(level, rate, taken[:, best], curves.rates, taken)
 
@@ -197,8 +199,28 @@ def settled(curves: Curves, level: float) -> Array:
     """Return the iteration from which each run (seeds, rates) stays at or below a level, or inf."""
     above = ~(curves.losses <= level)
     last = len(curves.steps) - 1 - np.argmax(above[::-1], axis=0)
-    first = np.where(above.any(axis=0), last + 1, 0)
-    return np.append(curves.steps, np.inf)[first]
+    return crossings(curves, np.where(above.any(axis=0), last + 1, 0), np.full(1, level))
+
+
+def crossings(curves: Curves, first: np.ndarray, level: Array) -> Array:
+    """Return where runs come down to a level, given the first record (seeds, rates) at or below it.
+
+    That record, if the one before is of the iteration before, else a point between the two;
+    infinity for a record past the last.
+    """
+    steps = curves.steps.astype(float)
+    there = np.minimum(first, len(steps) - 1)
+    before = np.maximum(there - 1, 0)
+    high, low = (
+        np.take_along_axis(curves.losses, at[None], axis=0)[0].astype(float)
+        for at in (before, there)
+    )
+    with np.errstate(all="ignore"):
+        part = np.log(high / level) / np.log(high / low)
+        between = steps[before] * (steps[there] / steps[before]) ** part
+    exact = (steps[there] - steps[before] <= 1) | ~np.isfinite(between)
+    found: Array = np.where(exact, steps[there], between)
+    return np.where(first < len(steps), found, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,3 +347,42 @@ class Contest:
                 iterations[i, j, :count] = median_of_all(row[j])
         iterations[np.isinf(iterations)] = excess[np.isinf(excess)] = np.nan
         return rates, iterations, excess
+
+
+# Relative distances from the minimum at which networks are compared on Auto MPG.
+TOLERANCES = (0.1, 0.01, 0.001, 0.0001)
+
+
+@lru_cache(maxsize=32)
+def contest_on_cars(
+    p: float,
+    *,
+    optimizer: str = "gradient descent",
+    rival: str = "gradient descent",
+    start: str = "balanced",
+    deepest: int = 8,
+) -> Contest:
+    """Return depths 1 to `deepest` against depth 1 with `rival`, on Auto MPG: 1,000 iterations.
+
+    Lessons, claims and the explorer quote these races, with three seeds and the usual rates.
+    """
+    deep = _curves_on_cars(p, optimizer, start, deepest)
+    linear = deep if rival == optimizer else _curves_on_cars(p, rival, start, 1)
+    cars = load_auto_mpg(standardized=True)
+    least = least_loss(LpRegression(cars.X, cars.y, p, reduction="mean"))
+    return Contest(linear[0], deep, least, TOLERANCES)
+
+
+@lru_cache(maxsize=32)
+def _curves_on_cars(p: float, optimizer: str, start: str, deepest: int) -> tuple[Curves, ...]:
+    cars = load_auto_mpg(standardized=True)
+    return learning_curves(
+        cars.X,
+        cars.y,
+        p=p,
+        depths=range(1, deepest + 1),
+        optimizer=optimizer,
+        start=start,
+        steps=1_000,
+        progress=False,
+    )

@@ -28,15 +28,11 @@ OPTIMIZERS = {
     "AdaDelta": AdaDelta,
     "Adam": Adam,
 }
-# Smallest and largest rate tried if none are given. For gradient descent in units of 2 / curvature
-# at 0: for p = 2 the linear model diverges above 1, for larger p later, as the curvature falls on
-# the way.
-_RATES = {
-    "gradient descent": (0.2, 10.0),
-    "AdaGrad": (1e-3, 1.0),
-    "AdaDelta": (1e-3, 1.0),
-    "Adam": (1e-4, 1e-1),
-}
+# Smallest and largest rate tried if none are given.
+_RATES = {"AdaGrad": (1e-2, 1.0), "AdaDelta": (1e-2, 3.0), "Adam": (3e-3, 1.0)}
+_HOW_MANY_RATES = 18
+# Losses are recorded at every iteration up to this, so that what is counted in them is exact.
+_EXACT = 2_000
 STARTS = ("near zero", "balanced", "identity", "orthogonal", "rule")
 
 
@@ -123,7 +119,7 @@ def learning_curves(
     steps: int = 3_000,
     start: str = "near zero",
     scale: float = 1e-2,
-    records: int = 400,
+    records: int | None = None,
     store: str | Path | None = None,
     progress: bool | None = None,
 ) -> tuple[Curves, ...]:
@@ -142,8 +138,8 @@ def learning_curves(
     optimizer : {"gradient descent", "AdaGrad", "AdaDelta", "Adam"}
         Acts on the layers.
     rates : array_like, shape (rates,), optional
-        Learning rates. If not given, 16: for gradient descent from 1/5 to 10 times 2 over the
-        curvature of the loss at 0.
+        Learning rates. If not given, 18: for gradient descent from ``p / 5`` to ``2 p**2 / 5``
+        times 2 over the curvature of the loss at 0.
     seeds : sequence of int, for the random starts
     steps : int
         Iterations.
@@ -152,7 +148,9 @@ def learning_curves(
         identity plus Gaussian noise; a random direction of length 1 times ones; or no layers at
         all but the end-to-end rule from where "balanced" starts.
     scale : float, standard deviation of the Gaussians
-    records : int, how many losses are recorded, at most
+    records : int, optional
+        How many losses are recorded at most, about evenly on a logarithmic axis. If not given,
+        that of every iteration up to 2,000, and some 400 in all beyond.
     store : str or Path, optional
         Folder in which finished depths are kept, so that a stopped call goes on from there. What
         is in it can run code when it is read: use only your own.
@@ -176,7 +174,7 @@ def learning_curves(
     >>> cars = load_auto_mpg(standardized=True)
     >>> linear, deep = learning_curves(cars.X, cars.y, depths=(1, 2), steps=100)
     >>> deep.losses[-1].shape
-    (3, 16)
+    (3, 18)
     """
     loss = LpRegression(X, y, p)
     if loss.y.ndim != 1:
@@ -184,8 +182,10 @@ def learning_curves(
     one_of("optimizer", optimizer, tuple(OPTIMIZERS))
     one_of("start", start, STARTS)
     if rates is None:
-        unit = 2 / curvature_at_zero(loss.X, loss.y, p) if optimizer == "gradient descent" else 1
-        rates = unit * np.geomspace(*_RATES[optimizer], 16)
+        rates = usual_rates(loss.X, loss.y, p, optimizer)
+    record = log_spaced(steps, count=records or 400)
+    if records is None:
+        record = np.union1d(record, np.arange(min(int(record[-1]), _EXACT) + 1))
     runs = [
         WidthOneRun(
             loss.X,
@@ -195,7 +195,7 @@ def learning_curves(
             optimizer,
             tuple(np.unique(positive("rates", rates)).tolist()),
             tuple(whole_number("seeds", seed, lower=0) for seed in seeds),
-            tuple(log_spaced(steps, count=records).tolist()),
+            tuple(record.tolist()),
             start,
             number("scale", scale, lower=0),
         )
@@ -203,6 +203,16 @@ def learning_curves(
     ]
     results = sweep(runs, store=store, progress=progress)
     return tuple(run.curves(result) for run, result in zip(runs, results, strict=True))
+
+
+def usual_rates(X: Array, y: Array, p: float, optimizer: str = "gradient descent") -> Array:
+    """Return the learning rates that are tried if none are given."""
+    if optimizer in _RATES:
+        return np.geomspace(*_RATES[optimizer], _HOW_MANY_RATES)
+    # For p = 2 the linear model diverges above 2 / curvature at 0, for larger p later, as the
+    # curvature falls on the way.
+    unit = 2 / curvature_at_zero(X, y, p)
+    return np.geomspace(0.2 * p * unit, 0.4 * p**2 * unit, _HOW_MANY_RATES)
 
 
 def log_spaced(steps: int, *, count: int = 200) -> np.ndarray:

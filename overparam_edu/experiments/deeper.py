@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overparam_edu.checks import Array, instance, number, one_of, positive
-from overparam_edu.experiments.compare import Band, band, best_curve, shared_rate
+from overparam_edu.experiments.compare import Band, band, best_curve, crossings, shared_rate
 from overparam_edu.experiments.curves import Curves, learning_curves
+from overparam_edu.experiments.datasets import load_auto_mpg
 
 
 class Deeper(NamedTuple):
@@ -31,7 +32,7 @@ class Starts(NamedTuple):
     steps: np.ndarray  # (records,)
     rates: Array  # (2, depths): NaN where every rate tried diverges
     losses: Band  # spread over the seeds, each (2, depths, records)
-    moves: Array  # (2, depths): as in `first_move`, below the loss at zero too
+    moves: Array  # (2, depths): as in `first_move`
 
 
 def going_deeper(
@@ -83,6 +84,23 @@ def going_deeper(
     return Deeper(tuple(curves.depth for curves in near_zero), near_zero, identity, float(scale))
 
 
+@lru_cache(maxsize=8)
+def deeper_on_cars(scale: float = 0.03) -> Deeper:
+    """Return both starts on Auto MPG, as the lesson, its explorer and the claims quote them."""
+    cars = load_auto_mpg(standardized=True)
+    return going_deeper(
+        cars.X,
+        cars.y,
+        depths=(2, 3, 4, 8, 16, 32),
+        # Around the best: near zero the large ones, for the identity the smaller ones.
+        rates=(0.015, 0.03, 0.06, 0.25),
+        seeds=(0, 1, 2),
+        steps=2_000,
+        scale=scale,
+        progress=False,
+    )
+
+
 def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
     """Return both starts side by side, each network at one learning rate.
 
@@ -97,8 +115,8 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
     Starts
         Near zero first: ``rates`` (2, depths), NaN where every rate tried diverges;
         ``losses.low``, ``.middle`` and ``.high`` over the seeds (2, depths, records); ``moves``
-        (2, depths), the iteration at which `first_move` finds a network 1 % below its start, and
-        below the loss at zero, where the deepest one near zero starts; ``depths``; ``steps``.
+        (2, depths), the iteration at which `first_move` finds that a network starts to move;
+        ``depths``; ``steps``.
 
     Raises
     ------
@@ -114,8 +132,8 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
     else:
         rates = [shared_rate(networks)] * len(networks)
         losses = [c.losses[..., np.flatnonzero(c.rates == rates[0])[0]] for c in networks]
-    at_zero = float(np.median(deeper.near_zero[-1].losses[0]))
-    moves = [first_move(c, rate=r, below=at_zero) for c, r in zip(networks, rates, strict=True)]
+    at_zero = float(np.median(deeper.near_zero[-1].losses[0]))  # as good as at zero itself
+    moves = [first_move(c, at_zero, rate=r) for c, r in zip(networks, rates, strict=True)]
     shape = (2, len(deeper.depths))
     edges = zip(*map(band, losses), strict=True)
     return Starts(
@@ -128,46 +146,47 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
 
 
 def first_move(
-    curves: Curves, *, fall: float = 0.01, rate: float | None = None, below: float | None = None
+    curves: Curves, at_zero: float, *, fall: float = 0.01, rate: float | None = None
 ) -> float:
     """Return the iteration at which a network starts to move: the end of its stall.
+
+    It has started when its loss is 1 % below that at zero, or below that at its start if this is
+    less: a start that is worse than zero has still to get past it.
 
     Parameters
     ----------
     curves : Curves of one network, from `learning_curves` or `load_record`
-    fall : float
-        It has started when its loss has fallen by this fraction of the loss at the start, or of
-        `below` if that is less.
+    at_zero : float, the loss at zero, such as `at_zero` of a record
+    fall : float, another fraction than 1 %
     rate : float, optional
         The learning rate, the nearest of those tried; if not given, the one that starts first
         among those at which no seed diverges.
-    below : float, optional
-        Such as the loss at zero: a start that is worse than that has still to get past it.
 
     Returns
     -------
     float
-        The first record, in the median over seeds; infinity if it does not start.
+        In the median over seeds; infinity if it does not start. Exact where each iteration is
+        recorded, else interpolated as in `steps_to_level`.
 
     Raises
     ------
     TypeError, ValueError
         If `curves` is something else, `fall` not a number between 0 and 1, `rate` not a number
-        above 0, or `below` not a number.
+        above 0, or `at_zero` not a number.
 
     Examples
     --------
     >>> from overparam_edu import load_record
     >>> record = load_record("cars_deeper")
-    >>> [first_move(record.of(depth=N)) for N in (2, 3, 16)]
+    >>> [first_move(record.of(depth=N), record.at_zero) for N in (2, 3, 16)]
     [2.0, 105.0, inf]
     """
     instance("curves", curves, Curves)
-    start = curves.losses[0]
-    if below is not None:
-        start = np.minimum(start, number("below", below))
-    moved = curves.losses <= (1 - number("fall", fall, lower=0, upper=1)) * start
-    first = np.where(moved.any(axis=0), curves.steps[np.argmax(moved, axis=0)], np.inf)
+    least = np.minimum(curves.losses[0], number("at_zero", at_zero))
+    level = (1 - number("fall", fall, lower=0, upper=1)) * least
+    moved = curves.losses <= level
+    record = np.where(moved.any(axis=0), np.argmax(moved, axis=0), len(curves.steps))
+    first = crossings(curves, record, level)
     at_each: Array = np.median(first, axis=0)
     if rate is None:
         stays = (curves.diverged_at < 0).all(axis=0)

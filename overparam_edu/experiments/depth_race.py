@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ class DepthRace(NamedTuple):
     arrivals: Array  # (lanes,): first iteration with a loss of at most `target`, or infinity
     diverged_at: np.ndarray  # (lanes,): first iteration outside the finite range, or -1
     target: float  # the loss to reach
+    fair_steps: Array  # (lanes,): as `tuned_learning_rate` counts them at tuned rates; or NaN
 
 
 def race_depths(
@@ -39,6 +41,7 @@ def race_depths(
     depths: ArrayLike,
     target: float,
     learning_rate: str | float = "tuned",
+    fraction: float = 1.0,
     dynamics: str = "rule",
     steps: int = 3_000,
     rates: ArrayLike | None = None,
@@ -55,10 +58,13 @@ def race_depths(
         ``"tuned"``: each depth at its own fastest safe rate (`tuned_learning_rate`). ``"same"``:
         all at the largest rate that is safe for every depth. A number: all at that rate. Tuned and
         safe are meant for the rule: layers at these rates may rise, or even diverge.
+    fraction : float, from 0.001 to 1
+        What part of the tuned or the same rate to run at: with less than 1, steps are small enough
+        to follow a path with the eye.
     dynamics : {"rule", "network", "flow"}
         The end-to-end update rule, real layers of width 1 from a balanced start, or gradient flow
         at the same times.
-    steps : int, iterations at most
+    steps : int, iterations at most; at a `fraction` of a rate as many more as steps are smaller
     rates : array_like, shape (n,), optional, to try when tuning, as in `tuned_learning_rate`
 
     Returns
@@ -68,7 +74,10 @@ def race_depths(
         (lanes,), the first iteration with a loss of at most ``target``, or infinity;
         ``diverged_at`` (lanes,), the first outside the finite range, or -1; ``steps`` (records,),
         ``points`` (records, lanes, d) and ``losses`` (records, lanes), long enough for all to
-        arrive if they do within `steps`; and ``depths``.
+        arrive if they do within `steps`; and ``depths``. ``arrivals`` are those of these runs.
+        ``fair_steps`` (lanes,) are what to compare depths by: the steps at the tuned rate in the
+        slowest of the five runs of `tuned_learning_rate`; infinity where it is not reached, and
+        NaN but for the rule with ``learning_rate="tuned"``.
 
     Raises
     ------
@@ -88,13 +97,20 @@ def race_depths(
     one_of("dynamics", dynamics, ("rule", "network", "flow"))
     start, target = finite_array("start", start), number("target", target)
     steps = whole_number("steps", steps, lower=1)
+    part = number("fraction", fraction, lower=1e-3, upper=1)
+    fair_steps = np.full(len(depths), np.nan)
     if isinstance(learning_rate, str):
         one_of("learning_rate", learning_rate, ("tuned", "same"))
         tuned = tuned_learning_rate(
             loss, start, depth=depths, target=target, steps=steps, rates=rates
         )
         chosen, rates_are = _chosen(learning_rate, tuned)
-        slowest = np.max(tuned.steps) if learning_rate == "tuned" else 0
+        slowest = float(np.max(tuned.steps)) if learning_rate == "tuned" else 0.0
+        if (learning_rate, dynamics) == ("tuned", "rule"):
+            fair_steps = tuned.steps
+        if part < 1:
+            chosen, rates_are = part * chosen, f"{part:g} times {rates_are}"
+            steps, slowest = ceil(steps / part), slowest / part
         length = min(steps, max(_SHORTEST, 1.2 * slowest) + 1)
     else:
         rate = number("learning_rate", learning_rate, lower=0)
@@ -116,6 +132,7 @@ def race_depths(
         run.steps_to(target),
         np.where(run.diverged_at > last, -1, run.diverged_at),
         target,
+        fair_steps,
     )
 
 

@@ -20,14 +20,10 @@ from overparam_edu.experiments.compare import Arrivals, steps_to_level
 from overparam_edu.experiments.curves import (
     Curves,
     WidthOneRun,
-    curvature_at_zero,
     least_loss,
-    log_spaced,
+    usual_rates,
 )
 from overparam_edu.experiments.sweep import sweep
-
-# Multiples of 2 / curvature at 0, where a tuned rate is to be found for p from 2 to 4.
-_FACTORS = np.geomspace(0.3, 10.0, 24)
 
 
 class Variant(NamedTuple):
@@ -124,8 +120,7 @@ def one_change_at_a_time(
     tolerance, loose : float, the small and the large tolerance, above 0
     steps : int, iterations at most
     rates : array_like, shape (rates,), optional
-        Learning rates to tune over. If not given, 24 from 0.3 to 10 times 2 over the curvature of
-        each loss at 0.
+        Learning rates to tune over. If not given, those of `learning_curves` for each loss.
     seeds : sequence of int, for the starts
     store, progress : str or Path, and bool, optional, as in `learning_curves`
 
@@ -152,10 +147,10 @@ def one_change_at_a_time(
         kind: type[WidthOneRun] = WidthOneRun, p: float = loss.p, start: str = "near zero"
     ) -> list[WidthOneRun]:
         """Return the runs of the linear model and of the deep network."""
-        tried = 2 / curvature_at_zero(loss.X, loss.y, p) * _FACTORS if rates is None else rates
+        tried = usual_rates(loss.X, loss.y, p) if rates is None else rates
         grid = tuple(np.unique(positive("rates", tried)).tolist())
         chosen = tuple(whole_number("seeds", seed, lower=0) for seed in seeds)
-        record = tuple(log_spaced(steps, count=400).tolist())
+        record = tuple(range(whole_number("steps", steps, lower=1) + 1))
         make = partial(kind, loss.X, loss.y, p, optimizer="gradient descent", rates=grid)
         return [make(depth=n, seeds=chosen, record=record, start=start) for n in (1, N)]
 

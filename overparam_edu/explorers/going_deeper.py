@@ -13,7 +13,7 @@ from overparam_edu.checks import Array
 from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.datasets import load_auto_mpg
-from overparam_edu.experiments.deeper import Deeper, Starts, compare_starts, going_deeper
+from overparam_edu.experiments.deeper import Deeper, Starts, compare_starts, deeper_on_cars
 from overparam_edu.experiments.records import EXPERIMENTS, load_record
 from overparam_edu.explorers import plots
 from overparam_edu.player.explorer import Explorer
@@ -69,8 +69,9 @@ def explore_going_deeper() -> Explorer:
 def _scene(*, data: str, learning_rate: str, scale: float) -> Scene:
     if data == "gas":  # no learning rate is stable for all of them
         return going_deeper_scene(*_recorded())
-    deeper, least = _live(scale)
-    return going_deeper_scene(compare_starts(deeper, learning_rate=learning_rate), least)
+    cars, starts = load_auto_mpg(standardized=True), deeper_on_cars(scale)
+    least = least_loss(LpRegression(cars.X, cars.y, p=4, reduction="mean"))
+    return going_deeper_scene(compare_starts(starts, learning_rate=learning_rate), least)
 
 
 @lru_cache(maxsize=1)
@@ -80,23 +81,6 @@ def _recorded() -> tuple[Starts, float]:
     depths = tuple(curves.depth for curves in near_zero)
     scale = EXPERIMENTS[record.name].rows[0].scale
     return compare_starts(Deeper(depths, near_zero, identity, scale)), record.least
-
-
-@lru_cache(maxsize=8)
-def _live(scale: float) -> tuple[Deeper, float]:
-    cars = load_auto_mpg(standardized=True)
-    deeper = going_deeper(
-        cars.X,
-        cars.y,
-        depths=(2, 3, 4, 8, 16, 32),
-        # Around the best: near zero the large ones, for the identity the smaller ones.
-        rates=(0.015, 0.03, 0.06, 0.25),
-        seeds=(0, 1, 2),
-        steps=2_000,
-        scale=scale,
-        progress=False,
-    )
-    return deeper, least_loss(LpRegression(cars.X, cars.y, p=4, reduction="mean"))
 
 
 def going_deeper_scene(starts: Starts, least: float) -> Scene:
@@ -114,8 +98,9 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
         # Where the curves start to move, NaN where they do not.
         moves = np.maximum(starts.moves[which], starts.steps[1])
         moved = np.isfinite(moves)
-        records = np.searchsorted(starts.steps, np.where(moved, moves, 0))
-        loss = starts.losses.middle[which, np.arange(len(records)), records]
+        # On the curve as it is drawn: a move may lie between two records.
+        drawn = zip(np.where(moved, moves, 1.0), middle[which], strict=True)
+        loss = [np.exp(np.interp(np.log(move), np.log(steps), np.log(y))) for move, y in drawn]
         marks = np.where(moved, [moves, loss], np.nan).T
         rings = np.stack([starts.depths, _heights(starts)[which]], axis=1)
         tracks += plots.line_tracks(name, steps, middle[which], both)
@@ -124,7 +109,8 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
         tracks += plots.point_tracks(f"{name} at N", rings, ["depth"])
         fates = []
         for move, rate in zip(starts.moves[which], starts.rates[which], strict=True):
-            fate = f"starts to move at iteration {move:,.0f}"
+            about = "" if float(move).is_integer() else "about "
+            fate = f"starts to move at {about}iteration {move:,.0f}"
             if not np.isfinite(move):
                 fate = f"does not move in {last:,} iterations"
             told = f"{fate} (rate {number_text(float(rate))})"

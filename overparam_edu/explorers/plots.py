@@ -20,7 +20,7 @@ from overparam_edu.experiments.compare import band, best_curve
 from overparam_edu.experiments.curves import Curves
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Track
-from overparam_edu.player.style import BLACK, GREY, TEMPLATE, arrow, curve, key, line
+from overparam_edu.player.style import BLACK, GREY, TEMPLATE, VERMILLION, arrow, curve, key, line
 
 _HEIGHT = 520
 
@@ -251,8 +251,9 @@ def step_axis(last: float) -> dict[str, Any]:
 
 
 def record_stops(records: int, stops: int = 72) -> np.ndarray:
-    """Return the records that get a stop: close together at first, where paths turn."""
-    return np.unique(np.round((records - 1) * np.linspace(0, 1, stops) ** 2).astype(int))
+    """Return the records that get a stop: all at first, where paths turn, then ever fewer."""
+    last = max(records - 1, 1)
+    return np.unique(np.append(0, np.rint(np.geomspace(1, last, 5 * stops // 4)))).astype(int)
 
 
 def log_axis(values: ArrayLike, *, below: float, above: float) -> dict[str, Any]:
@@ -286,6 +287,33 @@ def point_tracks(name: str, points: Array, axes: Sequence[str]) -> list[Track]:
 
 
 # --- pieces ---
+
+
+def name_depth(figure: go.Figure, depths: ArrayLike, template: str = "depth {:g}") -> None:
+    """Write what the orange line is in the top right corner of panel 1: see `depth_name_track`.
+
+    On axes of its own, from 0 to 1, so that it stays there whatever is drawn. A point of a trace
+    moves in the browser at little cost, where a legend would have all drawn anew.
+    """
+    names = [f"<b>━ {template.format(N)}</b>" for N in np.ravel(depths)]
+    unit = {"range": [0, 1], "visible": False, "fixedrange": True}
+    figure.update_layout(xaxis9=unit | {"overlaying": "x"}, yaxis9=unit | {"overlaying": "y"})
+    figure.add_scatter(
+        uid="depth named",
+        mode="text",
+        text=names,
+        y=[0.99] * len(names),
+        textposition="bottom left",
+        textfont={"color": VERMILLION, "size": 16},
+        hoverinfo="skip",
+        xaxis="x9",
+        yaxis="y9",
+    )
+
+
+def depth_name_track(depths: int) -> Track:
+    """Return the track by which `name_depth` shows one name, and has the others out of sight."""
+    return Track("depth named", "x", np.where(np.eye(depths), 0.99, -9.0), ["depth"])
 
 
 def one_beside_two(left: float, spacing: float) -> go.Figure:

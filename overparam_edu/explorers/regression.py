@@ -11,17 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from overparam_edu.checks import Array
-from overparam_edu.dynamics.losses import LpRegression
-from overparam_edu.experiments.compare import Contest
-from overparam_edu.experiments.curves import (
-    OPTIMIZERS,
-    Curves,
-    curvature_at_zero,
-    learning_curves,
-    least_loss,
-)
-from overparam_edu.experiments.datasets import load_auto_mpg
+from overparam_edu.experiments.compare import Contest, contest_on_cars
+from overparam_edu.experiments.curves import OPTIMIZERS
 from overparam_edu.experiments.records import load_record
 from overparam_edu.explorers import plots
 from overparam_edu.explorers.trajectories import compared
@@ -41,13 +32,7 @@ from overparam_edu.player.style import (
 )
 
 _GD = "gradient descent"
-# Learning rates to try on Auto MPG; those of gradient descent depend on the power of the loss.
-_RATES = {
-    "AdaGrad": np.geomspace(0.03, 1.0, 15),
-    "AdaDelta": np.geomspace(0.1, 30.0, 15),
-    "Adam": np.geomspace(0.01, 1.0, 15),
-}
-_TOLERANCES = {"cars": (0.1, 0.01, 0.001, 0.0001), "gas": (3.0, 1.0, 0.5, 0.2, 0.1)}
+_GAS_TOLERANCES = (3.0, 1.0, 0.5, 0.2, 0.1)
 # Races recorded on the gas data. For each contest: the record of the networks, their optimizer,
 # the record of the linear model, and its optimizer.
 _GAS_2, _GAS_4 = ("gas_l2", _GD, "gas_l2", _GD), ("gas_l4_seeds", _GD, "gas_l4_seeds", _GD)
@@ -111,7 +96,8 @@ def _scene(*, data: str, p: float, optimizer: str, rival: str, start: str, recor
         seeds = len(contests[0].linear.seeds)
         return contest_scene(contests, note=f"gas data (2,565 × 128), recorded; seeds: {seeds}")
     powers = (2.0, 4.0) if p == 0 else (float(p),)
-    contests = [_on_auto_mpg(power, optimizer, rival or optimizer, start) for power in powers]
+    options = {"optimizer": optimizer, "rival": rival or optimizer, "start": start}
+    contests = [contest_on_cars(power, **options) for power in powers]
     return contest_scene(contests, note="Auto MPG (392 × 7), computed here; band: range of 3 seeds")
 
 
@@ -120,35 +106,7 @@ def _on_gas(deep: str, optimizer: str, linear: str, rival: str) -> Contest:
     lanes.sort(key=lambda lane: lane.depth)
     model = load_record(linear)
     reference = model.of(depth=1, optimizer=rival)
-    return Contest(reference, tuple(lanes), model.least, _TOLERANCES["gas"])
-
-
-def _on_auto_mpg(p: float, optimizer: str, rival: str, start: str) -> Contest:
-    cars = load_auto_mpg(standardized=True)
-    deep = _curves(p, optimizer, start, tuple(range(1, 9)))
-    linear = _curves(p, rival, start, (1,)) if rival != optimizer else deep
-    least = least_loss(LpRegression(cars.X, cars.y, p, reduction="mean"))
-    return Contest(linear[0], deep, least, _TOLERANCES["cars"])
-
-
-@lru_cache(maxsize=32)
-def _curves(p: float, optimizer: str, start: str, depths: tuple[int, ...]) -> tuple[Curves, ...]:
-    cars = load_auto_mpg(standardized=True)
-    if optimizer == _GD:
-        rates = 2 / curvature_at_zero(cars.X, cars.y, p) * np.geomspace(0.4, 2.5 * p, 15)
-    else:
-        rates = _RATES[optimizer]
-    return learning_curves(
-        cars.X,
-        cars.y,
-        p=p,
-        depths=depths,
-        optimizer=optimizer,
-        rates=rates,
-        steps=1_000,
-        start=start,
-        progress=False,
-    )
+    return Contest(reference, tuple(lanes), model.least, _GAS_TOLERANCES)
 
 
 # Relative losses above the minimum below this are rounding.
@@ -158,8 +116,9 @@ _EXACT = 1e-10
 def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
     """Return a contest beside the search for its rates, or two of the same iterations and lanes."""
     first, alone = contests[0], len(contests) == 1
-    at = np.unique(np.linspace(0, len(first.linear.steps) - 1, 72).round().astype(int))
-    steps = first.linear.steps[at]
+    recorded = first.linear.steps
+    at = np.unique(np.searchsorted(recorded, plots.record_stops(int(recorded[-1]) + 1)))
+    steps = recorded[at]
     depths = [lane.depth for lane in first.deep]
     within = [f"{100 * tolerance:g} %" for tolerance in first.tolerances]
     share = all(contest.can_share for contest in contests)
@@ -168,7 +127,7 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
         Axis("step", "iteration", steps, start=len(steps) - 1, play=True),
         Axis("tolerance", "arrived: within", within, start=1),
         Axis("way", "learning rate", ["own", "depth 1’s for all"]),
-        Axis("scale", "iteration axis", ["linear", "logarithmic"]),
+        Axis("scale", "iteration axis", ["logarithmic", "linear"]),
         Axis("measure", "rates by", ["iterations to arrive", "loss at the end"]),
     ]
     offered = {"way": share, "measure": alone}
@@ -178,7 +137,7 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
     tracks, fields = [], {}
     for column, contest in enumerate(contests):
         side = " right" if column else ""
-        tracks += _axis_tracks("xaxis2" if column else "xaxis", contest.arrivals[ways], steps, lead)
+        tracks += _axis_tracks("xaxis2" if column else "xaxis", float(steps[-1]))
         # What rounding has put on the minimum, or below it, leaves the picture at its lower end.
         drawn = np.maximum(contest.bands[..., at], _EXACT)[ways]
         x = np.maximum(steps, plots.STEP_0)
@@ -192,6 +151,7 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
         for way, i, lane in np.ndindex(told.shape):
             told[way, i, lane] = _told(contest, (way, i, lane + 1), in_full=alone)
         fields[f"side_{column}"] = told.astype(str)[ways], [*lead, "depth"]
+    tracks.append(plots.depth_name_track(len(depths)))
     if alone:
         tracks += _tuning_tracks(first, ways, lead)
     parts = [f"p\u00a0=\u00a0{c.linear.p:g}: {{side_{i}}}." for i, c in enumerate(contests)]
@@ -211,18 +171,13 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
     )
 
 
-def _axis_tracks(axis: str, arrivals: Array, steps: Array, lead: list[str]) -> list[Track]:
-    """Return a race's iteration axis: logarithmic, or linear to just after the last arrival."""
-    last, middle = float(steps[-1]), arrivals[..., 1]
-    ends = np.where(np.isfinite(middle), middle, 0.0).max(axis=-1)
-    ends = np.where(ends > 0, np.minimum(1.1 * ends, last), last)
-    linear = np.stack([np.zeros_like(ends), ends], axis=-1)
-    logs = np.broadcast_to(np.log10([plots.STEP_0, last]), linear.shape)
-    ticks = np.vectorize(plots.round_step)(ends / 3)
+def _axis_tracks(axis: str, last: float) -> list[Track]:
+    """Return a race's iteration axis, which ends where the slider does."""
+    logs = np.log10([plots.STEP_0, last])
     return [
-        Track(None, f"{axis}.type", ["linear", "log"], ["scale"]),
-        Track(None, f"{axis}.range", np.stack([linear, logs]), ["scale", *lead]),
-        Track(None, f"{axis}.dtick", np.stack([ticks, np.ones_like(ticks)]), ["scale", *lead]),
+        Track(None, f"{axis}.type", ["log", "linear"], ["scale"]),
+        Track(None, f"{axis}.range", np.array([logs, [0, last]]), ["scale"]),
+        Track(None, f"{axis}.dtick", [1.0, plots.round_step(last / 3)], ["scale"]),
     ]
 
 
@@ -271,9 +226,9 @@ def _told(contest: Contest, at: tuple[int, int, int], *, in_full: bool) -> str:
     rate = f" at rate {number_text(contest.rates[at])}" if in_full else ""
     ahead, lead = contest.ahead_from[at], ""
     if in_full and ahead < last:
-        lead = f"; it is ahead from iteration {number_text(ahead)} on"
+        lead = f"; it is ahead from {'' if ahead < 1_000 else 'about '}{number_text(ahead)} on"
     if np.isfinite(steps):
-        fate = f"{name} arrives in {number_text(steps)} iterations{rate}"
+        fate = f"{name} arrives in {_count(steps)} iterations{rate}"
         return fate if name == reference else fate + compared(steps, other, reference, last) + lead
     if contest.diverged_at[at] >= 0:
         return f"{name} diverges at iteration {contest.diverged_at[at]}{rate}"
@@ -283,6 +238,11 @@ def _told(contest: Contest, at: tuple[int, int, int], *, in_full: bool) -> str:
     if name == reference:
         return fate
     return fate + (f"; {reference} does in {number_text(other)}" if np.isfinite(other) else lead)
+
+
+def _count(steps: float) -> str:
+    """Return an iteration; one that lies between two records is told as what it is."""
+    return number_text(steps) if float(steps).is_integer() else f"about {number_text(steps)}"
 
 
 def _table(contests: Sequence[Contest], way: int, i: int) -> str:
@@ -354,7 +314,8 @@ def _figure(contests: Sequence[Contest], note: str) -> go.Figure:
     figure.update_yaxes(title="loss above minimum", row=1, col=1)
     figure.update_annotations(font_size=20)
     one, deep = _names(contests[-1])
-    signs = (("┅", one, GREY), ("━", deep.format("N"), VERMILLION), ("┉", "arrived", BLACK))
+    plots.name_depth(figure, [lane.depth for lane in first.deep], deep)
+    signs = (("┅", one, GREY), ("┉", "arrived", BLACK))
     text = f"{key(*signs)}<br>{html.escape(note)}"
     heading(figure, text, xref="paper", yref="paper", y=1.1)
     margin = {"l": 92, "t": 96, "b": 64, "r": 16}

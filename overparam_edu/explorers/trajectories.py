@@ -30,6 +30,11 @@ def explore_trajectories() -> Explorer:
     the effective learning rate :math:`\eta \|w\|^{2-2/N}` across ``w`` and ``N`` times that along
     it (talk, "Illustration of Acceleration"; paper, section 7).
 
+    It opens at the start, each depth at a quarter of its tuned learning rate: at the whole rate
+    some paths leap to and fro, and some runs arrive early by luck. At the end the sentence says
+    when this run arrived, and compares depths by the count that shuts luck out: at tuned rates, in
+    the slowest of five runs (`tuned_learning_rate`).
+
     Depth and iteration move in the browser. The power ``p``, the targets' ratio, the start, the
     learning rates and the dynamics ask Python for new runs.
 
@@ -51,7 +56,12 @@ def explore_trajectories() -> Explorer:
             options=[0, 0.001, 0.003, 0.01, 0.03, 0.1], value=0.01, description="start"
         ),
         "learning_rate": widgets.ToggleButtons(
-            options=[("tuned for each depth", "tuned"), ("same", "same"), ("by hand", "hand")],
+            options=[
+                ("a quarter of the tuned", "quarter"),
+                ("tuned for each depth", "tuned"),
+                ("same", "same"),
+                ("by hand", "hand"),
+            ],
             description="learning rate",
         ),
         "rate_by_hand": widgets.FloatLogSlider(
@@ -83,7 +93,7 @@ def trajectory_scene(
     p: float = 4,
     ratio: float = 10,
     start: float = 0.01,
-    learning_rate: str | float = "tuned",
+    learning_rate: str | float = "quarter",
     dynamics: str = "rule",
 ) -> Scene:
     """Return the scene of `explore_trajectories`: targets (1, 1 / ratio), from (start, start)."""
@@ -96,12 +106,13 @@ def trajectory_scene(
         depths=depths,
         # A run arrives when it is down to 1% of what the slow coordinate alone costs at 0.
         target=0.01 * float(loss.targets[1]) ** p / p,
-        learning_rate=learning_rate,
+        learning_rate="tuned" if learning_rate == "quarter" else learning_rate,
+        fraction=0.25 if learning_rate == "quarter" else 1.0,
         dynamics=dynamics,
     )
     at = plots.record_stops(len(race.steps))
     depth = Axis("depth", "depth N", depths, start=int(np.argmax(depths == 3)))
-    step = Axis("step", "iteration", race.steps[at], start=len(at) - 1, play=True)
+    step = Axis("step", "iteration", race.steps[at], play=True)
     points, losses = np.moveaxis(race.points[at], 1, 0), race.losses[at].T  # (depth, step, ...)
     with np.errstate(over="ignore"):
         squares = np.square(points).sum(axis=-1)
@@ -122,6 +133,7 @@ def trajectory_scene(
         *path_tracks(points),
         *plots.point_tracks("adaptive rate", adaptive, both),
         *plots.point_tracks("projection", projection, both),
+        plots.depth_name_track(len(depths)),
     ]
     for name, values in curves.items():
         # 0 has no place on a logarithmic axis, but its line leads down and out of the picture.
@@ -129,10 +141,9 @@ def trajectory_scene(
         tracks += plots.line_tracks(name, np.maximum(step.stops, plots.STEP_0), drawn, both)
     choice = learning_rate if isinstance(learning_rate, str) else "by hand"
     reading = Reading(
-        f"At iteration {{step}}, loss {{loss}} (depth 1: {{loss_1}}). With {_RATES[choice]}, "
-        "{verdict}.",
+        "At iteration {step}, loss {loss} (depth 1: {loss_1}).{verdict}",
         {
-            "verdict": (verdicts(race), ["depth"]),
+            "verdict": (_verdicts_so_far(race, at, _RATES[choice]), both),
             "loss": (losses, both),
             "loss_1": (losses[0], ["step"]),
         },
@@ -144,6 +155,7 @@ def trajectory_scene(
 
 
 _RATES = {
+    "quarter": "each depth at a quarter of the rate tuned for its rule",
     "tuned": "each depth at the rate tuned for its rule",
     "same": "one rate for all, safe for the rule at every depth",
     "by hand": "one rate for all, set by hand",
@@ -166,6 +178,17 @@ def _next_step(loss: SeparableLp, points: Array, depths: Array, spans: Array) ->
     here = np.where(inside, points, np.nan)
     arrows: Array = np.stack([here + 0 * parts, here - factor[..., None] * parts], axis=-2)
     return arrows
+
+
+def _verdicts_so_far(race: DepthRace, at: np.ndarray, rates: str) -> Array:
+    """Return the `verdicts` for the last stop, and a word on a depth that has arrived before it."""
+    steps, ends = race.steps[at], verdicts(race)
+    gone = (steps >= race.diverged_at[:, None]) & (race.diverged_at[:, None] >= 0)
+    said = np.where(steps >= race.arrivals[:, None], " Arrived.", "").astype(object)
+    said[gone] = " Diverged."
+    said[:, -1] = [f" With {rates}, {end}." for end in ends]
+    words: Array = said.astype(str)
+    return words
 
 
 def _figure(
@@ -204,7 +227,8 @@ def _figure(
     figure.add_hline(race.target, line={"dash": "dot", "width": 2}, row=1, col=2)
     level = float(np.log10(race.target))  # annotations on logarithmic axes stand at the logarithm
     style.heading(figure, "arrived", 2, y=level, yref="y2", yanchor="top")
-    paths = style.key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION), ("★", "minimum", BLACK))
+    plots.name_depth(figure, race.depths)
+    paths = style.key(("┅", "depth 1", GREY), ("★", "minimum", BLACK))
     parts = style.key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
     style.heading(figure, f"{paths}<br>next step:   {parts}")
     rates = style.key(("━", "across w", VERMILLION), ("┉", "along w: N times", ORANGE))
@@ -237,7 +261,10 @@ def path_tracks(points: Array) -> list[Track]:
 
 
 def verdicts(race: DepthRace) -> list[str]:
-    """Return for each depth how it fared, and how that compares with depth 1, the first lane."""
+    """Return for each depth how its run fared, and how it compares with depth 1, the first lane.
+
+    Depths are compared by the fair count where there is one, else by what these runs took.
+    """
     last, words = int(race.steps[-1]), []
     for lane, (N, rate) in enumerate(zip(race.depths, race.learning_rates, strict=True)):
         arrival, comparison = race.arrivals[lane], ""
@@ -250,6 +277,11 @@ def verdicts(race: DepthRace) -> list[str]:
             moved = np.ptp(race.points[:, lane], axis=0).max() > 0
             fate = "has not arrived" if moved else "never moves"
             fate += f" in {number_text(last)} iterations"
+        fair = race.fair_steps[lane]
+        if np.isfinite(fair):
+            comparison = f". Fair count (tuned rate, slowest of five runs): {number_text(fair)}"
+            if lane:
+                comparison += compared(fair, race.fair_steps[0], "depth 1", last)
         words.append(f"depth {N:g} {fate} at rate {number_text(float(rate))}{comparison}")
     return words
 

@@ -73,17 +73,27 @@ def test_no_rate_is_named_where_all_diverge() -> None:
 def test_arrivals_count_for_the_slowest_seed_too() -> None:
     found = steps_to_level(THREE, 3.0)
     assert found.rate == 0.2
-    assert found.steps.tolist() == [100, 100]
-    np.testing.assert_array_equal(found.against_rate, [[np.inf, 100, 10], [np.inf, 100, np.inf]])
-    assert steps_to_level(THREE, 5.0).steps.tolist() == [10, 10]
+    # Between 10 and 100 on logarithmic axes: 5 falls to 2, and 4 to exactly 3.
+    assert found.steps == pytest.approx([10 * 10 ** (np.log(5 / 3) / np.log(5 / 2)), 100])
+    assert np.isinf(found.against_rate[:, 0]).all()
+    assert np.isinf(found.against_rate[1, 2])
+    assert steps_to_level(THREE, 5.0).steps[0] == 10
     nowhere = steps_to_level(THREE, 0.5)
     assert np.isnan(nowhere.rate)
     assert np.isinf(nowhere.steps).all()
 
 
-def test_arrival_is_the_first_time_below() -> None:
+def test_arrived_is_who_stays_and_it_is_exact_where_each_iteration_is_recorded() -> None:
     bouncing = made([[[9]], [[1]], [[5]], [[1]]], [1.0], [0, 1, 2, 3])
-    assert steps_to_level(bouncing, 2.0).steps.tolist() == [1]
+    assert steps_to_level(bouncing, 2.0).steps.tolist() == [3]
+
+
+def test_between_two_records_an_arrival_is_where_a_power_law_has_it() -> None:
+    dense, sparse = np.arange(1, 1001), np.array([1, 3, 10, 30, 150, 300, 1000])
+    for steps in (dense, sparse):
+        curve = made(7.0 * steps[:, None, None] ** -0.5, [1.0], steps.tolist())
+        taken = steps_to_level(curve, 0.7001).steps[0]
+        assert taken == (100 if steps is dense else pytest.approx(99.97, abs=0.01))
 
 
 def test_overtaking_counts_from_when_it_lasts() -> None:
@@ -117,7 +127,7 @@ def test_bands() -> None:
 
 # --- contests: who arrives for good, at which rate, and from when it is ahead ---
 
-STEPS = [0, 1, 2, 5, 10]
+STEPS = [0, 1, 2, 3, 4]
 
 
 def curves(*lanes: list[list[float]], depth: int = 1, optimizer: str = "Adam") -> Curves:
@@ -138,7 +148,7 @@ FAST = [[9, 9, 1.5, 1.01, 1], [9, 9, 1.05, 1.01, 1]]
 def test_arrived_is_who_stays() -> None:
     taken = settled(curves(SLOW, LUCKY, ONE_SEED, LOST, FAST), 1.1)
     inf = np.inf
-    np.testing.assert_array_equal(taken, [[10, 10, 1, inf, 5], [10, 10, inf, 1, 2]])
+    np.testing.assert_array_equal(taken, [[4, 4, 1, inf, 3], [4, 4, inf, 1, 2]])
     np.testing.assert_array_equal(settled(curves(SLOW), 99.0), [[0], [0]])
 
 
@@ -150,7 +160,7 @@ def test_the_chosen_rate_brings_all_seeds_there_first() -> None:
     np.testing.assert_array_equal(contest.chosen[0], [[0, 1], [1, 1]])
     np.testing.assert_array_equal(contest.chosen[1], [[0, 0], [1, 1]])
     np.testing.assert_allclose(contest.rates[0], [[0.1, 0.2], [0.2, 0.2]])
-    np.testing.assert_array_equal(contest.arrivals[0, 0], [[10, 10, 10], [2, 3.5, 5]])
+    np.testing.assert_array_equal(contest.arrivals[0, 0], [[4, 4, 4], [2, 2.5, 3]])
     np.testing.assert_array_equal(contest.arrivals[1, 0, 1], [1, np.inf, np.inf])
     assert contest.diverged_at.tolist() == [[[-1, -1], [-1, -1]], [[-1, 2], [-1, -1]]]
 
@@ -173,7 +183,7 @@ def test_bands_and_what_the_rates_led_to() -> None:
     np.testing.assert_allclose(middle, (low + high) / 2)
     rates, iterations, excess = contest.tuning
     np.testing.assert_allclose(rates, [[0.1, 0.2, 0.4], [0.1, 0.2, NAN]])
-    np.testing.assert_array_equal(iterations[1], [[10, 10, NAN], [NAN, 3.5, NAN]])
+    np.testing.assert_array_equal(iterations[1], [[4, 4, NAN], [NAN, 2.5, NAN]])
     np.testing.assert_allclose(excess[0], [1.1, 1.0, 9.0])
     np.testing.assert_array_equal(excess[1], [NAN, 1.0, NAN])
 
@@ -183,7 +193,7 @@ def test_ahead_is_counted_until_somebody_arrives() -> None:
     behind, ahead = curves([[5, 4.5, 2, 1.05, 1.2]]), curves([[4, 3, 2, 1.5, 0.9]])
     never, at_the_end = curves([[9, 9, 9, 9, 9]]), curves([[5, 5, 5, 5, 0.5]])
     contest = Contest(first, (behind, ahead, never, at_the_end), 1.0, (0.1,))
-    np.testing.assert_array_equal(contest.ahead_from[0, 0], [np.inf, 2, 0, np.inf, 10])
+    np.testing.assert_array_equal(contest.ahead_from[0, 0], [np.inf, 2, 0, np.inf, 4])
 
 
 def test_other_steps_are_refused() -> None:
@@ -202,26 +212,29 @@ def test_optimizers_do_not_share_rates() -> None:
 def test_first_move_is_when_the_loss_has_fallen_by_a_hundredth() -> None:
     still = made([[[100, 100]], [[99.1, 98.9]], [[98.9, NAN]]], [0.1, 0.4], [0, 10, 20])
     # Rate 0.4 starts first and diverges later: it does not count unless it is asked for.
-    assert first_move(still) == 20
-    assert first_move(still, rate=0.1) == 20
-    assert first_move(still, rate=0.19) == 20
-    assert first_move(still, rate=0.21) == 10
-    assert first_move(still, fall=0.5) == np.inf
-    assert first_move(still, rate=0.1, below=200) == 20
-    assert first_move(still, rate=0.1, below=99.5) == np.inf
+    between = 10 * 2 ** (np.log(99.1 / 99) / np.log(99.1 / 98.9))
+    assert first_move(still, 200) == pytest.approx(between)
+    assert first_move(still, 200, rate=0.1) == pytest.approx(between)
+    assert first_move(still, 200, rate=0.19) == pytest.approx(between)
+    assert first_move(still, 200, rate=0.21) == 10  # no logarithm at iteration 0
+    assert first_move(still, 200, fall=0.5) == np.inf
+    # A start above the loss at zero has still to get past that.
+    assert first_move(still, 99.5, rate=0.1) == np.inf
     with pytest.raises(ValueError, match=r"fall must be in \[0, 1\]; got 2"):
-        first_move(still, fall=2)
+        first_move(still, 200, fall=2)
 
 
 def test_near_zero_stalls_longer_with_depth_and_the_identity_does_not() -> None:
     cars = load_auto_mpg(standardized=True)
     deeper = going_deeper(cars.X, cars.y, depths=(2, 3, 4, 16), rates=[0.05], steps=2_000)
-    stalls = [first_move(curves) for curves in deeper.near_zero]
+    at_zero = np.mean(cars.y**4) / 4
+    stalls = [first_move(curves, at_zero) for curves in deeper.near_zero]
     assert stalls[0] < 20
     assert stalls[0] < stalls[1] / 20
     assert np.isfinite(stalls[1])
     assert stalls[2:] == [np.inf, np.inf]
-    assert max(first_move(curves) for curves in deeper.identity) <= 2
+    moves = [first_move(curves, at_zero) for curves in deeper.identity]
+    assert max(moves[:3]) <= 2
     ends = np.array([curves.losses[-1, 0, 0] for curves in deeper.identity])
     assert ends[:3].max() < 0.05
     assert deeper.depths == (2, 3, 4, 16)
@@ -243,7 +256,7 @@ def test_both_starts_side_by_side_are_the_curves_at_their_rates() -> None:
                 )
                 np.testing.assert_array_equal(starts.losses.high[which, column], at_rate.max(1))
                 at_zero = np.mean(np.abs(cars.y) ** 4) / 4
-                move = first_move(curves, rate=rate, below=at_zero)
+                move = first_move(curves, at_zero, rate=rate)
                 assert starts.moves[which, column] == move
     assert set(starts.rates.ravel()) == {0.05}  # 0.3 is too large for the identity at depth 8
     with pytest.raises(ValueError, match="learning_rate must be"):

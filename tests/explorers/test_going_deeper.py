@@ -66,7 +66,7 @@ def test_the_sentence_says_where_each_starts_to_move(small: tuple) -> None:
             strict=True,
         ):
             best = best_curve(curves)
-            move = first_move(curves, rate=best.rate, below=AT_ZERO)
+            move = first_move(curves, AT_ZERO, rate=best.rate)
             fate = f"starts to move at iteration {move:,.0f}"
             assert said[0].startswith(fate if math.isfinite(move) else "does not move in 300")
             assert said[0].endswith(f"(rate {best.rate:g})")
@@ -80,7 +80,7 @@ def test_marks_and_rings_are_where_the_curves_start_to_move(small: tuple) -> Non
         drawn = frame(scene, {"depth": column})
         for name, networks in (("near zero", deeper.near_zero), ("identity", deeper.identity)):
             best = best_curve(networks[column])
-            move = first_move(networks[column], rate=best.rate, below=AT_ZERO)
+            move = first_move(networks[column], AT_ZERO, rate=best.rate)
             moved = math.isfinite(move)
             assert drawn[f"{name} moves", "x"] == ([move] if moved else [None])
             assert drawn[f"{name} at N", "x"] == [N]

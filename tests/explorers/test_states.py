@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import ipywidgets as widgets
 import numpy as np
 import pytest
+from scipy.special import digamma
 
 import overparam_edu as oe
 from overparam_edu.player.explorer import Explorer
@@ -307,6 +308,10 @@ def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
         assert 0.99 * low <= loss <= 1.01 * high, words
     whole, level = at_end(scene, at, "step"), 0.01 * minimum[1] ** p / p
     depth = stop_of(scene, at, "depth")
+    if at["step"] < len(scene.axes[1].stops) - 1:  # the end is told at the end
+        assert "arrives" not in words
+        assert not words.endswith(" Arrived.") or drawn["loss", "y"][-1] <= level * (1 + 1e-5)
+        return
     fate = true_fate(words, depth, whole["loss", "x"], whole["loss", "y"], level)
     if fate == "never moves":
         assert len(set(whole["path", "x"])) == len(set(whole["path", "y"])) == 1
@@ -334,6 +339,8 @@ def true_fate(words: str, depth: float, x: Any, y: Any, level: float) -> str:
         assert after == math.inf
     if compared := re.search(rf", {VALUE} times (faster|slower) than depth 1 \({VALUE}\)", words):
         factor, first, steps = number(compared[1]), number(compared[3]), number(when)
+        if fair := re.search(rf"slowest of five runs\): {VALUE}", words):
+            steps = number(fair[1])
         ratio = first / steps if compared[2] == "faster" else steps / max(first, 1)
         assert factor == near(ratio, rel=0.02, abs=0.06)
     return str(fate)
@@ -489,7 +496,8 @@ def true_regression(opened: Opened, scene: Scene, at: Any, drawn: Any, words: st
         x = whole[middle, "x"]
         [level] = set(drawn[f"arrived{side}", "y"])
         found = re.search(
-            rf"depth (\d+) (arrives in|diverges at|has not arrived in) (?:iteration )?{VALUE}"
+            rf"depth (\d+) (arrives in|diverges at|has not arrived in) (?:iteration |about )?"
+            rf"{VALUE}"
             "( iterations from some seeds only)?",
             told,
         )
@@ -531,7 +539,7 @@ def true_going_deeper(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
             assert len(curve) == at["step"] + 1
         else:
             assert len(curve) <= at["step"]
-        if starts := re.search(r"starts to move at iteration ([\d,]+)", told):
+        if starts := re.search(r"starts to move at (?:about )?iteration ([\d,]+)", told):
             when = max(int(starts[1].replace(",", "")), scene.axes[1].stops[0])
             assert drawn[f"{name} moves", "x"] == [near(when)]
         else:
@@ -584,6 +592,63 @@ def true_singular_values(opened: Opened, scene: Scene, at: Any, drawn: Any, word
     assert ("1.53 and 2.65" in words) == (depth > 1)
 
 
+def true_near_minimum(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    told = "Depth #, w* at #° from the flat axis: κ is #, at depth 1 #; best is depth #. It takes "
+    depth, angle, kappa, one, best, *steps = said(
+        f"{told}# steps, predicted #; depth 1 takes #", words
+    )
+    assert (depth, angle) == (stop_of(scene, at, "depth"), stop_of(scene, at, "angle"))
+    turn, stretch = np.radians(angle), opened.widget.values["kappa"]
+    # Curvatures along and across w*, and what mixes them.
+    along = np.sin(turn) ** 2 + np.cos(turn) ** 2 / stretch
+    across, bowl = 1 + 1 / stretch - along, 1 / stretch
+    middle = (depth * along + across) ** 2 / (2 * depth * bowl) - 1
+    assert kappa == near(middle + np.sqrt(max(middle**2 - 1, 0)), rel=1e-2)
+    assert one == near(stretch)
+    assert abs(best - max(1, across / along)) < 1
+    assert drawn["kappa now", "y"] == [near(kappa)]
+    assert drawn["measured now", "y"] == [near(steps[0])]
+    assert steps[2] == near(drawn["measured", "y"][0])
+    if steps[1] > 1:
+        assert steps[1] == near(np.log(1e-2) / np.log((kappa - 1) / (kappa + 1)), rel=3e-2)
+
+
+def true_unbalanced(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    found = re.match(
+        rf"c = {VALUE}, .*?, at time {VALUE}: loss {VALUE}\. A step along w is {VALUE} times as "
+        rf"large as across\. Formula and layers differ by {VALUE} at most\.",
+        words,
+    )
+    c, time, loss, ratio, gap = map(number, found.groups())
+    assert c == near(stop_of(scene, at, "imbalance"))
+    assert time == near(stop_of(scene, at, "time"))
+    w = np.array([*drawn["now", "x"], *drawn["now", "y"]])
+    off, grain = w - [1.0, 0.5], 1e-7  # points are float32
+    assert loss == near(off[0] ** 2 / 2 + off[1] ** 2, abs=grain * (2 * np.abs(off).sum() + grain))
+    size = np.sqrt(c**2 + 4 * w @ w)
+    assert ratio == near(1 + (size - c) ** 2 / (4 * w @ w), rel=2e-2)
+    assert gap < 1e-8
+    assert ("lazy" in words, "rich" in words) == (c > 0, c < 0)
+
+
+def true_random_start(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    told = "Width #, depth #, s = #: a layer multiplies the mean by #. Mean #, measured #; typical "
+    m, N, s, factor, mean, *rest = said(f"{told}#, median #. # of 200 draws", words)
+    named = [stop_of(scene, at, axis) for axis in ("width", "depth", "scale")]
+    assert [m, N, s] == [near(value) for value in named]
+    m, N, s = named
+    assert factor == near(s**2 * m)
+    assert mean == near(10 * s ** (2 * N) * m ** (N - 1))
+    typical = 10 * s ** (2 * N)  # the typical chi-squared of 10 and of m, from 2 exp(digamma)
+    typical *= 2 * np.exp(digamma(5)) / 10 * (2 * np.exp(digamma(m / 2))) ** (N - 1)
+    assert rest[1] == near(typical)
+    for trace, value in (("mean", mean), ("measured mean", rest[0]), ("typical", rest[1])):
+        assert drawn[trace, "y"][at["depth"]] == near(value)
+        assert drawn[f"{trace} by width", "y"][at["width"]] == near(value)
+    assert drawn["measured median", "y"][at["depth"]] == near(rest[2])
+    assert 0 <= rest[3] <= 200
+
+
 TRUE = {
     "explore_limit": true_limit,
     "explore_singular_values": true_singular_values,
@@ -591,6 +656,9 @@ TRUE = {
     "explore_own_loss": true_own_loss,
     "explore_regression": true_regression,
     "explore_going_deeper": true_going_deeper,
+    "explore_near_minimum": true_near_minimum,
+    "explore_unbalanced": true_unbalanced,
+    "explore_random_start": true_random_start,
     "explore_trajectories": true_trajectories,
     "explore_update_rule": true_update_rule,
     "explore_preconditioner": true_preconditioner,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from overparam_edu import SeparableLp, end_to_end_direction
+from overparam_edu import SeparableLp, end_to_end_direction, tuned_learning_rate
 from overparam_edu.experiments.depth_race import DepthRace, race_depths
 from overparam_edu.explorers import trajectories
 from overparam_edu.explorers.trajectories import explore_trajectories, trajectory_scene
@@ -22,19 +22,20 @@ OPTIONS: dict[str, list[Any]] = {
     "p": [2, 3, 4, 6],
     "ratio": [1, 2, 5, 10, 20, 30],
     "start": [0, 0.001, 0.003, 0.01, 0.03, 0.1],
-    "learning_rate": ["tuned", "same", "hand"],
+    "learning_rate": ["quarter", "tuned", "same", "hand"],
     "dynamics": ["rule", "network", "flow"],
 }
 PARTS = ("adaptive rate", "projection")
 
 
-def race_of(p=4, ratio=10, start=0.01, learning_rate="tuned", dynamics="rule") -> DepthRace:
+def race_of(p=4, ratio=10, start=0.01, learning_rate="quarter", dynamics="rule") -> DepthRace:
     return race_depths(
         SeparableLp((1.0, 1 / ratio), p=p),
         [start, start],
         depths=np.arange(1, 8.5, 0.5 if dynamics == "rule" else 1.0),
         target=0.01 * (1 / ratio) ** p / p,
-        learning_rate=learning_rate,
+        learning_rate="tuned" if learning_rate == "quarter" else learning_rate,
+        fraction=0.25 if learning_rate == "quarter" else 1.0,
         dynamics=dynamics,
     )
 
@@ -103,15 +104,25 @@ WORDS = re.compile(
     rf"At iteration {VALUE}, loss {VALUE} \(depth 1: {VALUE}\)\. With (.+?), "
     rf"depth ([\d.]+) (?:(?P<end>arrives in|diverges at iteration|never moves in|"
     rf"has not arrived in) {VALUE})(?: iterations?)? at rate {VALUE}"
+    rf"(?:\. Fair count \(tuned rate, slowest of five runs\): {VALUE})?"
     rf"(?:, {VALUE} times (?P<word>faster|slower) than depth 1 \({VALUE}\)"
     rf"|, about as fast as depth 1 \({VALUE}\)|; depth 1 has not arrived in {VALUE})?\.$"
+)
+SO_FAR = re.compile(
+    rf"At iteration {VALUE}, loss {VALUE} \(depth 1: {VALUE}\)\.( Arrived\.| Diverged\.|)$"
 )
 
 
 def check_words(race: DepthRace, step: int, lane: int, words: str) -> None:
-    found = WORDS.match(words)
+    found = WORDS.match(words) if step == race.steps[-1] else SO_FAR.match(words)
     assert found, words
-    at, loss, loss_1, _, depth, end, when, rate, factor, word, *firsts = found.groups()
+    if found.re is SO_FAR:  # no ending is told before the end
+        gone = 0 <= race.diverged_at[lane] <= step
+        fate = " Arrived." if race.arrivals[lane] <= step else ""
+        assert found[4] == (" Diverged." if gone else fate)
+        assert number(found[1]) == step
+        return
+    at, loss, loss_1, _, depth, end, when, rate, fair, factor, word, *firsts = found.groups()
     assert number(at) == step
     assert number(depth) == race.depths[lane]
     for text, value in ((loss, race.losses[step, lane]), (loss_1, race.losses[step, 0])):
@@ -121,6 +132,7 @@ def check_words(race: DepthRace, step: int, lane: int, words: str) -> None:
             assert number(text) == pytest.approx(value, rel=6e-3, abs=1e-45)
     assert number(rate) == pytest.approx(race.learning_rates[lane], rel=6e-3)
     first, arrived = race.arrivals[0], race.arrivals[lane]
+    assert (fair is not None) == np.isfinite(race.fair_steps[lane])
     if race.diverged_at[lane] >= 0:
         assert (end, number(when)) == ("diverges at iteration", race.diverged_at[lane])
     elif np.isfinite(arrived):
@@ -129,6 +141,9 @@ def check_words(race: DepthRace, step: int, lane: int, words: str) -> None:
         moved = (race.points[:, lane] != race.points[0, lane]).any()
         assert end == ("has not arrived in" if moved else "never moves in")
         assert number(when) == race.steps[-1]
+    if fair is not None:
+        arrived, first = race.fair_steps[lane], race.fair_steps[0]
+        assert number(fair) == arrived
     for text in firsts:
         if text is not None:
             assert number(text) == (first if np.isfinite(first) else race.steps[-1])
@@ -154,14 +169,51 @@ def test_the_sentence_is_true(setting: dict[str, Any]) -> None:
     scene, race = trajectory_scene(**setting), race_of(**setting)
     stops = scene.axes[1].stops
     for lane in range(len(race.depths)):
-        for stop in (0, len(stops) // 3, len(stops) - 1):
+        for stop in (0, len(stops) // 3, len(stops) - 2, len(stops) - 1):
             words = describe(scene, {"depth": lane, "step": stop})
             check_words(race, int(stops[stop]), lane, words)
 
 
+def test_explorer_and_lesson_count_the_same() -> None:
+    loss, depths = SeparableLp((1.0, 0.1), p=4), [1, 2, 3, 4, 8]  # as in lesson 05, section 6
+    tuned = tuned_learning_rate(loss, [0.01, 0.01], depth=depths, target=0.01 * 0.1**4 / 4)
+    for rate in ("quarter", "tuned"):
+        scene = trajectory_scene(learning_rate=rate)
+        depth, step = scene.axes
+        for N, steps in zip(depths, tuned.steps, strict=True):
+            end = {"depth": depth.stops.index(N), "step": len(step.stops) - 1}
+            assert f"slowest of five runs): {steps:.0f}" in describe(scene, end)
+    # The run itself may arrive earlier by luck, and the sentence says both.
+    assert "depth 4 arrives in 36 iterations" in describe(scene, {"depth": 6, "step": end["step"]})
+
+
+def test_it_opens_at_the_start_with_paths_that_the_eye_can_follow(
+    explorer: Explorer, race: DepthRace
+) -> None:
+    explorer.reset()
+    assert explorer.player.position["step"] == 0
+    assert "arrives" not in describe(explorer.scene, {})
+    # The grey path and that of depth 3 go to the far target without a zigzag.
+    paths = race.points[:, [0, 4], 0]
+    assert (np.diff(paths, axis=0) > -1e-3).all()
+    assert (paths < 1).all()
+    stops = np.array(explorer.scene.axes[1].stops)
+    assert stops[:10].tolist() == list(range(10))
+
+
+def test_the_depth_is_named_at_its_path(scene: Scene) -> None:
+    named = scene.figure.data[scene.place("depth named")]
+    for lane, N in enumerate(scene.axes[0].stops):
+        shown = [x > 0 for x in frame(scene, {"depth": lane})["depth named", "x"]]
+        assert [text for text, here in zip(named.text, shown, strict=True) if here] == [
+            f"<b>━ depth {N:g}</b>"
+        ]
+
+
 def test_real_layers_are_not_said_to_be_safe_at_the_rules_rate() -> None:
     # At this rate the rule is safe at every depth, and the network of depth 8 diverges.
-    words = describe(trajectory_scene(4, 2, 0.003, "same", "network"), {"depth": 7, "step": 0})
+    scene = trajectory_scene(4, 2, 0.003, "same", "network")
+    words = describe(scene, {"depth": 7, "step": len(scene.axes[1].stops) - 1})
     assert "diverges" in words
     assert "safe for the rule" in words
 
@@ -217,7 +269,7 @@ def test_arrows_are_the_two_parts_by_name(scene: Scene, race: DepthRace) -> None
 
 def test_effective_rates_are_eta_times_the_power_of_the_norm(scene: Scene, race: DepthRace) -> None:
     stops, lane = np.array(scene.axes[1].stops, dtype=int), 4
-    drawn = frame(scene, {"depth": lane})
+    drawn = frame(scene, {"depth": lane, "step": len(stops) - 1})
     norm = np.linalg.norm(race.points[stops, lane], axis=-1)
     expected = race.learning_rates[lane] * norm ** (2 - 2 / race.depths[lane])
     np.testing.assert_allclose(drawn["rate across w", "y"], expected, rtol=1e-5)
