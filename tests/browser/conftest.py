@@ -2,11 +2,13 @@
 
 `lab` is one server for the session; ``lab.run_notebook(path)`` opens a notebook in a fresh page,
 runs all of it and returns an `OpenNotebook` that knows what went over the wire. `saved` opens a
-page without a network. Both hand out the players in them as `Shown`.
+page without a network. Both hand out the players in them as `Shown`. `firefox` is Firefox, light
+or dark, which shows pages from the disk.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -15,6 +17,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -44,6 +47,8 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FIREFOXES = ("firefox-esr", "firefox")
+NO_FIREFOX = "no Firefox: install one, or set OVERPARAM_EDU_FIREFOX to its path"
 NO_BROWSER = "no Chromium: install one, or set OVERPARAM_EDU_BROWSER to its path"
 # What Plotly holds of the tracks' attributes, as frame() would say it, by the traces' numbers.
 DRAWN = """(root, keys) => {
@@ -441,3 +446,115 @@ def saved(browser: Any) -> Iterator[Callable[..., SavedPage]]:
 @pytest.fixture(scope="session")
 def watch() -> type[Watched]:
     return Watched
+
+
+class Firefox:
+    """A Firefox with one page, driven by WebDriver BiDi: Playwright wants a build of its own."""
+
+    def __init__(self, path: str, home: Path, *, dark: bool) -> None:
+        from websocket import create_connection
+
+        scheme = f'user_pref("layout.css.prefers-color-scheme.content-override", {int(not dark)});'
+        home.mkdir()
+        (home / "user.js").write_text(scheme)
+        command = [path, "--headless", "--no-remote", "--profile", str(home)]
+        self.process = subprocess.Popen(
+            [*command, "--remote-debugging-port=0", "about:blank"],
+            env=os.environ | {"HOME": str(home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = iter(self.process.stderr)
+        address = next((found[0] for line in said if (found := re.search(r"ws://\S+", line))), None)
+        if address is None:
+            raise RuntimeError("Firefox ended before it listened")
+        self.reader = threading.Thread(target=list, args=(said,), daemon=True)
+        self.reader.start()  # so that Firefox never waits for a reader
+        self.socket = create_connection(f"{address}/session", suppress_origin=True, timeout=60)
+        self.asked = 0
+        self._ask("session.new", capabilities={})
+        self.page = self._ask("browsingContext.create", type="tab")["context"]
+
+    def _ask(self, method: str, **params: Any) -> dict[str, Any]:
+        self.asked += 1
+        self.socket.send(json.dumps({"id": self.asked, "method": method, "params": params}))
+        answer = {"id": None}
+        while answer.get("id") != self.asked:  # what comes between are events
+            answer = json.loads(self.socket.recv())
+        if answer["type"] == "error":
+            raise RuntimeError(f"{method}: {answer['message']}")
+        return answer["result"]
+
+    def resize(self, width: int, height: int) -> None:
+        size = {"width": width, "height": height}
+        self._ask("browsingContext.setViewport", context=self.page, viewport=size)
+
+    def open(self, path: Path) -> None:
+        self._ask("browsingContext.navigate", context=self.page, url=path.as_uri(), wait="complete")
+
+    def evaluate(self, function: str, *arguments: Any) -> Any:
+        """Return what a function of JavaScript returns, as JSON can say it."""
+        given = ", ".join(map(json.dumps, arguments))
+        answer = self._ask(
+            "script.evaluate",
+            expression=f"(async () => JSON.stringify(await ({function})({given}) ?? null))()",
+            target={"context": self.page},
+            awaitPromise=True,
+        )
+        if answer["type"] != "success":
+            raise RuntimeError(answer["exceptionDetails"]["text"])
+        return json.loads(answer["result"]["value"])
+
+    def differences(self, scene: Any) -> list[str]:
+        """Return where the page's first player does not show a scene's start as Python says it."""
+        self.evaluate(
+            f"""async () => {{
+                while (document.querySelector('.waiting') || !document.querySelector('.oe-player'))
+                    await new Promise(requestAnimationFrame);
+                await ({STILL})(document.querySelector('.oe-player'));
+            }}"""
+        )
+        drawn = {(scene.place(trace), path): v for (trace, path), v in frame(scene, {}).items()}
+        player = "document.querySelector('.oe-player')"
+        seen = self.evaluate(f"keys => ({DRAWN})({player}, keys)", [list(key) for key in drawn])
+        reading = self.evaluate(f"() => {player}.querySelector('.oe-reading').innerText")
+        pairs = [
+            *zip(drawn, seen, drawn.values(), strict=True),
+            ("", reading, describe(scene, {})),
+        ]
+        return [
+            f"{key}: {got}, not {wanted}" for key, got, wanted in pairs if not same(got, wanted)
+        ]
+
+    def screenshot(self) -> bytes:
+        """Return the whole page as a PNG."""
+        shot = self._ask("browsingContext.captureScreenshot", context=self.page, origin="document")
+        return base64.b64decode(shot["data"])
+
+    def stop(self) -> None:
+        self.socket.close()
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Firefox]]:
+    """Yield what gives the session's light or dark Firefox; without one, as for Chromium."""
+    named = os.environ.get("OVERPARAM_EDU_FIREFOX")
+    path = next(filter(None, map(shutil.which, [named] if named else FIREFOXES)), None)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_FIREFOX)
+    homes = tmp_path_factory.mktemp("firefox")
+    running: dict[bool, Firefox] = {}
+
+    def get(*, dark: bool = False) -> Firefox:
+        if dark not in running:
+            running[dark] = Firefox(path, homes / str(dark), dark=dark)
+        return running[dark]
+
+    yield get
+    for one in running.values():
+        one.stop()

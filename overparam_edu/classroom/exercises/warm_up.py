@@ -223,9 +223,9 @@ _COEFFICIENTS = Exercise(
         r"$-\rho\,g$.": lambda w1, o, p, g, eta: (-eta * (o * p) ** 2, _gamma(w1, o, p, g, eta)),
     },
     hints=(
-        r"Multiply $(\omega_2 - \eta\,\omega_3\langle w_1, g\rangle)(\omega_3 - "
-        r"\eta\,\omega_2\langle w_1, g\rangle)(w_1 - \eta\,\omega_2\omega_3\, g)$ out. Keep the "
-        r"terms with a single $\eta$.",
+        r"Multiply out: $(\omega_2 - \eta\,\omega_3\langle w_1, g\rangle)$ "
+        r"$(\omega_3 - \eta\,\omega_2\langle w_1, g\rangle)$ $(w_1 - \eta\,\omega_2\omega_3\, g)$. "
+        r"Keep the terms with a single $\eta$.",
         r"Two of them are multiples of $w_1$. Write $w_1$ as $w/(\omega_2\omega_3)$.",
     ),
     praise=(
