@@ -173,9 +173,10 @@ class Bookmark(anywidget.AnyWidget):
     def restore(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
         """Set the explorers' controls; those that are not named go back to how they opened."""
         for number, explorer in enumerate(self._explorers):
-            wanted = self._first[number] | dict(settings.get(str(number), {}))
+            known = settings.get(str(number)) if isinstance(settings, Mapping) else None
+            wanted = self._first[number] | (known if isinstance(known, dict) else {})
             if wanted != _state(explorer):
-                with suppress(ValueError):  # of an address typed wrongly
+                with suppress(Exception):  # of an address typed wrongly
                     explorer.set(**_values(explorer, wanted))
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:

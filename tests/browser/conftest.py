@@ -8,6 +8,7 @@ or dark, which shows pages from the disk.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -27,6 +28,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
+import numpy as np
 import pytest
 
 from overparam_edu.player.frames import describe, frame
@@ -70,6 +72,17 @@ STILL = """root => new Promise(done => {
         still < 5 ? requestAnimationFrame(look) : done();
     })();
 })"""
+
+
+# Where a player's sliders are.
+STOPS = """root => Object.fromEntries([...root.querySelectorAll('[data-axis]')].map((row) => {
+    const inputs = [...row.querySelectorAll('input')];
+    const stop = inputs[0].type === 'radio' ? inputs.findIndex((i) => i.checked) : inputs[0].value;
+    return [row.dataset.axis, Number(stop)];
+}))"""
+GESTURES = int(os.environ.get("OVERPARAM_EDU_GESTURES", "5"))
+DELAYS = [0.0, 0.3, 0.8]  # seconds for a round trip
+KEYS = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]
 
 
 def find_browser(playwright: Any) -> str | None:
@@ -122,6 +135,10 @@ class Shown:
         for key in keys:
             self.page.keyboard.press(key)
         self.settle()
+
+    def stops(self) -> dict[str, int]:
+        """Return where the sliders are."""
+        return dict(self.root.evaluate(STOPS))
 
     def reading(self) -> str:
         return self.root.locator(".oe-reading").inner_text()
@@ -250,6 +267,120 @@ class OpenNotebook(Watched):
         return path
 
 
+class Line:
+    """A line to a port of this machine that can be slow, stand still or break, both ways."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.delay = 0.0  # seconds for a round trip
+        self.held = False  # nothing arrives, and nothing is lost
+        self.broken = False  # connections are refused
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        listening = asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+        self.port = server.sockets[0].getsockname()[1]
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.broken:
+            return writer.transport.abort()
+        try:
+            inside, out = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            return writer.transport.abort()
+        self._writers |= {writer, out}
+        with contextlib.suppress(OSError):
+            await asyncio.gather(self._carry(reader, out), self._carry(inside, writer))
+        for end in (writer, out):
+            self._writers.discard(end)
+            end.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def deliver() -> None:
+            while (chunk := await under_way.get())[1]:
+                await asyncio.sleep(max(0.0, chunk[0] - time.monotonic()))
+                while self.held:
+                    await asyncio.sleep(0.02)
+                writer.write(chunk[1])
+                await writer.drain()
+            writer.close()
+
+        delivering = asyncio.create_task(deliver())
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                under_way.put_nowait((time.monotonic() + self.delay / 2, data))
+        under_way.put_nowait((0.0, b""))
+        await delivering
+
+    def cut(self) -> None:
+        """Break all connections, and refuse new ones until `broken` is False again."""
+        self.broken = True
+        for writer in list(self._writers):
+            self._loop.call_soon_threadsafe(writer.transport.abort)
+
+
+class Gestures:
+    """A random hand at one player on a slow line, and where it left the sliders.
+
+    `OVERPARAM_EDU_GESTURES=100` makes as many gestures, and with ``-s`` pytest prints how many of
+    their moves were lost.
+    """
+
+    count = GESTURES
+
+    def __init__(self, player: Shown, line: Line, delay: float) -> None:
+        self.page, self.root = player.page, player.root
+        line.delay = self.delay = delay
+        self.rng = np.random.default_rng([GESTURES, int(1000 * delay)])
+        self.left = self.stops()
+        self.lost: list[str] = []
+
+    def stops(self) -> dict[str, int]:
+        return Shown(self.root).stops()
+
+    def some(self, *offers: Any) -> Any:
+        return offers[self.rng.integers(len(offers))]
+
+    def wait(self) -> None:
+        """Wait for some part of what messages take, and more."""
+        self.page.wait_for_timeout(1000 * self.rng.random() * (1.3 * self.delay + 0.1))
+
+    def note(self, what: str, axes: Any = None) -> None:
+        """Hold where the sliders are against where they were left, but for those named."""
+        now = self.stops()
+        moved = {
+            name: (stop, now.get(name))
+            for name, stop in self.left.items()
+            if name not in (axes or ()) and now.get(name) != stop
+        }
+        if moved:
+            self.lost.append(f"{what}: {moved}")
+
+    def keys(self) -> None:
+        row = self.root.locator("[data-axis]").nth(self.rng.integers(len(self.left)))
+        row.locator("input").first.focus()
+        for _ in range(self.rng.integers(1, 4)):
+            self.page.keyboard.press(self.some(*KEYS))
+        self.left = self.stops()
+        if self.rng.random() < 0.8:
+            self.page.evaluate("() => document.activeElement.blur()")
+
+    def play(self) -> None:
+        button = self.root.locator("button.oe-play, button.oe-pause").first
+        button.click()
+        self.page.wait_for_timeout(float(self.rng.integers(50, 700)))
+        if button.get_attribute("class") == "oe-pause":
+            button.click()
+        self.left = self.stops()
+
+    def report(self, what: str) -> None:
+        print(f"\n{what}, {1000 * self.delay:.0f} ms: {len(self.lost)} of {self.count} lost")
+        assert not self.lost, self.lost[:5]
+
+
 class Lab:
     """A JupyterLab server with a home of its own."""
 
@@ -358,6 +489,7 @@ class Lab:
         height: int = 720,
         timeout: float = 120,
         app: str = "lab",
+        line: Line | None = None,
     ) -> OpenNotebook:
         notebook.metadata["kernelspec"] = SPEC | {"name": KERNEL}
         nbformat.write(notebook, self.work / name)
@@ -367,7 +499,8 @@ class Lab:
         opened.page.set_default_timeout(timeout * 1000)
         workspace = re.sub(r"\W", "-", f"{name}-{len(self.contexts)}")
         places = {"lab": f"lab/workspaces/{workspace}/tree", "notebook": "notebooks"}
-        opened.page.goto(f"{self.url}/{places[app]}/{name}?token={TOKEN}")
+        url = f"http://127.0.0.1:{line.port}" if line else self.url
+        opened.page.goto(f"{url}/{places[app]}/{name}?token={TOKEN}")
         opened.page.wait_for_function(
             """name => {
                 const panel = window.jupyterapp?.shell?.currentWidget;
@@ -441,6 +574,21 @@ def saved(browser: Any) -> Iterator[Callable[..., SavedPage]]:
     yield open_page
     for page in pages:
         page.page.context.close()
+
+
+@pytest.fixture(scope="session")
+def line_to() -> type[Line]:
+    return Line
+
+
+@pytest.fixture(scope="session")
+def gestures() -> type[Gestures]:
+    return Gestures
+
+
+@pytest.fixture(params=DELAYS, ids=[f"{1000 * delay:.0f}ms" for delay in DELAYS])
+def delay(request: pytest.FixtureRequest) -> float:
+    return float(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,18 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+from jupyter_client import BlockingKernelClient
 
 pytest.importorskip("voila")
 pytestmark = pytest.mark.browser
@@ -142,19 +145,21 @@ class Presentation:
         return [int(word) for word in self.page.locator("#count").inner_text().split("/")]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("lessons & more")
+@contextmanager
+def presented(folder: Path, cells: list[str], homework: bool = False) -> Iterator[str]:
+    """Present a notebook of these cells, the last of which may be an exercise."""
     notebook = nbformat.v4.new_notebook()
-    for source in CELLS:
+    for source in cells:
         prose = source.startswith(("#", "*"))
         new = nbformat.v4.new_markdown_cell if prose else nbformat.v4.new_code_cell
         notebook.cells.append(new(source))
-    notebook.cells[-1].metadata["tags"] = ["exercise"]
+    if homework:
+        notebook.cells[-1].metadata["tags"] = ["exercise"]
     nbformat.write(notebook, folder / "made_up.ipynb")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    home = {name: str(folder / "home") for name in ("HOME", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    names = ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    home = {name: str(folder / "home") for name in names}
     command = [sys.executable, "-m", "overparam_edu.cli", "present", "--no-browser"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -169,6 +174,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
         process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with presented(tmp_path_factory.mktemp("lessons & more"), CELLS, homework=True) as said:
+        yield said
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +273,24 @@ def test_code_is_hidden_until_it_is_asked_for(shown: Presentation) -> None:
     shown.press("Escape")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    ["set=%7Bbad", "set=5&p0=step.x~depth.4", 'set={"0":7}', 'set={"0":{"power":99}}&at=x'],
+)
+def test_a_damaged_bookmark_brings_back_what_it_can(shown: Presentation, damaged: str) -> None:
+    shown.start_over()
+    bare = shown.page.url.split("#")[0]
+    shown.page.evaluate("hash => { location.hash = hash }", damaged)
+    shown.page.wait_for_function("hash => location.hash.slice(1) !== hash", arg=damaged)
+    shown.open(f"{bare}?{len(damaged)}#{damaged}")
+    shown.press("Escape", "Home")
+    assert shown.count()[0] == 1  # keys work
+    while not shown.page.locator(".oe-picture").first.is_visible():
+        shown.press("ArrowRight")
+    shown.expect({"depth": 4 if "depth.4" in damaged else 2, "step": 10})
+    assert shown.watched.complaints == []
+
+
 def test_a_bookmark_brings_a_moment_back(shown: Presentation) -> None:
     shown.start_over()
     shown.page.get_by_role("button", name="3", exact=True).click()
@@ -295,3 +324,80 @@ def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Present
     shown.page.locator("#trouble", has_text="The kernel is gone").wait_for()
     shown.press("Escape", "ArrowUp")
     shown.expect({"depth": 2, "step": 11})
+
+
+# --- on a slow line ---
+
+
+@pytest.fixture(scope="module")
+def lesson(browser: Any, tmp_path_factory: pytest.TempPathFactory, watch: Any, line_to: Any) -> Any:
+    folder = tmp_path_factory.mktemp("slow")
+    named = EXPLORER.replace("Explorer(build", "shown = Explorer(build") + "shown\n"
+    cells = ["# A lesson", SETUP, "## One", named, "## Two\n\nNothing moves here."]
+    with presented(folder, cells) as address:
+        line = line_to(urlsplit(address).port)
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        page = context.new_page()
+        page.goto(address.replace(f":{line.target}/", f":{line.port}/"), wait_until="commit")
+        page.wait_for_function(OPEN, timeout=120_000)
+        opened = watch(page)
+        opened.line, opened.folder = line, folder
+        opened.page.keyboard.press("ArrowRight")
+        opened.player().settle()
+        yield opened
+        context.close()
+
+
+def position(lesson: Any) -> Any:
+    """Ask the lesson's kernel for the position, in a way of our own."""
+    config = json.loads(lesson.page.locator("#jupyter-config-data").text_content())
+    search = ["pgrep", "-af", config["kernelId"]]
+    found = subprocess.run(search, capture_output=True, text=True, check=True).stdout
+    client = BlockingKernelClient(connection_file=re.search(r"-f (\S+\.json)", found)[1])
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        asked = {"position": "__import__('json').dumps(shown.player.position)"}
+        answer = client.execute_interactive("", user_expressions=asked, timeout=30)
+        said = answer["content"]["user_expressions"]["position"]["data"]["text/plain"]
+        return json.loads(said.strip("'"))
+    finally:
+        client.stop_channels()
+
+
+def test_no_move_is_lost_on_a_slow_line(lesson: Any, gestures: Any, delay: float) -> None:
+    """With keys and a clicker: sliders, screens and controls in turn."""
+    page = lesson.page
+    hand = gestures(lesson.player(), lesson.line, delay)
+    steps = ["ArrowUp", "ArrowDown"]
+    for n in range(hand.count):
+        what = hand.some("hold", "hold", "step", "away", "control")
+        if what == "hold":
+            keys = [hand.some("Home", "End", "ArrowRight", "ArrowLeft") for _ in range(2)]
+            page.keyboard.press("Escape")
+            for key in [hand.some("1", "2"), *keys, "Escape", hand.some(*steps)]:
+                page.keyboard.press(key)
+        elif what == "step":
+            for _ in range(3):
+                page.keyboard.press(hand.some(*steps))
+        elif what == "away":
+            page.keyboard.press("PageDown")
+            hand.wait()
+            page.keyboard.press("PageUp")
+        if what != "control":
+            hand.left = hand.stops()
+        else:
+            names = [("1", "power"), ("2", "power"), ("3", "power"), ("up", ""), ("down", "")]
+            page.get_by_role("button", name=hand.some(*names)[0], exact=True).click()
+        hand.wait()
+        hand.note(f"{what} {n}")
+        if n % 5 == 4:
+            page.keyboard.press("Escape")
+            end = time.monotonic() + 20
+            while (known := position(lesson)) != hand.stops() and time.monotonic() < end:
+                page.wait_for_timeout(100)
+            if known != hand.stops():
+                hand.lost.append(f"at rest: {hand.stops()} where Python has {known}")
+            hand.note("at rest")
+            hand.left = hand.stops()
+    hand.report("presented")

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -88,11 +89,6 @@ NOT_FINITE = """root => {
         (a) => trace[a]?.length && Array.from(trace[a]).some(bad) && !Array.from(
             trace[a]).some(Number.isNaN)).map((a) => `${i}.${a}`)) : [];
 }"""
-STOPS = """root => Object.fromEntries([...root.querySelectorAll('[data-axis]')].map((row) => {
-    const inputs = [...row.querySelectorAll('input')];
-    const stop = inputs[0].type === 'radio' ? inputs.findIndex((i) => i.checked) : inputs[0].value;
-    return [row.dataset.axis, Number(stop)];
-}))"""
 # Put every slider and choice of a player somewhere else: `parts` are numbers in [0, 1).
 MOVE = """(root, parts) => {
     [...root.querySelectorAll('[data-axis]')].forEach((row, i) => {
@@ -161,7 +157,7 @@ class Seen:
         while wrong and (time.monotonic() < end or looks < 8):
             looks += 1
             self.player.settle()
-            position = self.root.evaluate(STOPS)
+            position = self.player.stops()
             told = self.notebook.run(f"tell({position})")
             # While another scene is on its way, its axes may be others.
             wrong = self.differences(position, json.loads(told)) if told.startswith("{") else [told]
@@ -251,3 +247,99 @@ def used(notebook: Any, session: Any) -> tuple[float, float]:
     metrics = session.send("Performance.getMetrics")["metrics"]
     [heap] = [entry["value"] for entry in metrics if entry["name"] == "JSHeapUsedSize"]
     return kernel, heap / 2**20
+
+
+# --- on a slow line ---
+
+
+@pytest.fixture(scope="module")
+def slow(lab: Any, line_to: Any) -> Iterator[Any]:
+    line = line_to(urlsplit(lab.url).port)
+    opened = lab.run_cells(KERNEL, line=line, height=1400)
+    assert opened.cell_errors == []
+    opened.line = line
+    yield opened
+    line.delay = 0.0
+    opened.check_quiet()
+
+
+def test_no_move_of_a_slider_is_lost(slow: Any, gestures: Any, delay: float) -> None:
+    slow.line.delay = 0.0
+    seen = Seen(slow, "oe.explore_trajectories()")
+    hand = gestures(seen.player, slow.line, delay)
+    for n in range(hand.count):
+        hand.some(hand.keys, hand.keys, hand.keys, hand.play)()
+        hand.wait()
+        hand.note(f"gesture {n}")
+        if n % 5 == 4:
+            rest(seen, hand)
+    hand.report("player")
+
+
+def rest(seen: Seen, hand: Any) -> None:
+    """Let go, and hold page and Python together; what the hand left stands."""
+    hand.page.evaluate("() => document.activeElement.blur()")
+    try:
+        seen.check()
+    except AssertionError as wrong:
+        hand.lost.append(f"at rest: {wrong}")
+    hand.note("at rest")
+    hand.left = hand.stops()
+
+
+def test_no_move_is_lost_while_a_picture_is_under_way(
+    slow: Any, gestures: Any, delay: float
+) -> None:
+    """Keys between controls, whose pictures are under way meanwhile, and corners to drag."""
+    slow.line.delay = 0.0
+    seen = Seen(slow, "oe.explore_line_integral()")
+    slow.run("shown.set(curve='polygon')")
+    seen.check()
+    hand = gestures(seen.player, slow.line, delay)
+    # In the order of the controls: a loss, a curve, a number of laps.
+    turned: dict[int, int] = {}
+    for n in range(hand.count):
+        what = hand.some("keys", "keys", "turn", "corner")
+        if what == "keys":
+            hand.keys()
+        elif what == "turn":
+            number = int(hand.some(0, 1, 3))
+            turned[number] = turn(seen, number, hand.rng)
+        else:
+            corner(seen, hand)
+        hand.wait()
+        hand.note(f"gesture {n}", axes=["walk"])  # which has other stops on other curves
+        if n % 5 == 4:
+            hand.left = {"depth": hand.left["depth"]}
+            rest(seen, hand)
+            said = slow.page.evaluate(SAID)
+            hand.lost += [
+                f"control {k}: {said[k]}" for k, option in turned.items() if said[k] != option
+            ]
+    hand.report("line integral")
+
+
+def turn(seen: Seen, number: int, rng: np.random.Generator) -> int:
+    """Choose another option of a control, and return which."""
+    control = seen.controls.nth(number)
+    offers = control.locator("option, button")
+    option = int(rng.integers(offers.count()))
+    if control.locator("select").count():
+        control.locator("select").select_option(index=option)
+    else:
+        offers.nth(option).click()
+    return option
+
+
+def corner(seen: Seen, hand: Any) -> None:
+    """Drag a corner, while the player may be drawing; its number field must follow."""
+    corners = seen.root.locator(".oe-picture .shapelayer path")
+    box = corners.nth(1).bounding_box(timeout=1000) if corners.count() > 1 else None
+    if box is None:
+        return
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    right, down = hand.rng.uniform(-40, 40, 2)
+    hand.page.mouse.move(x, y)
+    hand.page.mouse.down()
+    hand.page.mouse.move(x + right, y + down, steps=3)
+    hand.page.mouse.up()
