@@ -69,6 +69,8 @@ CELLS = [
     "import sys\nprint('half way', file=sys.stderr)\n"
     "from tqdm.auto import tqdm\nlist(tqdm(range(3), leave=False))\n"
     "go.Figure(go.Scatter(y=[1, 3, 2]), {'title': {'text': 'Peak'}})",
+    "## Choose",
+    "import overparam_edu as oe\noe.ask('same_functions')",
     f"## Three\n\n{TABLE}\n\n### Exercise\n\nWrite a line.",
     "raise RuntimeError('an exercise is not run')",
 ]
@@ -314,6 +316,32 @@ def test_a_bookmark_brings_a_moment_back(shown: Presentation) -> None:
     shown.press("d", "r")
     shown.expect({"depth": 2, "step": 10})
     assert shown.watched.complaints == []
+
+
+def test_a_question_stays_open_until_it_is_answered(shown: Presentation) -> None:
+    form = shown.page.locator(".oe-question")
+    shown.press("Escape", "Home")
+    while not form.is_visible():
+        shown.press("ArrowRight")
+    said = form.locator(".oe-said > *")
+
+    def expect(letter: str | None) -> None:
+        assert [one.get_attribute("data-of") for one in said.all() if one.is_visible()] == [letter]
+
+    expect(None)
+    form.locator("label").nth(1).click()
+    expect("B")
+    shown.page.wait_for_function("location.hash.includes('answer.1')")
+    moment = shown.page.url
+    shown.press("Escape", "r")
+    expect(None)
+    shown.press("ArrowUp", "ArrowUp", "ArrowUp", "ArrowDown", "ArrowUp")
+    expect("C")
+    shown.page.evaluate("hash => { location.hash = hash }", moment.split("#")[1])
+    said.nth(2).wait_for()
+    expect("B")
+    shown.press("r")
+    expect(None)
 
 
 def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Presentation) -> None:

@@ -31,14 +31,6 @@ SEEN = """form => [...form.querySelectorAll('.oe-said > *')]
     .map(said => said.dataset.of ?? '')"""
 CUT = """form => Math.max(...[form, ...form.querySelectorAll('label, legend, .oe-said > *')]
     .map(box => box.scrollWidth - box.clientWidth))"""
-# The mean lightness of an image, drawn by the browser itself.
-LIGHTNESS = """async image => {
-    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(image)]));
-    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
-    context.drawImage(bitmap, 0, 0);
-    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-    return data.reduce((sum, value, i) => sum + (i % 4 < 3 ? value : 0), 0) / data.length / 0.75;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -118,16 +110,6 @@ def test_a_page_keeps_the_choice_and_needs_no_script(saved: Any, sheet: Path) ->
     still.locator("label").nth(1).click()
     assert still.get_by_text("A product of matrices is a matrix.").is_visible()
     assert not still.get_by_text("Without a nonlinearity nothing bends").is_visible()
-
-
-def test_a_dark_page_has_no_white_card(saved: Any, sheet: Path) -> None:
-    lightness = {}
-    for scheme in ("light", "dark"):
-        page = saved(sheet, **LAPTOP, color_scheme=scheme).page
-        image = page.locator(".oe-question").first.screenshot()
-        lightness[scheme] = page.evaluate(LIGHTNESS, list(image))
-    assert lightness["light"] > 230
-    assert lightness["dark"] < 45
 
 
 # With a file beside the notebook, as students have it; tests else keep nothing.
