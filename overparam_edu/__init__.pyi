@@ -106,6 +106,7 @@ from .experiments.datasets import (
     load_auto_mpg as load_auto_mpg,
     load_digits as load_digits,
     load_gas_ethanol as load_gas_ethanol,
+    load_mnist as load_mnist,
     load_regression_data as load_regression_data,
     two_feature_loss as two_feature_loss,
 )

