@@ -105,6 +105,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "gas_l4": Experiment(
         "gas data, p = 4: depths 1, 2, 3 against AdaGrad and AdaDelta", "gas", 4.0, 1_000_000, _L4
     ),
+    "gas_grid": Experiment(
+        "gas data, p = 4: depth 2 and AdaDelta on two grids of rates", "gas", 4.0, 100_000, _GRID
+    ),
     "gas_l4_seeds": Experiment(
         "gas data, p = 4, by depth, three seeds", "gas", 4.0, 100_000, _L4_SEEDS
     ),
