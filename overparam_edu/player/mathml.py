@@ -68,6 +68,7 @@ def with_symbols(text: str, *, marked: bool = True) -> str:
 
 # --- the font ---
 
+
 @cache
 def math_font() -> bytes:
     """Return the font of formulas: part of STIX Two Math, as a web font (WOFF, 0.2 MB)."""
@@ -101,7 +102,7 @@ def typeset(latex: str, *, names: bool = True) -> str:
 def height(latex: str) -> float:
     """Return about how many em the lines that `typeset` makes are tall."""
     rows = _rows(latex)
-    tall = sum(r"\frac" in row or r"\prod" in row for row in rows)
+    tall = sum(any(sign in row for sign in (r"\frac", r"\prod", r"\sum")) for row in rows)
     return 1.6 * len(rows) + 0.8 * tall
 
 

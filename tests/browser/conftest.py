@@ -49,7 +49,12 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-FIREFOXES = ("firefox-esr", "firefox")
+FIREFOXES = (
+    "firefox-esr",
+    "firefox",
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    "C:/Program Files/Mozilla Firefox/firefox.exe",
+)
 NO_FIREFOX = "no Firefox: install one, or set OVERPARAM_EDU_FIREFOX to its path"
 NO_BROWSER = "no Chromium: install one, or set OVERPARAM_EDU_BROWSER to its path"
 # What Plotly holds of the tracks' attributes, as frame() would say it, by the traces' numbers.

@@ -186,7 +186,8 @@ MEASURE = r"""async () => {
         });
         // Nothing is cut: by the screen, or above and below by what scrolls.
         const frame = math.closest('.scrolls'), all = union(math);
-        if (!frame && (all.right > innerWidth || all.left < 0)) say('off the screen');
+        const off = all.right > innerWidth || all.left < 0;
+        if (off && !math.closest('.scrolls, .oe-board')) say('off the screen');
         const room = frame?.getBoundingClientRect();
         if (room && (all.top < room.top - 1 || all.bottom > room.bottom + 1)) say('cut');
     }
