@@ -15,7 +15,7 @@ from overparam_edu.classroom.questions import QUESTIONS
 ONE, OTHER = [name for name, exercise in EXERCISES.items() if exercise.kind == "write"][::3][:2]
 COUNTS = [
     sum(item.notebook == f"{number:02}" for item in (*EXERCISES.values(), *QUESTIONS.values()))
-    for number in range(10)
+    for number in range(12)
 ]
 
 
@@ -43,11 +43,11 @@ def test_one_row_a_student_and_one_column_a_lesson(tmp_path, capsys):
     _hand_in(tmp_path / "Jörg" / "overparam_edu_progress (1).jsonl", OTHER)
     assert cli.main(["progress", str(tmp_path), "--csv", str(tmp_path / "class.csv")]) == 0
     rows = _rows(capsys.readouterr().out)
-    assert rows.pop("student") == [*(f"{number:02}" for number in range(10)), "all", "last"]
+    assert rows.pop("student") == [*(f"{number:02}" for number in range(12)), "all", "last"]
     assert set(rows) == {"anna", "Jörg"}
     done = dict.fromkeys(("anna", "Jörg"))
     for student in done:
-        done[student] = [0] * 10
+        done[student] = [0] * len(COUNTS)
         for name in (ONE, OTHER):
             done[student][int(EXERCISES[name].notebook)] += 1
     done["anna"][int(question.notebook)] += 1

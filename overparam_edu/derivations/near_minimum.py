@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation, random_matrix
+from overparam_edu.derivations.letters import Letters, letter
 from overparam_edu.derivations.signs import Norm, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
@@ -35,6 +36,7 @@ def _bowl(random: Random, turn: int) -> Values:
     v = v - u * (u.T * v)[0]
     table: dict[Any, Any] = {END: end, H: root.T * root, U: u, V: v, D: NUMBERS.mpf(size)}
     table |= {OFF: random_matrix(random, size, 1), Q: random_matrix(random, size, 1)}
+    table[R] = random_matrix(random, size, size)
     return Values(table, exact=False)
 
 
@@ -46,7 +48,9 @@ def _axes(random: Random, turn: int) -> Values:
     return values.having({H: lam * u * u.T + mu * v * v.T / (v.T * v)[0], LAM: lam, MU: mu})
 
 
-GENERAL = Setting("random w*, H and directions, d = 2 and 3", sample=_bowl)
+UNIT = letter(U, orthonormal=True)  # u^T u = 1
+GENERAL = Setting("any number d of inputs", (Letters({U: UNIT}),), _bowl)
+RANDOM = Setting("random w*, d = 2 and 3", sample=_bowl)
 AXES = Setting("random bowls of which w* is an axis, d = 2 and 3", sample=_axes)
 
 
@@ -107,6 +111,7 @@ def near_minimum() -> Derivation:
             times(RATE, V),
             "What is at right angles to w* has no projection on it.",
             where=(named,),
+            setting=RANDOM,
         ),
         Step(
             "A square root of P",
@@ -121,7 +126,7 @@ def near_minimum() -> Derivation:
             times(R, R, H, R),
             "So if R H R x is lambda x, then P H has the eigenvalue lambda with the eigenvector "
             "R x: all are real and none is negative.",
-            where=(named, root),
+            where=(sp.Eq(P, times(R, R)),),
         ),
         Step(
             "w* along an axis of the bowl",

@@ -8,6 +8,7 @@ from random import Random
 import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
+from overparam_edu.derivations.letters import Letters
 from overparam_edu.derivations.signs import Inner, Norm, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
@@ -35,7 +36,7 @@ def _layer(random: Random, turn: int) -> Values:
     return Values(table | sizes | {S: s, MEAN: mean}, exact=False)
 
 
-LAYER = Setting("layers 3 x 2 and 2 x 2", sample=_layer)
+LAYER = Setting("layers of any shape", (Letters(),), _layer)
 DEPTHS = Setting(
     "N = 1, ..., 6 and k = 1, 2, 3",
     tuple(Values({N: sp.Integer(n), K: sp.Integer(k)}) for n in range(1, 7) for k in (1, 2, 3)),
@@ -154,7 +155,7 @@ def random_start() -> Derivation:
     )
     return Derivation(
         "random start",
-        "The mean of $\\|W\\|_F^2$ over random layers is $k\,d\,s^{2N} m^{N-1}$: the width "
+        "The mean of $\\|W\\|_F^2$ over random layers is $k\\,d\\,s^{2N} m^{N-1}$: the width "
         "decides whether depth makes the start vanish, and a start that vanishes waits.",
         (
             *in_setting(LAYER, *layers),

@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
+from overparam_edu.derivations.letters import Letters, letter
 from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
@@ -22,7 +23,9 @@ PR = sp.MatrixSymbol("Pr_w", D, D)
 
 def _layers(random: Random, turn: int) -> Values:
     size = (3, 2)[turn % 2]
-    table: dict[Any, Any] = {name: random_matrix(random, size, 1) for name in (W1, G)}
+    table: dict[Any, Any] = {name: random_matrix(random, size, 1) for name in (W1, W, G)}
+    # Where w or the projection is not spelled out, the line must hold for any in its place.
+    table[PR] = random_matrix(random, size, size)
     table |= {OMEGA: random_number(OMEGA, random), D: NUMBERS.mpf(size)}
     return Values(table, exact=False)
 
@@ -40,8 +43,10 @@ def _on_a_slope(random: Random, turn: int) -> Values:
     return values.having({UNIT: direction / NUMBERS.norm(direction)})
 
 
-SLOPE = Setting("random layers on a slope, d = 2 and 3", sample=_on_a_slope)
-LAYERS = Setting("random layers, d = 2 and 3", sample=_layers)
+UNIT_LETTER = letter(UNIT, orthonormal=True)  # e^T e = 1
+SLOPE = Setting("any number d of inputs", (Letters({UNIT: UNIT_LETTER}),), _on_a_slope)
+RANDOM = Setting("random layers, d = 2 and 3", sample=_layers)
+LAYERS = Setting("layers of any number d of inputs", (Letters(),), _layers)
 GENERAL = Setting("entries as symbols, d = 2, L a general differentiable function", (_entries(),))
 
 
@@ -83,8 +88,8 @@ def unbalanced() -> Derivation:
         Step(
             "What is conserved",
             plus(2 * OMEGA * velocity_2, -2 * Inner(W1, velocity_1)),
-            sp.Integer(0),
-            "The time derivative of c = omega_2^2 - ||w_1||^2: both terms are the same. Each start "
+            plus(-2 * OMEGA * Inner(W1, G), 2 * OMEGA * Inner(W1, G)),
+            "The time derivative of c = omega_2^2 - ||w_1||^2: both terms cancel. Each start "
             "has its own c, for ever.",
         ),
         Step(
@@ -124,20 +129,22 @@ def unbalanced() -> Derivation:
             sp.Eq(OMEGA**2 + Norm(W1) ** 2, SIZE),
             "S is the sum of both squares.",
             where=(product, conserved, size),
+            setting=RANDOM,
         ),
         Step(
             "The flow of the product",
             plus(minus(OMEGA**2, G), minus(Norm(W1) ** 2, PR, G)),
             flow,
             "So w knows where it goes without its layers: c is all that is left of them.",
-            where=(product, conserved, size, projection),
+            where=(product, conserved, size),
+            setting=RANDOM,
         ),
         Step(
             "Balanced: the rule at depth 2",
             flow,
             minus(Norm(W), plus(G, times(PR, G))),
             "With c = 0 both factors are the length of w.",
-            where=(sp.Eq(C, sp.Integer(0)), product, size, projection),
+            where=(sp.Eq(C, sp.Integer(0)), size),
         ),
     )
     limits = (

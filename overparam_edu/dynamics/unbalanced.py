@@ -35,7 +35,8 @@ def unbalanced_direction(w: ArrayLike, gradient: ArrayLike, imbalance: ArrayLike
     ----------
     w, gradient : array_like, shape (..., d)
         The product of the layers, and the gradient ``g`` of the loss there.
-    imbalance : array_like, shape (...), ``c``
+    imbalance : array_like, shape (...)
+        :math:`c = \omega_2^2 - \|w_1\|^2`.
 
     Returns
     -------

@@ -29,7 +29,7 @@ from overparam_edu.player.style import (
 
 WIDTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
 DEPTHS = np.arange(1, 17)
-SCALES = np.round(np.geomspace(0.05, 2, 17), 3)
+SCALES = np.round(np.geomspace(0.15, 2, 17), 3)
 INPUTS, DRAWS = 10, 200
 
 
@@ -139,7 +139,7 @@ def _figure() -> go.Figure:
         figure.add_traces(traces, rows=1, cols=column)
         figure.add_hline(1, line={"dash": "dot", "width": 2}, row=1, col=column)
     figure.add_trace(curve("critical", GREY, "dot", 2, y=[1e-20, 1e20]), 1, 2)
-    figure.update_yaxes(type="log", range=[-20.5, 12.5], dtick=5, exponentformat="power")
+    figure.update_yaxes(type="log", range=[-25.5, 15.5], dtick=5, exponentformat="power")
     figure.update_xaxes(title="depth N", range=[0.4, 16.6], dtick=3, row=1, col=1)
     widths = {
         "type": "log",

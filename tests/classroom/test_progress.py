@@ -419,7 +419,7 @@ def test_it_shows_the_whole_course_and_says_where_it_is(path):
     [guess] = [e.name for e in EXERCISES.values() if e.notebook == "01" and e.kind == "predict"]
     mine.foresee(guess, 1)
     rows = mine.table()
-    assert [row.number for row in rows] == [f"{number:02}" for number in range(10)]
+    assert [row.number for row in rows] == [f"{number:02}" for number in range(12)]
     assert rows[1][1:] == ("●◐" + "○" * (len(names) - 2), "●", "◐" + "○" * (len(asked) - 1))
     assert set("".join(row.signs for row in rows[2:])) == {"○"}
     assert sum(len(row.signs) for row in rows) == len(EXERCISES) + len(QUESTIONS)

@@ -27,6 +27,7 @@ ALL = {
         *(proofs.illustration, proofs.beyond_regularization),
         *(proofs.theorem_2_by_criterion, proofs.theorem_2_by_line_integral),
         *(proofs.mirror_flow, proofs.singular_values),
+        *(proofs.near_minimum, proofs.unbalanced, proofs.random_start),
     )
 }
 ALL["weight_decay"] = lambda: proofs.end_to_end_rule(weight_decay=True)

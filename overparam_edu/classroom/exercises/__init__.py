@@ -2,6 +2,7 @@
 
 from overparam_edu.classroom.exercise import Exercise
 from overparam_edu.classroom.exercises import (
+    after_the_paper,
     beyond_regularization,
     convolutional_network,
     end_to_end_rule,
@@ -27,6 +28,7 @@ EXERCISES: dict[str, Exercise] = {
         going_deeper,
         convolutional_network,
         your_own_loss,
+        after_the_paper,
     )
     for exercise in module.EXERCISES
 }
