@@ -135,8 +135,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     optional = {name for extra in ("demo", "export", "convnet") for name in EXTRAS[extra]}
     used = _imported()
     assert used - set(RUN) - optional - NOT_NAMED == set()
-    # ziamath brings a font, a file.
-    assert set(RUN) - used == {"ziamath"}
+    assert set(RUN) == used & set(RUN)
 
 
 # --- conda and Binder ---
