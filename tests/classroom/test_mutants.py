@@ -682,6 +682,19 @@ def _faster(text: str) -> bool:
 
 
 # What decides about an answer without a look at the exercise, and answers to decide about.
+def _forgets(w: Any) -> bool:
+    """Return whether depth 3 ends a tenth nearer to least norm than depth 1, by bisection."""
+    size, (seen, unseen) = np.hypot(*w), np.array([[0.8, 0.6], [-0.6, 0.8]]) @ np.asarray(w, float)
+    if min(abs(seen - 1), abs(unseen)) < 0.1:
+        return False
+    low, high = 0.0, 1e6
+    for _ in range(200):  # the unseen part t solves t = (|end| / |start|)^(2/3) |unseen|
+        t = (low + high) / 2
+        grows = (np.hypot(1, t) / size) ** (2 / 3) * abs(unseen) > t
+        low, high = (t, high) if grows else (low, t)
+    return bool(low <= 0.9 * abs(unseen))
+
+
 JUDGES: dict[str, tuple[Callable[[Any], bool], tuple[Any, ...]]] = {
     "two_best_networks": (
         _products_and_mean,
@@ -699,6 +712,10 @@ JUDGES: dict[str, tuple[Callable[[Any], bool], tuple[Any, ...]]] = {
             for a in (0.3, -1.0, 2.0)
             for b in (0.1, 0.5, -1.08, 3.0)
         ),
+    ),
+    "start_that_helps": (
+        _forgets,
+        tuple((a, b) for a in (-3.0, -0.5, 0.2, 0.8, 1.7) for b in (-2.0, 0.1, 0.6, 1.2)),
     ),
     "potential_at_two": (lambda loss: _is_gradient(loss, 2), (*_OWN, *_LIBRARY)),
     "quiet_loop": (_quiet, (*_OWN, *_LIBRARY)),

@@ -12,6 +12,7 @@ from overparam_edu.classroom.exercises import (
     preconditioning,
     start_here,
     warm_up,
+    where_depth_ends,
     your_own_loss,
 )
 
@@ -29,6 +30,7 @@ EXERCISES: dict[str, Exercise] = {
         convolutional_network,
         your_own_loss,
         after_the_paper,
+        where_depth_ends,
     )
     for exercise in module.EXERCISES
 }
