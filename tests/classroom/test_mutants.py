@@ -656,9 +656,9 @@ def _neither_vanishes_nor_explodes(width: Any) -> bool:
 
 def _reads_worse(answer: Any) -> bool:
     runs, (name, first, last) = oe.recorded_convnet(), answer
-    row = runs.networks.index(name)
+    row, shared = runs.networks.index(name), runs.rates.index(0.01)
     start, end = (runs.steps.tolist().index(step) for step in (first, last))
-    data, decay = runs.data[row].mean(axis=0), runs.decay[row].mean(axis=0)
+    data, decay = runs.data[shared, row].mean(axis=0), runs.decay[shared, row].mean(axis=0)
     return bool(
         start < end and data[end] > data[start] and (data + decay)[end] < (data + decay)[start]
     )

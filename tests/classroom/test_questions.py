@@ -73,8 +73,10 @@ def test_the_numbers_in_the_answers_are_measured():
     ratios = [each.max() / each.min() for each in curvatures]
     condition = [f"{ratio:.0f} at depth {N}" for N, ratio in enumerate(ratios, start=1)]
     assert all(said in words["own_slow"] for said in condition), condition
-    read = 100 * (1 - oe.recorded_convnet().test_error.mean())
+    runs = oe.recorded_convnet()
+    read = 100 * (1 - runs.error_of("original").mean())
     assert f"{read:.0f} % of new digits" in words["mostly_decay"]
+    assert f"ends at {runs.at_end('original').mean():.1f} while" in words["mostly_decay"]
 
 
 def test_old_gradients_of_the_warm_up_fade_together():

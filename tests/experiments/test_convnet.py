@@ -456,6 +456,61 @@ def test_what_is_recorded_is_complete_and_says_where_it_is_from() -> None:
     np.testing.assert_array_equal(runs.first, np.broadcast_to(runs.first[:1], runs.first.shape))
 
 
+def test_the_lesson_says_what_is_recorded() -> None:
+    runs = recorded_convnet()
+    lesson = (ROOT / "notebooks" / "08_convolutional_network.ipynb").read_text(encoding="utf-8")
+    rates = {"shared": dict.fromkeys(NETWORKS, RATE)}
+    rates["own"] = {name: runs.best_rate(name, "data") for name in NETWORKS}
+    assert set(rates["own"].values()) == {0.02}
+    assert "which turns out to be 0.02 for all three" in lesson
+
+    def steps(level: float, who: str) -> list[str]:
+        reached = [runs.steps_to(level, name, rate=rates[who][name]) for name in NETWORKS]
+        return [f"{np.median(each):,.0f}" for each in reached]
+
+    (first, each, whole), (own, own_each, own_whole) = steps(0.03, "shared"), steps(0.03, "own")
+    late, _, late_whole = steps(0.02, "own")
+    ends = [runs.at_end(name, "data").mean() for name in NETWORKS]
+    own_ends = [runs.at_end(name, "data", rate=0.02).mean() for name in NETWORKS]
+    totals = [runs.at_end(name).mean() for name in NETWORKS]
+    best = [runs.at_end(name, rate=runs.best_rate(name)).mean() for name in NETWORKS]
+    misread = [f"{100 * runs.error_of(name).mean():.2f}" for name in NETWORKS]
+    own_misread = [f"{100 * runs.error_of(name, rate=0.02).mean():.2f}" for name in NETWORKS]
+    assert misread[0] == misread[1]
+    share = [(runs.at_end(n, "decay") / runs.at_end(n)).mean() for n in NETWORKS]
+    starts = [f"{runs.first[0, row].sum(axis=-1).mean():.0f}" for row in (2, 0)]
+    fewer = [
+        100 * (1 - int(with_each.replace(",", "")) / int(without.replace(",", "")))
+        for level in (0.05, 0.03, 0.02)
+        for without, with_each, _ in (steps(level, "shared"), steps(level, "own"))
+    ]
+    assert runs.best_rate("original") == runs.rates[-1] == 0.08
+    for words in (
+        f"{each} steps against {first} at rate 0.01, {own_each} against {own} at 0.02",
+        f"0.03 after {own} steps against {own_whole}, 0.02 after {late} against {late_whole}",
+        f"ends at {ends[1]:.3f} against {ends[0]:.3f}, and at {own_ends[1]:.3f} against "
+        f"{own_ends[0]:.3f}",
+        f"from a factor {totals[0] / totals[2]:.0f} to a factor {best[0] / best[2]:.0f}",
+        f"worth a factor {totals[0] / totals[2] / (best[0] / best[2]):.0f} in the figure",
+        f"{misread[0]} % of the 10,000 are misread without and with decay on each, {misread[2]} %",
+        f"{own_misread[0]}, {own_misread[1]} and {own_misread[2]} % at 0.02",
+        f"{share[0]:.0%} of what is plotted at the end".replace("%", " %"),
+        f"and {share[2]:.0%} for the third".replace("%", " %"),
+        f"from {starts[0]} to {totals[2]:.2f}, against {starts[1]} to {totals[0]:.1f}",
+        f"ends *higher*, at {totals[1]:.1f}",
+        f"{best[2]:.2f} against {best[0]:.2f}, and {best[1]:.1f} with a penalty on each",
+        f"{each} steps with decay on each and {whole} on the product against {first} at rate 0.01; "
+        f"{own_each} and {own_whole} against {own} at each one's best",
+        f"{min(fewer):.0f} to {max(fewer):.0f} % fewer steps",
+        f"with them at {runs.of('product', 'decay').mean(axis=0)[-1]:.3f}",
+        f"and {runs.of('original', 'decay').mean(axis=0)[-1]:.2f} with them",
+    ):
+        assert words in lesson, words
+    for rate in (RATE, 0.02):
+        worst, *others = (runs.error_of(name, rate=rate) for name in reversed(NETWORKS))
+        assert all((worst > other).all() for other in others)
+
+
 def decay_alone(steps: int, matrices: int, rate: float) -> np.ndarray:
     """The penalty on ``W`` or ``W V``, relative to its start, if there were no digits.
 

@@ -211,9 +211,9 @@ def _read_stretch(answer: Any) -> tuple[str, int, int]:
 def _terms(network: str, step: int) -> tuple[float, float]:
     """Return the plotted loss and its data term at a recorded step, means over the seeds."""
     runs = recorded_convnet()
-    row, column = runs.networks.index(network), int(np.flatnonzero(runs.steps == step)[0])
-    data = float(runs.data[row, :, column].mean())
-    return data + float(runs.decay[row, :, column].mean()), data
+    column = int(np.flatnonzero(runs.steps == step)[0])
+    total, data = (runs.of(network, term)[:, column].mean() for term in ("total", "data"))
+    return float(total), float(data)
 
 
 def _ends(stretch: tuple[str, int, int]) -> tuple[float, float, float, float]:
@@ -240,21 +240,20 @@ _STRETCH = Exercise(
     title="A falling loss that reads worse",
     prompt=(
         "“The plotted loss falls, so the digits are read better.” Find a counterexample in "
-        "`oe.recorded_convnet()`: a network and two of its recorded `steps`, between which the "
-        "plotted loss, `data` + `decay`, falls while the data term rises (both as means over the "
-        "three seeds)."
+        "`runs = oe.recorded_convnet()`: a network and two of the recorded `runs.steps`, between "
+        "which the plotted loss, `runs.of(network)`, falls while the data term, "
+        '`runs.of(network, "data")`, rises (both as means over the three seeds).'
     ),
-    todo='such as ("original", 10, 860), but one that works',
+    todo='such as ("original", 100, 8600), but one that works',
     solution=(
         "runs = oe.recorded_convnet()\n"
-        'row = runs.networks.index("product")\n'
-        "data, decay = runs.data[row].mean(axis=0), runs.decay[row].mean(axis=0)\n"
-        "rises = np.flatnonzero((np.diff(data) > 0) & (np.diff(data + decay) < 0))\n"
+        'total, data = (runs.of("product", term).mean(axis=0) for term in ("total", "data"))\n'
+        "rises = np.flatnonzero((np.diff(data) > 0) & (np.diff(total) < 0))\n"
         'falls_but_worse = ("product", *runs.steps[rises[0] : rises[0] + 2])'
     ),
     returns=Form(
-        'a network and two recorded steps: `("original", 10, 860)`; the networks are `"original"`, '
-        '`"factors"`, `"product"`, the steps 10, 20, ... 860',
+        'a network and two recorded steps: `("original", 100, 8600)`; the networks are '
+        '`"original"`, `"factors"`, `"product"`, the steps 100, 200, ... 8600',
         _read_stretch,
     ),
     properties={
@@ -264,15 +263,14 @@ _STRETCH = Exercise(
     },
     mistakes={
         "The second step has to be the later one.": Mistake(
-            ("product", 860, 10), lambda s: _read_stretch(s)[1] >= s[2]
+            ("product", 8600, 100), lambda s: _read_stretch(s)[1] >= s[2]
         ),
         "There both fall. Take steps near each other, where the data term goes up and "
-        "down.": Mistake(("original", 10, 860), lambda s: _falls(s) and not _grows(s)),
-        "There both rise. In which network does the decay fall fastest?": Mistake(
-            ("original", 110, 120), lambda s: not _falls(s) and _grows(s)
-        ),
+        "down.": Mistake(("original", 100, 8600), lambda s: _falls(s) and not _grows(s)),
+        "There both rise: the decay falls too slowly by then to hide it. Take an earlier "
+        "stretch.": Mistake(("product", 8500, 8600), lambda s: not _falls(s) and _grows(s)),
         "A network of the record: `oe.recorded_convnet().networks`.": Mistake(
-            ("deep", 10, 860),
+            ("deep", 100, 8600),
             lambda s: len(s) == 3 and s[0] not in recorded_convnet().networks,
         ),
         "Recorded are the steps `oe.recorded_convnet().steps`.": Mistake(
@@ -282,7 +280,7 @@ _STRETCH = Exercise(
     },
     hints=(
         "Where the decay falls fast, the data term may rise a little and the sum still falls.",
-        '`np.diff` of `runs.data[2].mean(axis=0)` and of `runs.decay[2].mean(axis=0)`: "product".',
+        '`np.diff(runs.of("product", "data").mean(axis=0))`, and the same without `"data"`.',
     ),
     praise=lambda s: (
         "From {:.2f} to {:.2f} in the plot, while the data term goes from {:.4f} to {:.4f}: the "
