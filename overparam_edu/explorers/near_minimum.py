@@ -211,7 +211,7 @@ def _figure() -> go.Figure:
         figure.update_yaxes(
             type="log", range=np.log10([low, high]).tolist(), dtick=1, row=row, col=2
         )
-    bowls = key(("┅", "the bowl, and depth 1", GREY), ("━", "seen by depth N", VERMILLION))
+    bowls = key(("┅", "bowl, depth 1", GREY), ("━", "seen by depth N", VERMILLION))
     heading(figure, f"{bowls}<br>{key(('→', 'w*, from 0', BLACK), ('★', 'minimum', BLACK))}")
     heading(figure, "<b>condition number κ</b>", 2)
     heading(figure, key(("━", "steps, predicted", BLUE), ("○", "measured", BLACK)), 3)

@@ -29,7 +29,7 @@ from overparam_edu.player.style import (
 
 WIDTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
 DEPTHS = np.arange(1, 17)
-SCALES = np.round(np.geomspace(0.15, 2, 17), 3)
+SCALES = np.array([0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.2, 1.4, 1.7, 2])
 INPUTS, DRAWS = 10, 200
 
 
@@ -110,7 +110,7 @@ def random_start_scene(seed: int = 0) -> Scene:
     axes = [
         Axis("width", "hidden width m", WIDTHS, start=0),
         Axis("depth", "depth N", DEPTHS, start=15),
-        Axis("scale", "standard deviation s", SCALES, start=int(np.argmin(np.abs(SCALES - 0.3)))),
+        Axis("scale", "standard deviation s", SCALES, start=3),
     ]
     alt = (
         "Left: mean and typical squared length of the product of random layers against depth. "
@@ -138,7 +138,7 @@ def _figure() -> go.Figure:
         ]
         figure.add_traces(traces, rows=1, cols=column)
         figure.add_hline(1, line={"dash": "dot", "width": 2}, row=1, col=column)
-    figure.add_trace(curve("critical", GREY, "dot", 2, y=[1e-20, 1e20]), 1, 2)
+    figure.add_trace(curve("critical", GREY, "dot", 2, y=[1e-30, 1e30]), 1, 2)
     figure.update_yaxes(type="log", range=[-25.5, 15.5], dtick=5, exponentformat="power")
     figure.update_xaxes(title="depth N", range=[0.4, 16.6], dtick=3, row=1, col=1)
     widths = {
