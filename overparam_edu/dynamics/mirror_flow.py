@@ -1,7 +1,7 @@
 """Where the rule ends when many solutions fit: depth as a mirror flow with a clock of its own.
 
-Sources: Azulay et al., ICML 2021 (implicit bias beyond balanced two-layer networks, with a warped
-time); Gunasekar et al., ICML 2018, for mirror descent on underdetermined regression.
+Sources: Azulay et al., ICML 2021 (mirror flows whose time is warped); Gunasekar et al., ICML 2018
+(mirror descent on underdetermined regression).
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def bregman_divergence(w: ArrayLike, start: ArrayLike, depth: ArrayLike) -> Arra
     Parameters
     ----------
     w, start : array_like, shape (..., d)
+        A vector, and where the flow starts.
     depth : array_like, shape (...)
         ``N``, real, at least 1.
 
@@ -106,7 +107,9 @@ def flow_limit(X: ArrayLike, y: ArrayLike, start: ArrayLike, depth: ArrayLike) -
     Parameters
     ----------
     X : array_like, shape (n, d)
+        Inputs, one example a row.
     y : array_like, shape (n,)
+        What the examples should give.
     start : array_like, shape (..., d)
         Where the flow starts, not 0 but at depth 1. A flow that runs into 0 on its way stays
         there: so it does from any start that points from 0 straight away from the solution.
