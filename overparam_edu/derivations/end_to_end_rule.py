@@ -1,7 +1,7 @@
 """Theorem 1: how the product of the layers moves when every layer does gradient descent.
 
-One depth at a time, with its layers written out. Lines about entries are proved with 2 x 2 layers
-of symbols; lines with fractional powers at random balanced layers of many shapes.
+One depth at a time, with its layers written out. What layers do is proved for any size; that
+balanced layers share singular directions, at random ones of many shapes and ranks.
 """
 
 from __future__ import annotations
@@ -154,9 +154,9 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
 
     :math:`W' = W - \eta \sum_{j=1}^N [W W^T]^{(j-1)/N} G\, [W^T W]^{(N-j)/N}`, with a further
     :math:`-\eta \lambda N W` under weight decay. Talk, "End-to-end update rule"; Arora, Cohen,
-    Hazan (2018), Theorem 1. It assumes balanced layers and hidden widths of at least min(k, d). A
-    random start near zero is balanced up to the square of its scale, which may be large next to a
-    product of size ``scale**depth``: then the network leaves the rule.
+    Hazan (2018), Theorem 1. It assumes balanced layers; a hidden width below min(k, d) limits
+    the rank of W, not the rule. A random start near zero is balanced in absolute terms, up to the
+    square of its scale, but not beside its own squares: there the network leaves the rule.
 
     Parameters
     ----------
@@ -283,10 +283,11 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             setting=flow,
         ),
         Step(
-            "A start near zero is nearly balanced",
+            "A start near zero is nearly balanced, in absolute terms",
             plus(times(SCALE * second.T, SCALE * second), minus(SCALE * first, SCALE * first.T)),
             sp.ZeroMatrix(ws[0].rows, ws[0].rows),
-            "Layers of size s have an imbalance of size s squared, and the flow keeps it there.",
+            "Layers of size s have an imbalance of size s squared, and the flow keeps it there. Beside "
+            "their own squares it is no smaller than that of large layers.",
             "dropped order",
             setting=unbalanced,
             small=SCALE,

@@ -128,7 +128,7 @@ def update_rule_scene(
         "{network_half}, rule {rule_half}."
     )
     if hidden < (width := min(inputs, outputs)):
-        template += f" Width {hidden} is below min(k, d) = {width}: Theorem 1 excludes that."
+        template += f" Width {hidden} is below min(k, d) = {width}: its matrices have no higher rank."
     reading = Reading(
         template,
         {

@@ -27,7 +27,7 @@ WHEN = r"(by iteration (?:\d+)|not in (?:\d+)|never \(it diverges at (?:\d+)\))"
 WORDS = re.compile(
     rf"At iteration {VALUE}, above the minimum: network {VALUE}, rule {VALUE}\. Distance {VALUE} "
     rf"\(so far up to {VALUE}\), imbalance {VALUE}\. Halfway down: network {WHEN}, rule {WHEN}\."
-    r"(?P<width> Width 1 is below min\(k, d\) = 3: Theorem 1 excludes that\.)?$"
+    r"(?P<width> Width 1 is below min\(k, d\) = 3: its matrices have no higher rank\.)?$"
 )
 SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 
@@ -223,3 +223,38 @@ def test_bad_settings_are_refused(change: dict[str, Any], error: type, name: str
 def test_a_scene_fits_into_50_kilobytes(setting: dict[str, Any]) -> None:
     sent = message(update_rule_scene(**setting))
     assert len(json.dumps(sent["spec"])) + len(sent["buffer"]) < 50_000
+
+
+# --- the numbers that lesson 02 names ---
+
+
+def furthest(depth: int, *, hidden: int, rate: float) -> float:
+    """Return the largest distance in the explorer's run from balanced layers."""
+    drawn = oe.near_zero_network((4, *[hidden] * (depth - 1), 3), 0.3)
+    run = oe.compare_rule_with_network(
+        oe.rebalance(drawn),
+        oe.synthetic_regression(),
+        learning_rate=rate,
+        steps=round(40 / rate),
+    )
+    return float(run.distances.max())
+
+
+def test_the_distances_of_lesson_02() -> None:
+    for depth, bound in ((2, 0.03), (3, 0.08)):
+        whole, half = (furthest(depth, hidden=3, rate=rate) for rate in (0.1, 0.05))
+        assert whole < bound
+        assert half / whole == pytest.approx(0.5, abs=0.07)
+    assert furthest(4, hidden=3, rate=0.1) == pytest.approx(0.58, abs=0.005)
+    assert furthest(4, hidden=3, rate=0.02) == pytest.approx(0.54, abs=0.005)
+    assert furthest(2, hidden=1, rate=0.1) == pytest.approx(0.57, abs=0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_from_rank_one_the_order_tends_to_two_over_the_depth(depth: int) -> None:
+    thin = oe.rebalance(oe.near_zero_network((4, *[1] * (depth - 1), 3), 0.8, rng=3))
+    order = oe.measure_distance_order(
+        thin, oe.synthetic_regression(), learning_rates=[5e-4, 2.5e-4], time=3.0
+    ).order
+    assert order == pytest.approx(2 / depth, abs=0.03)

@@ -210,7 +210,7 @@ _OPTIONS = (
     "- **C** Wider hidden layers, balanced, with the same product: more paths, so larger steps.\n"
     "- **D** Weight decay: it pushes the weights out of the saddle.\n"
     "- **E** A start at exactly 0: then all layers agree.\n"
-    "- **F** Even smaller weights: then the layers are better balanced and the rule holds."
+    "- **F** Even smaller weights: then the layers are nearly balanced and the rule holds."
 )
 
 _CURE = Exercise(
@@ -233,8 +233,8 @@ _CURE = Exercise(
         "whose entries are as large as before do help: their product is larger.)": "C",
         "Weight decay pulls towards 0, deeper into the saddle.": "D",
         "At exactly 0 nothing moves, for ever: every layer's gradient contains the others.": "E",
-        "Differences between layers get smaller, but so do the layers: relative to them nothing is "
-        "better balanced. And the step shrinks with a high power of the size.": "F",
+        "In absolute terms they are, but so small are the layers too: beside their own squares "
+        "nothing is better balanced. And the step shrinks with a high power of the size.": "F",
     },
     hints=(r"The step carries $\|W\|^{2-2/N}$. Which change makes $\|W\|$ about 1?",),
     praise="And this is what residual connections do in practice: each layer starts as "
