@@ -130,7 +130,7 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
     heading(figure, _KEY, y=1.02)
     said = "; ".join(f"{_LOOK[name][0]} {{{name}}}{{{name}_told}}" for name in runs.networks)
     narrow = {"font.size": 14, "height": 350, "margin.t": 64, "margin.l": 60}
-    key_below = {"annotations[0].text": _NARROW_KEY, "annotations[0].font.size": 13}
+    key_below = {"annotations[0].text": _NARROW_KEY, "annotations[0].font.size": 12}
     return Scene(
         figure,
         axes,
