@@ -286,8 +286,8 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             "A start near zero is nearly balanced, in absolute terms",
             plus(times(SCALE * second.T, SCALE * second), minus(SCALE * first, SCALE * first.T)),
             sp.ZeroMatrix(ws[0].rows, ws[0].rows),
-            "Layers of size s have an imbalance of size s squared, and the flow keeps it there. Beside "
-            "their own squares it is no smaller than that of large layers.",
+            "Layers of size s have an imbalance of size s squared, and the flow keeps it there. "
+            "Beside their own squares it is no smaller than that of large layers.",
             "dropped order",
             setting=unbalanced,
             small=SCALE,

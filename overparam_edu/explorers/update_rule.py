@@ -128,7 +128,9 @@ def update_rule_scene(
         "{network_half}, rule {rule_half}."
     )
     if hidden < (width := min(inputs, outputs)):
-        template += f" Width {hidden} is below min(k, d) = {width}: its matrices have no higher rank."
+        template += (
+            f" Width {hidden} is below min(k, d) = {width}: its matrices have no higher rank."
+        )
     reading = Reading(
         template,
         {
