@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import overparam_edu as oe
+from overparam_edu.player.page import pieces
+from overparam_edu.player.wire import message
 
 Y, X, H = np.array([1.0, 0.1]), np.array([[2.0, 1.0], [0.5, 3.0]]), np.diag([2.0, 1.0])
 START, DEPTHS, RATES = np.array([0.1, 0.2]), np.array([1.0, 2.0]), np.array([0.1, 0.2])
@@ -157,3 +159,26 @@ def test_layers_that_are_changed_are_not_the_networks() -> None:
     single.layer_gradients(gradient)[0][:] = 7
     np.testing.assert_array_equal(single.end_to_end_matrix, X)
     np.testing.assert_array_equal(gradient, 1)
+
+
+EXPLORERS = [name for name in oe.__all__ if name.startswith("explore_")]
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_what_is_done_to_one_explorer_does_not_show_in_the_next(name: str) -> None:
+    """Scenes are computed once and shown by many: nobody gets at what is kept."""
+    arguments = [oe.derivations.end_to_end_rule(2)] if name == "explore_derivation" else []
+    shown = [piece.scene for piece in pieces(getattr(oe, name)(*arguments))]
+    before = [message(scene) for scene in shown]
+    for scene in shown:
+        if scene.figure is not None:
+            scene.figure.update_layout(height=700, title="mine")
+            scene.figure.data[0].visible = False
+        for track in scene.tracks:
+            with pytest.raises(ValueError, match="read-only"):
+                track.values[...] = track.values.ravel()[0]
+        for mapping in [scene.narrow, *([scene.reading.fields] if scene.reading else [])]:
+            with pytest.raises(TypeError, match="does not support item"):
+                mapping["height"] = 700
+    again = [piece.scene for piece in pieces(getattr(oe, name)(*arguments))]
+    assert [message(scene) for scene in again] == before

@@ -190,7 +190,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
 
     def _note(self, choices: Sequence[Choice], count: int) -> str:
         """Return what the page says about what it can't do; nothing if it can do everything."""
-        figure = self.scene.figure
+        figure = self.scene.drawn
         said = []
         if choices:
             how = "all their combinations" if _combined(choices) else "one change at a time"

@@ -128,9 +128,9 @@ def save_gif(
 
 def picture(scene: Scene, position: Mapping[str, int], *, width: int = 1280) -> go.Figure:
     """Return what a scene shows at a position as one figure, with its sentence below."""
-    if scene.figure is None:
+    made = scene.figure
+    if made is None:
         raise TypeError("what must show a figure; this shows text only, which save_html saves")
-    made = go.Figure(scene.figure)
     for (trace, attribute), value in frame(scene, position).items():
         (made.layout if trace is None else made.data[scene.place(trace)])[attribute] = value
     made.update_traces(uid=None)  # plotly.js would make class names of them, which have no blanks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Axis:
     start: int = 0  # the position at which the scene opens
     play: bool = False  # with a Play button
     buttons: bool = False  # with buttons that go one stop back and forward
+    expert: bool = False  # folded away below the sentence
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
@@ -96,7 +98,7 @@ class Reading:
             name: _sliced(f"fields[{name!r}]", *pair, whole=True)
             for name, pair in self.fields.items()
         }
-        object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "fields", MappingProxyType(fields))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,7 @@ class Board:
 
     values: ArrayLike  # texts, with one dimension for each of `axes`
     axes: Sequence[str]
+    folded: str = ""  # what the reader opens to see it; by default it is seen
 
     def __post_init__(self) -> None:
         values, axes = _sliced("values", self.values, self.axes, whole=True)
@@ -141,11 +144,12 @@ class Scene:
     board: Board | None = None
 
     def __post_init__(self) -> None:
-        if self.figure is None:
+        object.__setattr__(self, "narrow", MappingProxyType(dict(self.narrow)))
+        if self.drawn is None:
             if self.board is None or self.tracks or self.narrow:
                 raise ValueError("figure must be given, but for a board without tracks; got None")
         else:
-            instance("figure", self.figure, go.Figure)
+            instance("figure", self.drawn, go.Figure)
         for name, kind in (("axes", Axis), ("tracks", Track)):
             items = tuple(getattr(self, name))
             for item in items:
@@ -155,15 +159,21 @@ class Scene:
         names = [axis.name for axis in self.axes]
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"axes must have one or more different names; got {names}")
-        if self.figure is not None:
-            self._check_attributes(self.figure)
+        if self.drawn is not None:
+            self._check_attributes(self.drawn)
             if not self.alt:
-                object.__setattr__(self, "alt", self.figure.layout.title.text or "Figure")
+                object.__setattr__(self, "alt", self.drawn.layout.title.text or "Figure")
         self._check_axes()
+
+    @property
+    def drawn(self) -> go.Figure | None:
+        """The figure itself, for whoever only looks at it."""
+        figure: go.Figure | None = vars(self)["figure"]
+        return figure
 
     def place(self, trace: str | None) -> int | None:
         """Return where in the figure the trace of this name stands; None for the layout."""
-        names = [one.uid for one in self.figure.data] if self.figure is not None else []
+        names = [one.uid for one in self.drawn.data] if self.drawn is not None else []
         if trace is None:
             return None
         if names.count(trace) != 1:
@@ -214,6 +224,18 @@ class Scene:
             for name in re.findall(r"\{(\w+)\}", self.reading.template):
                 if name not in known:
                     raise ValueError(f"reading.template must use {known}; got {{{name}}}")
+
+
+def _copied(scene: Scene) -> go.Figure | None:
+    return None if scene.drawn is None else go.Figure(scene.drawn)
+
+
+def _put(scene: Scene, figure: go.Figure | None) -> None:
+    vars(scene)["figure"] = figure
+
+
+# Whoever asks for the figure gets a copy, since one scene is shown by many explorers.
+Scene.figure = property(_copied, _put)
 
 
 def still(figure: go.Figure) -> Scene:

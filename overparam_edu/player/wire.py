@@ -38,7 +38,8 @@ def message(scene: Scene) -> dict[str, Any]:
         fields = {name: numbers.place(*pair) for name, pair in scene.reading.fields.items()}
         spec["reading"] = {"template": scene.reading.template, "fields": fields}
     if scene.board is not None:
-        spec["board"] = numbers.place(scene.board.values, scene.board.axes)
+        board = numbers.place(scene.board.values, scene.board.axes)
+        spec["board"] = board | {"folded": scene.board.folded}
     return {"spec": spec, "buffer": packed(b"".join(numbers.offsets))}
 
 
@@ -81,13 +82,13 @@ class _Numbers:
 
 def _figure(scene: Scene) -> dict[str, Any] | None:
     """Return the figure without what the page decides or never looks at."""
-    if scene.figure is None:
+    if scene.drawn is None:
         return None
-    figure = _halved(json.loads(scene.figure.to_json()))
+    figure = _halved(json.loads(scene.drawn.to_json()))
     layout = {"uirevision": "player"} | figure["layout"] | {"autosize": True}
     layout.pop("width", None)  # the picture is as wide as the place it stands in
     # Plotly's templates style every type of trace there is, at 6 KB a figure.
-    types = {trace.type for trace in scene.figure.data}
+    types = {trace.type for trace in scene.drawn.data}
     styles = layout.get("template", {}).get("data", {})
     for name in styles.keys() - types:
         del styles[name]

@@ -190,15 +190,15 @@ def used(explorer: Explorer, values: dict[str, Any]) -> dict[str, Any]:
 
 def check_static(scene: Scene) -> None:
     """What no slider moves is finite, but for the gaps between the parts of a line."""
-    if scene.figure is None:
+    if scene.drawn is None:
         return
-    for trace in scene.figure.data:
+    for trace in scene.drawn.data:
         for attribute in ("x", "y", "z"):
             values = getattr(trace, attribute, None)
             if values is not None and np.asarray(values).dtype.kind == "f":
                 assert not np.isinf(values).any()
                 assert np.isfinite(values).any()
-    for axis in [*scene.figure.select_xaxes(), *scene.figure.select_yaxes()]:
+    for axis in [*scene.drawn.select_xaxes(), *scene.drawn.select_yaxes()]:
         if axis.range is not None and not isinstance(axis.range[0], str):
             assert np.isfinite(axis.range).all()
             assert axis.range[0] != axis.range[1]
@@ -212,7 +212,7 @@ def check_picture(name: str, scene: Scene, at: dict[str, int]) -> None:
     ended = "diverge" in words or "not finite" in words
     for trace in {trace for trace, _ in drawn if trace is not None}:
         x, y = (along(scene, drawn, trace, attribute) for attribute in "xy")
-        if scene.figure.data[scene.place(trace)].type != "scatter" or ended:
+        if scene.drawn.data[scene.place(trace)].type != "scatter" or ended:
             continue
         if min(len(x), len(y)) > 0:  # a marker without one of the two is not drawn
             assert len(x) == len(y), (trace, words)
@@ -230,7 +230,7 @@ def along(scene: Scene, drawn: dict[Any, Any], trace: str, attribute: str) -> li
     """Return the numbers of a trace along one axis, whether a slider moves them or not."""
     if (trace, attribute) in drawn:
         return list(drawn[trace, attribute])
-    values = getattr(scene.figure.data[scene.place(trace)], attribute, None)
+    values = getattr(scene.drawn.data[scene.place(trace)], attribute, None)
     if values is None:
         return []
     return [None if isinstance(v, float) and math.isnan(v) else v for v in list(values)]
@@ -239,9 +239,9 @@ def along(scene: Scene, drawn: dict[Any, Any], trace: str, attribute: str) -> li
 def check_logarithms(scene: Scene, drawn: dict[Any, Any], trace: str, x: Any, y: Any) -> None:
     """On a logarithmic axis there is no place for 0."""
     for letter, values in (("x", x), ("y", y)):
-        axis = getattr(scene.figure.data[scene.place(trace)], f"{letter}axis", None) or letter
+        axis = getattr(scene.drawn.data[scene.place(trace)], f"{letter}axis", None) or letter
         axis = axis.replace(letter, f"{letter}axis", 1)
-        if drawn.get((None, f"{axis}.type"), scene.figure.layout[axis].type) == "log":
+        if drawn.get((None, f"{axis}.type"), scene.drawn.layout[axis].type) == "log":
             assert all(v is None or v > 0 for v in values), (trace, axis)
 
 
@@ -354,7 +354,7 @@ def true_update_rule(opened: Opened, scene: Scene, at: Any, drawn: Any, words: s
     )
     assert step == near(stop_of(scene, at, "step"))
     assert {len(v) for (_, a), v in drawn.items() if a == "x"} == {at["step"] + 1}
-    figure, drawn_as = scene.figure, {"network": network, "rule": rule}
+    figure, drawn_as = scene.drawn, {"network": network, "rule": rule}
     for name, value in (drawn_as | {"distance": distance, "imbalance": imbalance}).items():
         if math.isfinite(value):
             axis = figure.layout.yaxis if name in drawn_as else figure.layout.yaxis3
@@ -486,7 +486,7 @@ def true_own_loss(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str)
         grain = 1e-7 * (1 + np.abs(w)) * np.abs(loss.gradient(w))  # points are float32
         assert told == near(float(loss.value(w)), abs=2 * grain.sum() + 1e-9), words
     whole = at_end(scene, at, "step")
-    [line] = [shape.y0 for shape in scene.figure.layout.shapes if shape.yref.startswith("y3")]
+    [line] = [shape.y0 for shape in scene.drawn.layout.shapes if shape.yref.startswith("y3")]
     level = line * (1 + 1e-6) if line > 0 else line * (1 - 1e-6)
     depth = stop_of(scene, at, "depth")
     true_fate(words, depth, whole["loss", "x"], whole["loss", "y"], level)

@@ -154,7 +154,7 @@ class Scripts(HTMLParser):
 
 def test_text_of_others_can_neither_end_nor_begin_a_script(tmp_path: Path) -> None:
     scene = build(1)
-    scene.figure.update_layout(title=HOSTILE)
+    scene.drawn.update_layout(title=HOSTILE)
     text = save_html(scene, tmp_path / "a.html", title=HOSTILE).read_text(encoding="utf-8")
     found = Scripts(text)
     kinds = [attributes.get("type") for attributes, _ in found.scripts]
