@@ -28,11 +28,13 @@ class Grad(sp.MatrixExpr):  # type: ignore[misc]
 
     def _latex(self, printer: Any, **_: Any) -> str:
         value, by = (printer._print(part) for part in self.args)
+        if self.args[0].is_Add:
+            value = rf"\left({value}\right)"
         return rf"\frac{{\partial}}{{\partial {by}}} {value}"
 
     def _sympystr(self, printer: Any) -> str:
         value, by = (printer._print(part) for part in self.args)
-        return f"d{value}/d{by}"
+        return f"d({value})/d{by}" if self.args[0].is_Add else f"d{value}/d{by}"
 
 
 class Rate(sp.MatrixExpr):  # type: ignore[misc]

@@ -223,7 +223,9 @@ class _WrittenOrder:
 
 
 class _Latex(_WrittenOrder, LatexPrinter):  # type: ignore[misc]
-    pass
+    def _print_Integral(self, expr: Any) -> str:
+        # Limits beside the sign: a board has little height.
+        return str(super()._print_Integral(expr)).replace(r"\limits", "")
 
 
 class _Plain(_WrittenOrder, StrPrinter):  # type: ignore[misc]

@@ -142,6 +142,15 @@ def theorem_2_by_line_integral() -> Derivation:
             setting=ANY_THETA,
         ),
         Step(
+            "The mean is between -1 and 1 too",
+            sp.Integral((1 - at) * x ** (q - 1), (x, r, R)),
+            (1 - th1) * over(ring, q),
+            "Nothing on the left is negative, so neither is the right: the mean is at most 1. With "
+            "1 + theta, it is at least -1.",
+            where=means[:1],
+            setting=ANY_THETA,
+        ),
+        Step(
             "A half circle",
             rho ** (2 - 2 / N) * sp.Integral(c + eps * at, (x, -rho, rho)),
             2 * rho**q * (c + eps * th2),
@@ -151,15 +160,11 @@ def theorem_2_by_line_integral() -> Derivation:
             setting=ANY_THETA,
         ),
         Step(
-            "The means are between -1 and 1 too",
-            None,
-            sp.Tuple(
-                sp.Eq(sp.Integral((1 - at) * x ** (q - 1), (x, r, R)), (1 - th1) * over(ring, q)),
-                sp.Eq(sp.Integral(1 - at, (x, -rho, rho)), 2 * rho * (1 - th2)),
-            ),
-            "Nothing on the left is negative, so neither is the right: no mean is above 1. With "
-            "1 + theta, none is below -1.",
-            where=means,
+            "And so is that mean",
+            sp.Integral(1 - at, (x, -rho, rho)),
+            2 * rho * (1 - th2),
+            "As before: nothing on the left is negative.",
+            where=means[1:],
             setting=ANY_THETA,
         ),
         Step(

@@ -17,8 +17,14 @@ import overparam_edu.derivations as proofs
 from overparam_edu import GradientDescent, SeparableLp, descend
 from overparam_edu.derivations.checker import _named, _point
 from overparam_edu.derivations.letters import Letters
-from overparam_edu.derivations.signs import Rate
-from overparam_edu.derivations.values import NUMBERS, CannotEvaluateError, entries, evaluate
+from overparam_edu.derivations.signs import Grad, Inner, Norm, Rate
+from overparam_edu.derivations.values import (
+    NUMBERS,
+    CannotEvaluateError,
+    Values,
+    entries,
+    evaluate,
+)
 
 ALL = {
     proof.__name__: proof
@@ -48,7 +54,7 @@ def test_the_lines_say_what_the_theorems_say():
     illustration = proofs.illustration().steps
     assert [str(illustration[i].after) for i in (-4, -3)] == ["1/N", "Eq(r_N, N**(-p/(p - 2)))"]
     assert str(proofs.theorem_2_by_criterion().steps[3].after) == "Eq(N, 2)"
-    kappa = proofs.theorem_2_by_line_integral().steps[10].where[-1]
+    kappa = proofs.theorem_2_by_line_integral().steps[11].where[-1]
     assert str(kappa) == "Eq(kappa, (N - 2)*(N - 1)/(3*N - 2))"
     exponent = proofs.beyond_regularization().steps[0].after.rhs
     (N,) = exponent.free_symbols
@@ -134,6 +140,45 @@ def test_a_report_says_how_each_step_was_proved():
 def test_wrong_steps_fail(step):
     proof = proofs.Derivation("wrong", "Nothing.", (step,), "nowhere")
     assert not proof.verify().ok
+
+
+def test_what_holds_for_2_by_2_matrices_only_is_a_small_case():
+    # Hall's identity: the square of a commutator commutes with everything, for 2 x 2 matrices.
+    A, B, C = (sp.MatrixSymbol(name, 2, 2) for name in "ABC")
+    square = (A * B - B * A) ** 2
+    explicit = Values({X: sp.Matrix(2, 2, sp.symbols(f"{X.name}_1:5")) for X in (A, B, C)})
+    for name, values, method in (
+        ("2 x 2 matrices", explicit, "symbolic, small case"),
+        ("any size", Letters(), "random points"),
+    ):
+        setting = proofs.Setting(name, (values,))
+        step = proofs.Step("Hall", square * C, C * square, "Multiply out.", setting=setting)
+        report = proofs.check_step(step)
+        assert report.method == method
+        assert report.ok is (values is explicit)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("(X * Y).T", "Y.T * X.T", True),
+        ("X * Y", "Y * X", False),
+        ("Inner(X * Y, Z)", "Inner(Y, X.T * Z)", True),
+        ("Inner(X * Y, Z)", "Inner(X, Z * Y)", False),
+        ("v * v.T * v", "Norm(v) ** 2 * v", True),
+        ("sp.MatPow(v * v.T, sp.Rational(1, 3)) ** 3", "v * v.T", True),
+        ("sp.MatPow(X * X.T, sp.Rational(1, 2)) ** 2", "X * X.T", True),
+        ("sp.MatPow(X * X.T, sp.Rational(1, 2))", "sp.MatPow(X.T * X, sp.Rational(1, 2))", False),
+        ("Grad(Inner(X, Y * X), X)", "Y * X + Y.T * X", True),
+        ("Grad(Inner(X, Y * X), X)", "2 * Y * X", False),
+    ],
+)
+def test_words_are_equal_for_matrices_of_every_size_or_not(left, right, same):
+    n = sp.Symbol("n", positive=True, integer=True)
+    names = {name: sp.MatrixSymbol(name, n, n) for name in "XYZ"}
+    names |= {"v": sp.MatrixSymbol("v", n, 1)} | {"sp": sp, "Inner": Inner, "Norm": Norm}
+    sides = [eval(side, names | {"Grad": Grad}) for side in (left, right)]
+    assert all(sp.expand(gap) == 0 for gap in Letters().gaps(*sides)) is same
 
 
 def test_a_random_point_proof_says_so():
