@@ -272,7 +272,7 @@ def test_a_link_stays_a_link(tmp_path):
 # --- in real kernels ---
 
 CHECK = 'oe.check("cure_of_the_stall", "B")'
-ASK = 'shown = oe.ask("same_functions"); print(shown.position)'
+ASK = 'shown = oe.ask("same_functions"); print(f"chosen: {shown.chosen!r}")'
 
 
 def _run(folder, *cells):
@@ -288,13 +288,13 @@ def _run(folder, *cells):
 def test_one_lesson_knows_what_was_done_in_another(tmp_path, monkeypatch):
     monkeypatch.delenv(module.PLACE)
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
-    answered = 'shown.set_state({"position": {"answer": 2}})'
+    answered = 'shown.set_state({"chosen": "B"})'
     _run(tmp_path, CHECK, 'oe.predict("width_factor", 1)', ASK, answered)
     said = _run(tmp_path, "print(oe.progress()); " + ASK)
     mine = read(tmp_path / FILE)
     assert len(mine.events) == 3
     assert said.count("●") == 3 + 1  # one of them in the legend
-    assert "{'answer': 2}" in said
+    assert "chosen: 'B'" in said
     assert str(tmp_path / FILE) in said
 
 
@@ -306,7 +306,7 @@ def test_what_is_published_shows_and_keeps_nobodys_answers(tmp_path, monkeypatch
     notebook = tmp_path / "a.ipynb"
     cells = [nbformat.v4.new_code_cell(f"import overparam_edu as oe; {CHECK}; {ASK}")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
-    assert "{'answer': 0}" in str(pages.executed(notebook).cells)
+    assert "chosen: ''" in nbformat.writes(pages.executed(notebook))
     assert (tmp_path / FILE).read_bytes() == before
     pytest.importorskip("voila")
     monkeypatch.setenv("JUPYTER_PATH", "")
