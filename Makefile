@@ -1,6 +1,7 @@
 # make lab     JupyterLab on notebook 00 (make lab ARGS="--port 8899 --no-browser")
-# make test    the whole test suite, on two cores (one after the other: make test ARGS="-n 0")
-# make check   the quick loop: lint, format, types, quick tests
+# make check   the quick loop: lint, format, types, quick tests, in a minute
+# make test    tests of everything, on two cores, in minutes (one after the other: make test ARGS="-n 0")
+# make test-all  the rest as well: more cases, more lessons in a browser, nbgrader
 # make bench   measure speed beside other programs, into benchmarks/RESULTS.md (some: ARGS="trajectories")
 # make docs    the public names from their docstrings, as pages in build/docs
 # make lock    choose the newest versions that pyproject.toml allows
@@ -17,7 +18,7 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench docs lock clean
+.PHONY: help lab test test-all check bench docs lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -42,15 +43,21 @@ $(READY): $(LOCKED) pyproject.toml
 lab: $(READY)
 	@$(BIN)/overparam-edu lab --dir . $(ARGS)
 
+# A file goes to one worker, which shares servers and pages among its tests; the browser's come first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) -m "not thorough" $(ARGS)
+
+test-all: $(READY)
+	$(PYTEST) $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q -n 2 -m "not browser and not slow" $(ARGS)
+	$(PYTEST) -q -m "not browser and not slow and not thorough" --ignore=tests/browser $(ARGS)
 
 bench: $(READY)
 	$(BENCH_PYTHON) benchmarks $(ARGS)

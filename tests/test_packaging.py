@@ -227,6 +227,22 @@ def test_ci_runs_what_people_run():
         subprocess.run(["bash", "-n", script], check=True)
 
 
+def test_ci_runs_what_make_test_leaves_out_and_nothing_is_left_out_twice():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipes = dict(re.findall(r"^(test|test-all): .*\n\t(.*)$", text, re.M))
+    assert recipes == {
+        "test": '$(PYTEST) -m "not thorough" $(ARGS)',
+        "test-all": "$(PYTEST) $(ARGS)",
+    }
+    jobs = _yaml(".github/workflows/ci.yml")["jobs"]
+    runs = {name: [step.get("run") for step in job["steps"]] for name, job in jobs.items()}
+    assert "make test" in runs["locked"]
+    assert 'python -m pytest -m "not thorough"' in runs["bounds"]
+    assert "python -m pytest -m thorough" in runs["thorough"]
+    systems = {row["os"].split("-")[0] for row in jobs["thorough"]["strategy"]["matrix"]["include"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+
+
 def test_the_citation_and_the_changelog_speak_of_this_version():
     citation = _yaml("CITATION.cff")
     assert citation["version"] == PROJECT["version"]
