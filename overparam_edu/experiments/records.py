@@ -85,6 +85,15 @@ _GRID = (
     Row(2, (5e-4, 1e-3, 1.4e-3, 1.7e-3, 1.9e-3, 2.1e-3, 2.4e-3, 5e-3, 1e-2)),
     Row(1, (5e-3, 1e-2, 1.4e-2, 1.7e-2, 2e-2, 2.4e-2, 2.8e-2, 5e-2), "AdaDelta"),
 )
+# For the first 10,000 iterations, with rates that are too large for more.
+_EARLY = (
+    Row(1, (2e-3, 3e-3, 3.6e-3, 5e-3)),
+    Row(2, (2.4e-3, 3.5e-3, 5e-3, 7e-3, 1e-2, 1.4e-2, 2e-2, 3e-2)),
+    Row(1, (1e-2, 2e-2, 2.8e-2, 5e-2, 0.1, 0.2, 0.4, 0.8, 1.6), "AdaDelta"),
+    Row(1, (5e-3, 7e-3, 1e-2, 1.4e-2, 2e-2), "AdaGrad"),
+    Row(1, (1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3, 1.2e-2, 1.6e-2, 2.5e-2), "Adam"),
+    Row(2, (1e-3, 1.7e-3, 3e-3, 5e-3, 9e-3, 1.6e-2, 2.5e-2, 4e-2, 7e-2), "Adam"),
+)
 _L4_SEEDS = (
     Row(1, (2.5e-3, 3e-3, 3.3e-3, 3.6e-3), seeds=_SEEDS),
     Row(2, (1.25e-3, 1.6e-3, 1.9e-3, 2.2e-3), seeds=_SEEDS),
@@ -107,6 +116,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "gas_grid": Experiment(
         "gas data, p = 4: depth 2 and AdaDelta on two grids of rates", "gas", 4.0, 100_000, _GRID
+    ),
+    "gas_early": Experiment(
+        "gas data, p = 4: the first 10,000 iterations, each optimizer", "gas", 4.0, 10_000, _EARLY
     ),
     "gas_l4_seeds": Experiment(
         "gas data, p = 4, by depth, three seeds", "gas", 4.0, 100_000, _L4_SEEDS
@@ -162,9 +174,9 @@ def load_record(name: str) -> Record:
     Parameters
     ----------
     name : str
-        ``"gas_l4"``, ``"gas_grid"``, ``"gas_l4_seeds"``, ``"gas_l2"``, ``"gas_adam"``,
-        ``"gas_deeper"``, ``"cars_l4"``, ``"cars_l2"`` or ``"cars_deeper"``; ``overparam-edu
-        reproduce`` says what they are.
+        ``"gas_l4"``, ``"gas_grid"``, ``"gas_early"``, ``"gas_l4_seeds"``, ``"gas_l2"``,
+        ``"gas_adam"``, ``"gas_deeper"``, ``"cars_l4"``, ``"cars_l2"`` or ``"cars_deeper"``;
+        ``overparam-edu reproduce`` says what they are.
 
     Returns
     -------

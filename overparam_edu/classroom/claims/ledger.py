@@ -62,7 +62,7 @@ class Claim:
     code: str  # a public name that embodies it, such as "preconditioner"
     notebook: str  # number of the lesson, such as "05"
     derivation: str  # what proves it, such as "derivations.warm_up"; may be empty
-    refutation: str = ""  # what would refute it, in a line: its check looks there
+    refutation: str  # what would refute it, in a line: its check looks there
 
     @property
     def source(self) -> str:
@@ -213,7 +213,7 @@ def claims(*which: str) -> Ledger:
     --------
     >>> print(claims("not_convex").check())
     00  The training problem of the layers is not convex, although that of their product is.
-        holds: loss 0 at two minima, 0.5 half-way between them
+        holds: 24 losses and depths: a mean of networks is above both by 0.0014, of products never
     """
     lessons = {claim.notebook for claim in CLAIMS.values()}
     names = {*CLAIMS, *lessons}
