@@ -64,7 +64,6 @@ def test_each_slider_moves_its_picture_and_tells_the_kernel_nothing(opened: Any)
             assert opened.comm_messages() == sent
             # Leaving the controls tells Python the position; that is not part of the drag.
             slider.blur()
-            opened.run("pass")  # so that its echo has come before the next key
 
 
 def test_every_control_has_a_name_for_screen_readers(opened: Any) -> None:

@@ -11,10 +11,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
+from overparam_edu.player.frames import carried, stops_at
 from overparam_edu.player.page import save_html
+from overparam_edu.player.scene import Axis, Board, Scene
 from overparam_edu.player.wire import message
 
 pytestmark = pytest.mark.browser
@@ -326,6 +329,80 @@ def test_page_without_a_kernel(watch: Any, browser: Any, room: dict[str, Any]) -
     assert page.locator(".contourlayer path").count() > 3  # base64 arrays draw
     page.evaluate("() => player.destroy()")
     assert page.locator(".oe-player").count() == 0
+    page.close()
+
+
+# Show scenes one after another, which have sliders and words but nothing to draw, and tell where
+# each leaves the sliders; `moves` are a hand's between them.
+CARRY = """([source, scenes, packed, moves]) =>
+    import('data:text/javascript;base64,' + source).then((file) => {
+        const buffer = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+        const player = file.mount(document.body, { spec: scenes[0], buffer, position: {} });
+        const stops = [];
+        scenes.forEach((spec, n) => {
+            if (n) player.show(spec, buffer);
+            player.move(moves[n]);
+            stops.push({ ...player.at });
+        });
+        return stops;
+    })"""
+
+
+def random_scene(rng: np.random.Generator) -> Scene:
+    numbers = [np.arange(1, 9), np.array([1, 2, 4, 8]), np.geomspace(0.01, 1, 7), np.arange(40) * 5]
+    words = ["same", "tuned", "own", "none"]
+    axes = []
+    for name in rng.permutation(["depth", "step", "rate"])[: rng.integers(1, 4)]:
+        some = numbers[rng.integers(4)]
+        stops: Any = np.sort(rng.choice(some, rng.integers(1, len(some) + 1), replace=False))
+        if name == "rate" and rng.random() < 0.8:
+            stops = list(rng.permutation(words)[: rng.integers(1, 5)])
+        play = name == "step"
+        axes.append(Axis(str(name), "label", stops, start=int(rng.integers(len(stops))), play=play))
+    return Scene(None, axes, [], board=Board(["a"] * len(axes[0].stops), [axes[0].name]))
+
+
+def test_page_and_python_carry_sliders_to_the_same_stops(browser: Any) -> None:
+    """A sequence of 300 random scenes, with a move after each."""
+    rng = np.random.default_rng(0)
+    scenes = [random_scene(rng) for _ in range(300)]
+    moves = [{a.name: int(rng.integers(len(a.stops))) for a in one.axes[:2]} for one in scenes]
+    script = resources.files("overparam_edu.player").joinpath("player.js").read_bytes()
+    sent = [message(one) for one in scenes]
+    packed = [base64.b64encode(part).decode() for part in (script, sent[0]["buffer"])]
+    page = browser.new_page()
+    arrived = [packed[0], [one["spec"] for one in sent], packed[1], moves]
+    seen = page.evaluate(CARRY, arrived)
+    page.close()
+    at = stops_at(scenes[0], {}) | moves[0]
+    for n, one in enumerate(scenes):
+        at = at if not n else carried(scenes[n - 1], at, one) | moves[n]
+        assert seen[n] == at
+
+
+def test_several_tabs_of_one_kernel_follow_each_other(notebook: Any, view: Any) -> None:
+    notebook.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page = notebook.page.context.new_page()
+    page.goto(notebook.page.url.replace("/workspaces/", "/workspaces/second-"))
+    tab = type(view)(page.locator(".oe-player").first)
+    tab.root.wait_for(timeout=60_000)
+    for one, other, key, stop in [(view, tab, "End", 7), (tab, view, "ArrowLeft", 6)]:
+        one.press("depth", key)
+        one.page.evaluate("() => document.activeElement.blur()")
+        other.root.locator("[data-axis=depth] output", has_text=str(stop + 1)).wait_for()
+    assert notebook.run("print(player.position['depth'])").strip() == "6"
+    # Both at once, each at a slider of its own: neither takes the other's move back.
+    for one, axis in [(view, "depth"), (tab, "step")]:
+        one.control(axis).focus()
+        one.page.keyboard.press("Home")
+    for one in (view, tab):
+        one.page.evaluate("() => document.activeElement.blur()")
+    notebook.run("pass")
+    for one in (view, tab):
+        one.page.wait_for_function(
+            "root => [...root.querySelectorAll('input[type=range]')].every(i => i.value === '0')",
+            arg=one.root.element_handle(),
+        )
     page.close()
 
 
