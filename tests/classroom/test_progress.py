@@ -75,6 +75,7 @@ def test_it_is_the_same_in_another_kernel_and_after_a_restart(path):
         assert mine.questions == {"same_functions": {"answer": "B", "ever_right": True}}
 
 
+@pytest.mark.slow
 def test_two_kernels_at_once_lose_nothing(path):
     kernels = [_kernel(path, name, 50) for name in ("fold", "largest_rate")]
     for kernel in kernels:
@@ -103,6 +104,7 @@ def test_the_last_prediction_counts_even_where_a_clock_was_ahead(path):
 # --- what goes wrong while it is written ---
 
 
+@pytest.mark.slow
 @on_posix
 def test_a_kernel_that_is_killed_loses_the_last_answer_at_most(path):
     kernel = _kernel(path, "fold", 10**6)
@@ -126,6 +128,7 @@ def test_a_line_cut_short_anywhere_harms_no_other(path, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 @on_posix
 def test_a_full_disk_is_said_once_and_nothing_is_lost(path, capfd):
     # Files may not grow beyond 700 bytes: of the line that passes that, a part is written.

@@ -69,6 +69,7 @@ def test_unrolled_recurrence_is_symbolically_exact(updates):
     assert (report.ok, report.method) == (True, "symbolic, general")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 4, 5])
 @pytest.mark.parametrize("make", [proofs.end_to_end_rule, proofs.preconditioning])
 def test_other_depths_hold(make, depth):
@@ -203,6 +204,7 @@ def test_bad_arguments_are_named():
         proofs.single_output().verify(points=0)
 
 
+@pytest.mark.slow
 def test_fast_enough_for_a_lecture():
     # A fresh interpreter: no cache of SymPy's is warm. The bounds are for two cores.
     code = (
@@ -222,6 +224,7 @@ def test_fast_enough_for_a_lecture():
     assert sum(total for _, total in times) < 10.0
 
 
+@pytest.mark.slow
 def test_does_not_import_widgets_or_figures():
     code = (
         "import sys, overparam_edu.derivations\n"
@@ -475,6 +478,7 @@ def census(derivation):
 BROKEN = ALL | {"weight_decay": lambda: proofs.end_to_end_rule(2, weight_decay=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_every_broken_step_is_caught(name):
     caught, same, missed = census(BROKEN[name]())

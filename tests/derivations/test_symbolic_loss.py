@@ -234,6 +234,7 @@ def random_loss(dice: random.Random, levels: int) -> str:
     )
 
 
+@pytest.mark.slow
 def test_fuzz(watch: Watch) -> None:
     dice, taken, slowest = random.Random(2018), 0, (0.0, "")
     for _ in range(FUZZ):

@@ -110,6 +110,7 @@ def test_the_loss_falls_at_the_chosen_rate_and_in_its_neighbours(
     assert max(runs) == tuned.steps[lane]  # NaN, a rise, equals nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lane", range(4))
 def test_every_rate_is_judged_as_by_a_run_of_its_own(tuned: TunedLearningRate, lane: int) -> None:
     for rate, steps in list(zip(tuned.rates[:, lane], tuned.steps_at[:, lane], strict=True))[::4]:

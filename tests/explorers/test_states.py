@@ -703,6 +703,7 @@ def test_all_explorers_open_without_an_argument_but_the_stepper() -> None:
         assert bool(needed) == (name == "explore_derivation"), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_each_end_of_each_control(name: str) -> None:
     rng = np.random.default_rng(0)
