@@ -21,7 +21,7 @@ from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
     GREY,
-    PURPLE,
+    PINK,
     TEMPLATE,
     VERMILLION,
     curve,
@@ -88,6 +88,7 @@ def limit_scene() -> Scene:
         *plots.point_tracks("start", starts, _BOTH[1:]),
         *plots.point_tracks("ball", balls, _BOTH),
         *plots.point_tracks("end", ends, _BOTH),
+        plots.depth_name_track(len(_DEPTHS)),
         Track("distance of depth 1", "y", curves[0], ["angle"]),
         Track("distance", "y", np.moveaxis(curves, 1, 0), ["angle", "depth"]),
         Track("distance now of depth 1", "x", _SIZES, ["size"]),
@@ -113,8 +114,8 @@ def limit_scene() -> Scene:
             "way", "way along the path, %", np.linspace(0, 100, _PARTS), start=_PARTS - 1, play=True
         ),
     ]
-    narrow = stacked(660, (0.54, 1), (0, 0.3))
-    narrow |= {f"annotations[{i}].font.size": 13 for i in (0, 1)}
+    narrow = stacked(470, (0.5, 1), (0, 0.3))
+    narrow |= {"yaxis2.dtick": 2, "yaxis2.title.text": "", "xaxis.title.text": ""}
     return Scene(_figure(dense), axes, tracks, reading, alt=_ALT, narrow=narrow)
 
 
@@ -161,11 +162,11 @@ def _figure(sizes: Array) -> go.Figure:
     one, deep = (GREY, "dash", 3), (VERMILLION, "solid", 4)
     left = [
         curve("solutions", BLACK, "dot", 3, x=line[:, 0], y=line[:, 1]),
-        curve("ball", PURPLE, width=3, fill="toself", fillcolor="rgba(204,121,167,0.12)"),
+        curve("ball", PINK, width=3, fill="toself", fillcolor="rgba(176,69,127,0.1)"),
         curve("path of depth 1", *one),
         curve("path", *deep),
         dot("start", BLACK, "x", 12),
-        dot("end", PURPLE, "circle-open", 22),
+        dot("end", PINK, "circle-open", 22),
         dot("least norm", BLACK, "star", 18, x=_ROW[:1], y=_ROW[1:]),
         dot("now of depth 1", GREY, "circle-open"),
         dot("now", VERMILLION),
@@ -183,14 +184,15 @@ def _figure(sizes: Array) -> go.Figure:
         template=TEMPLATE,
         height=385,
         showlegend=False,
-        margin={"t": 60, "b": 56, "r": 16},
+        margin={"t": 60, "b": 62, "r": 16},
         xaxis={"range": [-1.8, 1.8], "title": "w₁", "dtick": 1},
         yaxis={"range": [-1.1, 2.3], "title": "w₂", "dtick": 1, "scaleanchor": "x"},
         xaxis2={"range": [-4.1, 0.5], "title": "length of the start", **ticks},
         yaxis2={"range": [-4.8, 0.8], "title": "distance", **ticks},
     )
     things = key(("┉", "solutions", BLACK), ("★", "least norm", BLACK), ("✕", "start", BLACK))
-    paths = key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION), ("◯", "ball", PURPLE))
+    paths = key(("┅", "depth 1", GREY), ("◯", "ball", PINK))
     heading(figure, f"{things}<br>{paths}")
+    plots.name_depth(figure, _DEPTHS)
     heading(figure, "<b>how far from least norm it ends</b>", 2)
     return figure

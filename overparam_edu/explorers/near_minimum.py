@@ -17,7 +17,6 @@ from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
-    BLUE,
     GREY,
     TEMPLATE,
     VERMILLION,
@@ -137,6 +136,7 @@ def near_minimum_scene(kappa: float = 10, start: str = "10 % away") -> Scene:
         Track("predicted", "y", predict_steps(real), ["angle"]),
         Track("measured", "y", steps, ["angle"]),
     ]
+    tracks.append(plots.depth_name_track(len(DEPTHS)))
     for name, values in (("kappa", runs.kappa.T), ("measured", steps.T)):
         tracks += [
             Track(f"{name} now", "x", DEPTHS, ["depth"]),
@@ -163,8 +163,10 @@ def near_minimum_scene(kappa: float = 10, start: str = "10 % away") -> Scene:
         "Left: a contour of the bowl and of the bowl as depth N sees it, with the first steps of "
         "both. Right: the condition number by depth, and steps predicted and measured by depth."
     )
-    narrow = stacked(900, (0.62, 1), (0.33, 0.5), (0, 0.19))
-    narrow |= {f"annotations[{i}].font.size": 12 for i in range(3)}
+    narrow = stacked(520, (0.5, 1), (0, 0.3, 0, 0.4), (0, 0.3, 0.6, 1))
+    narrow |= {"xaxis2.title.text": "depth N", "annotations[1].text": "<b>κ</b>"}
+    narrow["annotations[2].text"] = _STEPS_KEY.replace("   ", "<br>").replace(", predicted", "")
+    narrow["xaxis.title.text"] = ""
     return Scene(_figure(), axes, tracks, reading, alt=alt, narrow=narrow)
 
 
@@ -175,6 +177,9 @@ def _ellipse(hessians: Array, depth: float) -> Array:
     half_axes = np.sqrt(curvatures[:, :1] / curvatures)
     contour: Array = axes @ (half_axes[..., None] * _CIRCLE)
     return contour
+
+
+_STEPS_KEY = key(("━", "steps, predicted", BLACK), ("○", "measured", BLACK))
 
 
 def _figure() -> go.Figure:
@@ -191,12 +196,12 @@ def _figure() -> go.Figure:
         rows=1,
         cols=1,
     )
-    figure.add_trace(curve("kappa", BLUE, x=_REAL_DEPTHS), 1, 2)
+    figure.add_trace(curve("kappa", BLACK, x=_REAL_DEPTHS), 1, 2)
     figure.add_trace(dot("kappa now", VERMILLION, size=15, marker_line_color=BLACK), 1, 2)
-    figure.add_trace(curve("predicted", BLUE, x=_REAL_DEPTHS), 2, 2)
+    figure.add_trace(curve("predicted", BLACK, x=_REAL_DEPTHS), 2, 2)
     figure.add_trace(dot("measured", BLACK, "circle-open", 10, x=DEPTHS), 2, 2)
     figure.add_trace(dot("measured now", VERMILLION, size=15, marker_line_color=BLACK), 2, 2)
-    margin = {"l": 62, "t": 60, "b": 54, "r": 16}
+    margin = {"l": 76, "t": 60, "b": 64, "r": 16}
     figure.update_layout(template=TEMPLATE, height=380, showlegend=False, margin=margin)
     figure.update_xaxes(title="along w*", range=[-1.35, 1.35], row=1, col=1)
     figure.update_yaxes(title="across w*", range=[-1.2, 1.2], scaleanchor="x", row=1, col=1)
@@ -211,10 +216,11 @@ def _figure() -> go.Figure:
         figure.update_yaxes(
             type="log", range=np.log10([low, high]).tolist(), dtick=1, row=row, col=2
         )
-    bowls = key(("┅", "bowl, depth 1", GREY), ("━", "seen by depth N", VERMILLION))
-    heading(figure, f"{bowls}<br>{key(('→', 'w*, from 0', BLACK), ('★', 'minimum', BLACK))}")
+    plots.name_depth(figure, DEPTHS, "seen by depth {:g}")
+    places = key(("→", "w*, from 0", BLACK), ("★", "minimum", BLACK))
+    heading(figure, f"{places}<br>{key(('┅', 'bowl', GREY))}")
     heading(figure, "<b>condition number κ</b>", 2)
-    heading(figure, key(("━", "steps, predicted", BLUE), ("○", "measured", BLACK)), 3)
+    heading(figure, _STEPS_KEY, 3)
     return figure
 
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
-from overparam_edu.checks import Array, brief, instance, number
+from overparam_edu.checks import Array, brief, flag, instance, number
 from overparam_edu.dynamics.curl import curl
 from overparam_edu.dynamics.losses import Loss, SupportsGradient
 from overparam_edu.dynamics.rule import single_output_direction
@@ -20,7 +20,18 @@ from overparam_edu.experiments.compare import band, best_curve
 from overparam_edu.experiments.curves import Curves
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Track
-from overparam_edu.player.style import BLACK, GREY, TEMPLATE, VERMILLION, arrow, curve, key, line
+from overparam_edu.player.style import (
+    BLACK,
+    MINUS,
+    PLUS,
+    SIGNED,
+    TEMPLATE,
+    VERMILLION,
+    arrow,
+    curve,
+    key,
+    line,
+)
 
 _HEIGHT = 520
 
@@ -104,6 +115,7 @@ def plot_losses(
     instance("trajectory", trajectory, Trajectory)
     names, figure = _labels(trajectory, labels), go.Figure()
     losses = trajectory.losses.reshape(-1, len(names)) - number("minimum", minimum)
+    log_steps = flag("log_steps", log_steps)
     for lane, name in enumerate(names):
         values = losses[:, lane]
         # A loss that has reached the minimum has no logarithm.
@@ -146,22 +158,37 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
     for lane, name in enumerate(labels):
         shown = np.isfinite(steps[:, lane])
         style, best = line(lane), int(np.argmin(np.where(shown, steps[:, lane], np.inf)))
-        figure.add_scatter(
-            x=rates[shown, lane], y=steps[shown, lane], mode="lines", name=name, line=style
-        )
         chosen = [best] if shown.any() else []
         count = f"{number_text(steps[best, lane])} steps" if chosen else "not reached"
+        # One entry in the legend for a line and its chosen rate.
+        figure.add_scatter(
+            x=rates[shown, lane],
+            y=steps[shown, lane],
+            mode="lines",
+            name=f"{name}: {count}",
+            line=style,
+        )
         figure.add_scatter(
             x=rates[chosen, lane],
             y=steps[chosen, lane],
             mode="markers",
             marker={"size": 13, "color": style["color"], "symbol": "diamond"},
-            name=f"{name}: {count}",
+            showlegend=False,
         )
     figure.update_layout(template=TEMPLATE, height=_HEIGHT, title="Each depth at its own rate")
-    figure.update_xaxes(title="learning rate η", type="log", exponentformat="power")
-    figure.update_yaxes(title="steps to the target", type="log", exponentformat="power")
+    figure.update_xaxes(title="learning rate η", **_log_axis_in_digits(rates[np.isfinite(steps)]))
+    figure.update_yaxes(title="steps to the target", **_log_axis_in_digits(steps))
     return figure
+
+
+def _log_axis_in_digits(values: Array) -> dict[str, Any]:
+    """Return a logarithmic axis with whole numbers at its ticks: 1, 2 and 5 if decades are few."""
+    axis = log_axis(values, below=1e-15, above=1e15)
+    low, high = axis["range"]
+    digits = (1, 2, 5) if high - low < 2 else (1,)
+    powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in digits]
+    return axis | {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
 
 
 def plot_learning_curves(
@@ -290,7 +317,7 @@ def point_tracks(name: str, points: Array, axes: Sequence[str]) -> list[Track]:
 
 
 def name_depth(figure: go.Figure, depths: ArrayLike, template: str = "depth {:g}") -> None:
-    """Write what the orange line is in the top right corner of panel 1: see `depth_name_track`.
+    """Write what the orange line is above the right end of panel 1: see `depth_name_track`.
 
     On axes of its own, from 0 to 1, so that it stays there whatever is drawn. A point of a trace
     moves in the browser at little cost, where a legend would have all drawn anew.
@@ -302,8 +329,9 @@ def name_depth(figure: go.Figure, depths: ArrayLike, template: str = "depth {:g}
         uid="depth named",
         mode="text",
         text=names,
-        y=[0.99] * len(names),
-        textposition="bottom left",
+        y=[1] * len(names),
+        textposition="top left",
+        cliponaxis=False,
         textfont={"color": VERMILLION, "size": 16},
         hoverinfo="skip",
         xaxis="x9",
@@ -312,8 +340,8 @@ def name_depth(figure: go.Figure, depths: ArrayLike, template: str = "depth {:g}
 
 
 def depth_name_track(depths: int) -> Track:
-    """Return the track by which `name_depth` shows one name, and has the others out of sight."""
-    return Track("depth named", "x", np.where(np.eye(depths), 0.99, -9.0), ["depth"])
+    """Return the track by which `name_depth` shows one name, and gives the others no place."""
+    return Track("depth named", "x", np.where(np.eye(depths), 1.0, np.nan), ["depth"])
 
 
 def one_beside_two(left: float, spacing: float) -> go.Figure:
@@ -369,7 +397,8 @@ def band_traces(
 
 # --- the rule's field in the plane: arrows, and its curl as colours behind them ---
 
-CURL_KEY = key(("■", "curl > 0", "#B26B00"), ("■", "curl < 0", "#3A6EA5"), ("→", "field", GREY))
+_FIELD = "#404040"
+CURL_KEY = key(("■", "curl > 0", PLUS), ("■", "curl < 0", MINUS), ("→", "field", _FIELD))
 
 
 def curl_trace(x: Array, y: Array) -> go.Heatmap:
@@ -380,7 +409,7 @@ def curl_trace(x: Array, y: Array) -> go.Heatmap:
         y=y,
         zmin=-1,
         zmax=1,
-        colorscale=[[0, "#7FA8D1"], [0.5, "#FFFFFF"], [1, "#E9A23B"]],
+        colorscale=[[0, SIGNED[1][1]], [0.5, SIGNED[2][1]], [1, SIGNED[3][1]]],
         zsmooth="best",
         showscale=False,
         hoverinfo="skip",
@@ -411,7 +440,7 @@ def _nearly_largest(values: Array) -> float:
 
 def arrow_trace(count: int) -> go.Scatter:
     """Return the empty trace "field", whose points are the `arrow_ends` of so many arrows."""
-    field = arrow("field", GREY, width=1.5)
+    field = arrow("field", _FIELD, width=1.5)
     return field.update(marker={"size": [0, 9, 0] * count, "opacity": 1})
 
 

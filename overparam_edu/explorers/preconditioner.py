@@ -17,7 +17,7 @@ from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.mathml import mathml
 from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
-from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TEMPLATE, VERMILLION
+from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, SKY, TEMPLATE, VERMILLION
 
 _DEEPEST = 4
 # Singular values, or the norm of w.
@@ -114,7 +114,7 @@ def _matrix_scene(left: float, right: float) -> Scene:
         "as a table in colour."
     )
     board, figure = Board([_sum(int(N)) for N in depths], ["depth"]), _matrix_figure(left, right)
-    return Scene(figure, axes, tracks, reading, alt=alt, narrow=_NARROW, board=board)
+    return Scene(figure, axes, tracks, reading, alt=alt, narrow=_NARROW_TABLE, board=board)
 
 
 def _factors(depths: np.ndarray) -> Array:
@@ -169,7 +169,7 @@ def _matrix_figure(left: float, right: float) -> go.Figure:
         rows = np.char.mod("%+.2f", _clean(np.outer(vectors[u], vectors[v])))
         entries = "<br>".join("  ".join(row).replace("-", "−") for row in rows)
         place = {"x": v, "y": u, "xref": "x2", "yref": "y2", "yanchor": "top", "yshift": -20}
-        figure.add_annotation(text=entries, font={"size": 15}, showarrow=False, **place)
+        figure.add_annotation(text=entries, font={"size": 16}, showarrow=False, **place)
     style.heading(figure, style.key(("➡", "gradient", GREY), ("━●", "step", VERMILLION)))
     style.heading(figure, "<b>factor of each uᵣvₛᵀ, and its entries</b>", 2)
     return figure
@@ -185,7 +185,7 @@ def _vector_scene() -> Scene:
     adaptive, projection = split_direction(w[:, None], gradients, N)  # (depth, norm, angle, 2)
     ellipse = single_output_direction(w[:, None], _CIRCLE.T, N)
     # What gradients along and across w are multiplied by, (depth, norm).
-    curve_depths = np.linspace(1, _DEEPEST, 51)
+    curve_depths = np.linspace(1, _DEEPEST, 37)
     factors = {
         which: [single_output_direction(w, g, d[:, None])[..., i] for d in (depths, curve_depths)]
         for i, (which, g) in enumerate(zip(("along w", "across w"), np.eye(2), strict=True))
@@ -235,19 +235,20 @@ def _vector_scene() -> Scene:
 
 
 def _vector_figure(depths: Array) -> go.Figure:
-    figure = _plane(0.62, 340, 2.2, "part along w", "part across w")
+    figure = _plane(0.62, 364, 2.2, "part along w", "part across w")
     figure.add_trace(_arrow("adaptive rate", BLUE), 1, 1)
     figure.add_trace(_arrow("projection", GREEN), 1, 1)
-    figure.add_trace(style.curve("along w", ORANGE, x=depths), 1, 2)
+    figure.add_trace(style.curve("along w", GREEN, x=depths), 1, 2)
     figure.add_trace(style.curve("across w", BLUE, "dash", x=depths), 1, 2)
-    for which, colour in (("along w", ORANGE), ("across w", BLUE)):
+    for which, colour in (("along w", GREEN), ("across w", BLUE)):
         now = style.dot(f"{which} now", colour, size=15, marker_line_color=BLACK)
         figure.add_trace(now, 1, 2)
     figure.update_xaxes(title="depth N", range=[0.8, _DEEPEST + 0.2], dtick=1, row=1, col=2)
     figure.update_yaxes(title="factor", range=[-0.3, _REACH + 0.5], row=1, col=2)
-    parts = ("→", "adaptive rate", BLUE), ("→", "projection", GREEN)
-    style.heading(figure, style.key(("➡", "gradient", GREY), *parts))
-    style.heading(figure, style.key(("━", "along w", ORANGE), ("┅", "across w", BLUE)), 2)
+    parts = style.key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
+    style.heading(figure, f"{style.key(('➡', 'gradient', GREY))}<br>{parts}")
+    figure.update_layout(margin_t=60)
+    style.heading(figure, style.key(("━", "along w", GREEN), ("┅", "across w", BLUE)), 2)
     return figure
 
 
@@ -260,7 +261,10 @@ def _ends(tails: Array, tips: Array) -> Array:
 
 # --- both ---
 
-_NARROW = style.stacked(760, (0.58, 1), (0, 0.42))
+_NARROW = style.stacked(470, (0.54, 1), (0, 0.3))
+# A phone has no room for the entries.
+_NARROW_TABLE = _NARROW | {f"annotations[{i}].visible": False for i in range(4)}
+_NARROW_TABLE["annotations[5].text"] = "<b>factor of each uᵣvₛᵀ</b>"
 _arrow = partial(style.arrow, width=4, head=15, marker_opacity=1)
 
 

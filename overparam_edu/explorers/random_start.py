@@ -15,9 +15,8 @@ from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
-    BLUE,
-    GREEN,
-    GREY,
+    BROWN,
+    PINK,
     TEMPLATE,
     VERMILLION,
     curve,
@@ -116,7 +115,8 @@ def random_start_scene(seed: int = 0) -> Scene:
         "Left: mean and typical squared length of the product of random layers against depth. "
         "Right: the same against width. Formulas as lines, draws as marks."
     )
-    narrow = stacked(780, (0.58, 1), (0, 0.4), **{"annotations[0].font.size": 12})
+    narrow = stacked(490, (0.56, 1), (0, 0.3), **{"margin.l": 66})
+    narrow |= {"yaxis.dtick": 10, "yaxis2.dtick": 10}
     return Scene(_figure(), axes, tracks, reading, alt=alt, narrow=narrow)
 
 
@@ -130,15 +130,15 @@ def _figure() -> go.Figure:
     figure = make_subplots(cols=2, horizontal_spacing=0.1)
     for column, (x, more) in enumerate(((DEPTHS, ""), (WIDTHS, " by width")), start=1):
         traces = [
-            curve(f"mean{more}", BLUE, x=x),
-            curve(f"typical{more}", GREEN, "dash", x=x),
-            dot(f"measured mean{more}", BLUE, "circle-open", 10, x=x),
-            dot(f"measured median{more}", GREEN, "diamond-open", 9, x=x),
+            curve(f"mean{more}", BLACK, x=x),
+            curve(f"typical{more}", PINK, "dash", x=x),
+            dot(f"measured mean{more}", BLACK, "circle-open", 10, x=x),
+            dot(f"measured median{more}", PINK, "diamond-open", 9, x=x),
             dot(f"now{more}", VERMILLION, size=15, marker_line_color=BLACK),
         ]
         figure.add_traces(traces, rows=1, cols=column)
         figure.add_hline(1, line={"dash": "dot", "width": 2}, row=1, col=column)
-    figure.add_trace(curve("critical", GREY, "dot", 2, y=[1e-30, 1e30]), 1, 2)
+    figure.add_trace(curve("critical", BROWN, "dot", 2, y=[1e-30, 1e30]), 1, 2)
     figure.update_yaxes(type="log", range=[-25.5, 15.5], dtick=5, exponentformat="power")
     figure.update_xaxes(title="depth N", range=[0.4, 16.6], dtick=3, row=1, col=1)
     widths = {
@@ -147,10 +147,10 @@ def _figure() -> go.Figure:
         "tickvals": WIDTHS[[0, 1, 3, 5, 7, 9, 11]],
     }
     figure.update_xaxes(title="hidden width m", **widths, row=1, col=2)
-    margin = {"l": 70, "t": 62, "b": 58, "r": 16}
+    margin = {"l": 84, "t": 62, "b": 58, "r": 16}
     figure.update_layout(template=TEMPLATE, height=370, showlegend=False, margin=margin)
-    lines = key(("━", "mean of ‖W‖²", BLUE), ("┅", "typical", GREEN))
-    marks = key(("○", "mean of 200 draws", BLUE), ("◇", "their median", GREEN))
+    lines = key(("━", "mean of ‖W‖²", BLACK), ("┅", "typical", PINK))
+    marks = key(("○", "of 200 draws", BLACK), ("◇", "median", PINK))
     heading(figure, f"{lines}<br>{marks}")
-    heading(figure, key(("┉", "critical width, 1/s²", GREY)), 2)
+    heading(figure, key(("┉", "critical width, 1/s²", BROWN)), 2)
     return figure

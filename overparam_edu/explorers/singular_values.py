@@ -20,12 +20,11 @@ from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
-    BLUE,
-    GREEN,
+    BROWN,
     GREY,
+    PINK,
     SKY,
     TEMPLATE,
-    VERMILLION,
     curve,
     dot,
     heading,
@@ -50,7 +49,7 @@ TRUTH = np.array(
 _DEPTHS = (1, 2, 3, 4)
 # Following a random start takes the longer the smaller it is.
 _STARTS = {"aligned": (0.0001, 0.001, 0.01, 0.1), "random": (0.001, 0.01, 0.1)}
-_COLOURS = (VERMILLION, BLUE, GREEN, GREEN)
+_COLOURS = (BLACK, PINK, BROWN, BROWN)
 _STORY = (
     "It has learned nothing yet",
     "It knows what all of them share",
@@ -132,8 +131,7 @@ def singular_value_scene(start: str = "aligned") -> Scene:
         Axis("size", "size of the start", sizes, start=sizes.index(0.001)),
         Axis("time", "time", stops, start=len(stops) - 1, play=True),
     ]
-    narrow = stacked(700, (0.55, 1), (0, 0.36))
-    narrow |= {f"annotations[{i}].font.size": 13 for i in (0, 1)}
+    narrow = stacked(500, (0.56, 1), (0, 0.3), **{"margin.l": 62})
     return Scene(_figure(targets, stops[-1]), axes, tracks, reading, alt=_ALT, narrow=narrow)
 
 
@@ -219,7 +217,7 @@ def _figure(targets: Array, longest: float) -> go.Figure:
         yaxis={"range": [-0.06, 2.85], "title": "singular values of W"},
         yaxis2={"autorange": "reversed"},
     )
-    names = (("━", "first", VERMILLION), ("━", "second", BLUE), ("━", "third, fourth", GREEN))
+    names = (("━", "first", BLACK), ("━", "second", PINK), ("━", "third, fourth", BROWN))
     heading(figure, f"{key(*names)}<br>{key(('◇', 'half learned, by the clock', GREY))}")
     heading(figure, key(("■", "learned", SKY), ("●", "true", BLACK)), 2)
     return figure

@@ -102,8 +102,8 @@ def unbalanced_scene(angle: float = 90) -> Scene:
         "the balanced rule and of gradient descent. Right: loss against time, and the step along w "
         "over the step across."
     )
-    narrow = stacked(900, (0.62, 1), (0.33, 0.5), (0, 0.19))
-    narrow |= {f"annotations[{i}].font.size": 12 for i in range(3)}
+    narrow = stacked(510, (0.54, 1), (0, 0.3, 0, 0.41), (0, 0.3, 0.59, 1))
+    narrow |= {"xaxis2.title.text": "time", "annotations[2].text": "<b>along / across w</b>"}
     figure = _figure(gradient_flow(LOSS, start, times=TIMES), points, losses, depth)
     return Scene(figure, axes, tracks, reading, alt=alt, narrow=narrow)
 
@@ -170,7 +170,7 @@ def _figure(plain: Trajectory, points: Array, losses: Array, depth: Array) -> go
         figure.add_trace(curve(name, VERMILLION, x=later), row, 2)
         now = dot(f"{name} now", VERMILLION, size=15, marker_line_color=BLACK)
         figure.add_trace(now, row, 2)
-    edges = {"l": 62, "t": 60, "b": 54, "r": 16}
+    edges = {"l": 70, "t": 60, "b": 64, "r": 16}
     figure.update_layout(template=TEMPLATE, height=380, showlegend=False, margin=edges)
     for letter, update, span in zip(
         "xy", (figure.update_xaxes, figure.update_yaxes), ranges, strict=True
@@ -181,7 +181,7 @@ def _figure(plain: Trajectory, points: Array, losses: Array, depth: Array) -> go
     figure.update_xaxes(**time, exponentformat="power", title="time", row=2, col=2)
     figure.update_yaxes(range=[-0.03, 1.05 * losses.max()], row=1, col=2)
     figure.update_yaxes(
-        type="log", range=[-0.15, 4.2], dtick=1, exponentformat="power", row=2, col=2
+        type="log", range=[-0.15, 4.2], dtick=2, exponentformat="power", row=2, col=2
     )
     paths = key(("━", "from c", VERMILLION), ("○", "layers", BLACK))
     others = key(("┉", "c = 0, the rule", BLACK), ("┅", "gradient descent", GREY))

@@ -25,7 +25,7 @@ from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene
-from overparam_edu.player.style import BLACK, BLUE, TEMPLATE, VERMILLION
+from overparam_edu.player.style import BLACK, BROWN, PINK, TEMPLATE, VERMILLION
 
 _DEPTHS = (1, 2, 3, 4)
 # Learning rate times iterations: enough for depth 4 to leave zero from all but the smallest starts.
@@ -114,8 +114,8 @@ def update_rule_scene(
         for i, value in enumerate(values, start=1):
             lines.append((style.curve(f"singular value {i} of the {who}", *look), 1, 2, value))
     lines += [
-        (style.curve("distance", BLUE), 2, 2, np.maximum(distance, small_floor)),
-        (style.curve("imbalance", VERMILLION, "dot"), 2, 2, np.maximum(imbalance, small_floor)),
+        (style.curve("distance", PINK), 2, 2, np.maximum(distance, small_floor)),
+        (style.curve("imbalance", BROWN, "dot"), 2, 2, np.maximum(imbalance, small_floor)),
     ]
     tracks, both, axes = [], ["depth", "start"], ["depth", "start", "step"]
     for trace, row, column, values in lines:
@@ -148,10 +148,13 @@ def update_rule_scene(
         Axis("start", "layers", ("balanced", "random")),
         Axis("step", "iteration", stops, start=len(stops) - 1, play=True),
     ]
-    narrow = style.stacked(1000, (0.7, 1), (0.36, 0.6), (0, 0.24))
+    narrow = style.stacked(490, (0.56, 1), (0, 0.33, 0, 0.4), (0, 0.33, 0.6, 1))
+    narrow["annotations[2].text"] = _SMALL_KEY.replace("   ", "<br>")
+    narrow["xaxis2.title.text"] = "iteration"
     return Scene(figure, controls, tracks, reading, alt=_ALT, narrow=narrow)
 
 
+_SMALL_KEY = style.key(("━", "distance", PINK), ("┉", "imbalance", BROWN))
 _ALT = (
     "Left: loss above the minimum against iteration, for the network and for the rule. Right, "
     "above: the singular values of both end-to-end matrices. Right, below: the distance of the "
@@ -189,13 +192,14 @@ def _figure(
 ) -> go.Figure:
     """Return the panels of losses, of singular values up to `top`, and of what is small."""
     figure = plots.one_beside_two(0.5, 0.15)
-    figure.update_yaxes(title="loss above minimum", **loss_axis, title_standoff=4, row=1, col=1)
+    figure.update_yaxes(loss_axis, row=1, col=1)
     figure.update_yaxes(range=[-0.04 * top, top], row=1, col=2)
     figure.update_yaxes(**small_axis, row=2, col=2)
     figure.update_xaxes(plots.step_axis(last))
     figure.update_xaxes(title="iteration", row=1, col=1).update_xaxes(title="iteration", row=2)
-    style.heading(figure, style.key(("━", "network", VERMILLION), ("┅", "rule", BLACK)))
+    who = style.key(("━", "network", VERMILLION), ("┅", "rule", BLACK))
+    style.heading(figure, f"<b>loss above minimum</b>   {who}")
     style.heading(figure, "<b>singular values</b>", 2)
-    style.heading(figure, style.key(("━", "distance", BLUE), ("┉", "imbalance", VERMILLION)), 3)
+    style.heading(figure, _SMALL_KEY, 3)
     margin = {"t": 36, "b": 56, "l": 100, "r": 16}
     return figure.update_layout(template=TEMPLATE, height=400, showlegend=False, margin=margin)

@@ -6,9 +6,16 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-# Okabe and Ito's palette (2008), without its yellow, which a projector washes out.
+# Okabe and Ito's palette (2008), without its yellow, which a projector washes out. One colour has
+# one role: GREY is depth 1, dashed; VERMILLION depth N; BLUE the adaptive rate; GREEN the
+# projection; BLACK what is true, measured or the minimum, a star; PLUS and MINUS anything signed.
+# PINK and BROWN, dark enough for text, are for whatever else there is.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#6E6E6E"
+PLUS, MINUS, PINK, BROWN = "#7B2D8B", "#006D77", "#B0457F", "#7A5C00"
+# Small values stand out more than in proportion.
+_BETWEEN = (MINUS, "#80B6BB", "#FFFFFF", "#BD96C5", PLUS)
+SIGNED = [*zip((0.0, 0.375, 0.5, 0.625, 1.0), _BETWEEN, strict=True)]
 
 # Every series differs in dash as well as in colour.
 _COLOURS = (GREY, VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -17,6 +24,7 @@ _DASHES = ("dash", "solid", "dot", "dashdot", "longdash", "longdashdot", "solid"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 _AXIS = {"gridcolor": "#E3E3E3", "linecolor": GREY, "ticks": "outside", "zeroline": False}
+_AXIS |= {"title": {"standoff": 8}}
 TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": FONT, "size": 18, "color": BLACK},
@@ -76,15 +84,18 @@ def heading(figure: go.Figure, text: str, panel: int = 1, **more: Any) -> None:
     figure.add_annotation(**place | look | {"text": text, "font": {"size": 16}} | more)
 
 
-def stacked(height: float, *panels: tuple[float, float], **more: Any) -> dict[str, Any]:
-    """Return what holds on a narrow screen: panels below each other, at these parts of the height.
+def stacked(height: float, *panels: tuple[float, ...], **more: Any) -> dict[str, Any]:
+    """Return what holds on a narrow screen: panels at these parts of the height, each from 0 to 1.
 
-    It is a scene's ``narrow``; the first pair is the top panel's (bottom, top), from 0 to 1.
+    It is a scene's ``narrow``. A panel is (bottom, top), as wide as the screen, or (bottom, top,
+    left, right).
     """
     layout: dict[str, Any] = {"height": height, "font.size": 14}
-    for number, part in enumerate(panels, start=1):
+    layout |= {"margin.l": 56, "margin.r": 20, "margin.b": 54}  # player.js makes type smaller
+    for number, (bottom, top, *sides) in enumerate(panels, start=1):
         panel = "" if number == 1 else str(number)
-        layout |= {f"xaxis{panel}.domain": [0, 1], f"yaxis{panel}.domain": list(part)}
+        layout[f"yaxis{panel}.domain"] = [bottom, top]
+        layout[f"xaxis{panel}.domain"] = sides or [0, 1]
     return layout | more
 
 

@@ -107,14 +107,17 @@ def test_tuning_draws_what_arrives_and_marks_the_fastest(tuned: TunedLearningRat
         np.testing.assert_array_equal(curve.x, tuned.rates[shown, lane])
         np.testing.assert_array_equal(curve.y, tuned.steps_at[shown, lane])
         assert (*mark.x, *mark.y) == (tuned.fastest[lane], tuned.steps[lane])
-        assert mark.name == f"{('one', 'two')[lane]}: {int(tuned.steps[lane])} steps"
+        assert curve.name == f"{('one', 'two')[lane]}: {int(tuned.steps[lane])} steps"
+        assert mark.showlegend is False  # one entry a lane
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):  # whole numbers, no bare digits
+        assert [float(text.replace(",", "")) for text in axis.ticktext] == list(axis.tickvals)
 
 
 def test_tuning_that_never_arrives_says_so() -> None:
     hopeless = tuned_learning_rate(LOSS, [0.01, 0.01], target=-1.0, rates=[0.1, 99.0], steps=9)
     curve, mark = plot_tuning(hopeless, labels=["one"]).data
     assert len(curve.x) == len(mark.x) == 0
-    assert mark.name == "one: not reached"
+    assert curve.name == "one: not reached"
 
 
 def test_contour_is_the_logarithm_of_the_loss() -> None:

@@ -187,7 +187,7 @@ def test_the_formula_on_the_board_has_a_term_for_each_layer(matrix: Scene, vecto
     for N, html in enumerate(np.asarray(matrix.board.values), start=1):
         assert html.count("<math") == 1
         formula = html.split("factor")[1]
-        assert formula.count("<mo>+</mo>") == N - 1
+        assert formula.count(">+</mo>") == N - 1
     boards = np.asarray(vector.board.values)
     assert len(boards) == len(vector.axes[0].stops)
     assert "<mn>1.75</mn>" in boards[list(vector.axes[0].stops).index(2.75)]

@@ -23,6 +23,7 @@ from overparam_edu.player.frames import describe, frame
 from overparam_edu.player.scene import Scene
 from overparam_edu.player.wire import message
 
+VIEWS = ("memory", "rebuilt", "all")
 POWERS, SCALES = [2, 4], [0.001, 0.01, 0.1, 0.3, 1]
 STEPS, TIMES = (50, 100, 250, 500, 1000), {2: 14.0, 4: 9.0}
 
@@ -115,14 +116,16 @@ def number(text: str) -> float:
 
 @pytest.mark.parametrize(("p", "scale"), [*itertools.product(POWERS, SCALES)])
 def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale: float) -> None:
-    scene = warm_up_scene(p, scale)
+    views = [warm_up_scene(p, scale, view) for view in VIEWS]
+    scene = views[0]
     runs = [run_of(p, scale, steps) for steps in STEPS]
     for at in corners(scene):
-        drawn = frame(scene, at)
-        past = {("μ", "z"), ("μ now", "y")}  # the triangle and its row end at the present update
-        flat = [x for name, value in drawn.items() if name not in past for x in numbers(value)]
+        drawn = {name: value for view in views for name, value in frame(view, at).items()}
+        past = {"μ", "μ now", "pushes", "pulls", "pushes in momentum"}  # none after the present
+        flat = [x for name, value in drawn.items() if name[0] not in past for x in numbers(value)]
         assert all(isinstance(x, float) and math.isfinite(x) for x in flat)
         assert sum(x is not None for x in drawn["μ now", "y"]) == at["time"]
+        assert len({describe(view, at) for view in views}) == 1
         found = WORDS.match(describe(scene, at))
         assert found, describe(scene, at)
         t, steps, rho, count, pushes, alone, started = map(number, found.groups())
@@ -139,9 +142,11 @@ def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale:
 
 @pytest.mark.parametrize(("p", "scale"), [(2, 0.01), (4, 1)])
 def test_pictures_are_the_runs(p: int, scale: float) -> None:
-    scene = warm_up_scene(p, scale)
+    views = [warm_up_scene(p, scale, view) for view in VIEWS]
     for rate, steps in enumerate(STEPS):
-        drawn, run = frame(scene, {"rate": rate, "time": 40}), run_of(p, scale, steps)
+        at = {"rate": rate, "time": 40}
+        drawn = {name: value for view in views for name, value in frame(view, at).items()}
+        run = run_of(p, scale, steps)
         at = np.arange(41) * steps // 50
         for coordinate, name in enumerate("xy"):
             assert drawn["path", name] == run.points[at, coordinate].astype("f4").tolist()
@@ -161,16 +166,47 @@ def test_the_controls_and_reset() -> None:
     assert list(explorer.controls["p"].options) == POWERS
     assert list(explorer.controls["scale"].options) == SCALES
     explorer.set(p=4, scale=0.3)
-    assert explorer.scene is warm_up_scene(p=4, scale=0.3)
+    assert explorer.scene is warm_up_scene(view="memory", p=4, scale=0.3)
     explorer.reset()
-    assert explorer.scene is warm_up_scene(p=2, scale=0.01)
+    assert explorer.scene is warm_up_scene(view="memory", p=2, scale=0.01)
 
 
 def test_small_panels_keep_their_ranges() -> None:
-    layout = warm_up_scene().figure.layout
-    for axis in ("xaxis", "yaxis", "xaxis2", "yaxis2", "xaxis3", "yaxis3", "xaxis5", "yaxis5"):
-        assert np.isfinite(layout[axis].range).all(), axis
-    assert layout.yaxis3.range[0] > layout.yaxis3.range[1]  # update 0 on top
+    for view, panels in (("memory", 2), ("rebuilt", 3), ("all", 2)):
+        layout = warm_up_scene(view=view).figure.layout
+        for panel in ["", *map(str, range(2, panels + 1))]:
+            assert np.isfinite(layout[f"xaxis{panel}"].range).all(), (view, panel)
+            assert np.isfinite(layout[f"yaxis{panel}"].range).all(), (view, panel)
+    assert layout.yaxis.range[0] > layout.yaxis.range[1]  # update 0 on top
+
+
+def bars(drawn: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the middles of the bars in a picture, and how thick they are in parts of the plane."""
+    low, high = np.array([warm_up_scene().figure.layout[a].range for a in ("xaxis", "yaxis")]).T
+    corners = np.array([drawn[name, a] for a in "xy"], float).T.reshape(-1, 5, 2)[:, :4]
+    corners = corners[np.isfinite(corners).all(axis=(1, 2))]
+    side = (corners[:, 2] - corners[:, 1]) / ((high - low) * [1.0, 1.3])
+    return corners.mean(axis=1), np.linalg.norm(side, axis=1)
+
+
+def test_a_past_gradient_is_as_thick_as_its_mu_and_in_momentum_it_fades() -> None:
+    run, at = run_of(2, 0.01, 100), np.arange(0, 100, 2)
+    mu = measure_memory(run, at).mu
+    for time in (26, 30, 34):
+        drawn = frame(warm_up_scene(), {"rate": 1, "time": time})
+        ages = at[time] - at[:time]
+        for name, shares in (
+            ("pushes", mu[time, :time]),
+            ("pushes in momentum", 0.9 ** (ages - 1)),
+        ):
+            middles, thick = bars(drawn, name)
+            distances = np.linalg.norm(middles[:, None] - run.points[at[:time]], axis=-1)
+            which = distances.argmin(axis=1)
+            assert len(set(which)) == len(which) > 4
+            assert (distances.min(axis=1) < 0.005).all()  # each bar is on its gradient's point
+            seen = thick > 0.01
+            expected = shares[which] / shares[which][seen].max() * thick[seen].max()
+            np.testing.assert_allclose(thick[seen], expected[seen], atol=0.002)
 
 
 def test_bad_power_is_named() -> None:
@@ -181,5 +217,7 @@ def test_bad_power_is_named() -> None:
 
 
 def test_a_scene_fits_into_75_kilobytes() -> None:
-    sent = message(warm_up_scene())
+    sent = max(
+        (message(warm_up_scene(view=view)) for view in VIEWS), key=lambda m: len(m["buffer"])
+    )
     assert len(json.dumps(sent["spec"])) + len(sent["buffer"]) < 75_000
