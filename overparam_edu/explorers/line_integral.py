@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.explorers import plots
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
+from overparam_edu.player.scene import Axis, Board, Handle, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
     BLUE,
@@ -107,7 +106,7 @@ def explore_line_integral() -> Explorer:
             field.layout.width = "100px"
             controls[letter.lower() + axis] = field
             shown_when[letter.lower() + axis] = partial(_has_corner, n)
-    return Explorer(_scene, controls, shown_when=shown_when, on_edit=_dragged)
+    return Explorer(_scene, controls, shown_when=shown_when)
 
 
 def _has_corner(n: int, values: Mapping[str, Any]) -> bool:
@@ -124,17 +123,6 @@ def _keep_apart(change: Any) -> None:
         slider.value = (r, R + step)
     else:
         slider.value = (r - step, R)
-
-
-def _dragged(edited: Mapping[str, Any]) -> dict[str, float]:
-    """Return the new values of a dragged corner's number fields."""
-    values = {}
-    for name, value in edited.items():
-        if found := re.fullmatch(r"shapes\[(\d)\]\.([xy])anchor", name):
-            limit = _WIDEST if found[2] == "x" else _HIGHEST
-            field = _LETTERS[int(found[1])].lower() + found[2]
-            values[field] = round(min(max(float(value), -limit), limit), 2)
-    return values
 
 
 def _scene(*, curve: str, corners: int, radii: tuple[float, float], **others: Any) -> Scene:
@@ -207,6 +195,17 @@ def line_integral_scene(
         "each of the curve's pieces, split into adaptive rate and projection.",
         narrow=stacked(1000, (0.66, 1), (0.34, 0.56), (0.02, 0.24)),
         board=Board(_in_digits(loop.integral, "g" if control else "F"), ["depth"]),
+        handles=[
+            Handle(
+                f"corner {letter}",
+                f"corner {letter}",
+                (f"{letter.lower()}x", f"{letter.lower()}y"),
+                ((-_WIDEST, _WIDEST), (-_HIGHEST, _HIGHEST)),
+                (0.01, 0.01),
+                ghost=["curve"],
+            )
+            for letter in _LETTERS[: len(corners)]
+        ],
     )
 
 
@@ -447,14 +446,7 @@ def _figure(loop: Loop, way: Array, laps: int, grid: tuple[Array, Array], arrows
         look = {"xref": "x2", "xanchor": "center", "font": {"size": 17}}
         heading(figure, f"<b>{name}</b>", panel=2, x=x, **look)
     for letter, (x, y) in zip(_LETTERS, loop.corners, strict=False):
-        figure.add_shape(
-            type="circle",
-            editable=True,
-            # Large enough for a finger.
-            **{"x0": -15, "x1": 15, "y0": -15, "y1": 15},
-            **{"xsizemode": "pixel", "ysizemode": "pixel", "xanchor": x, "yanchor": y},
-            label={"text": f"<b>{letter}</b>", "font": {"size": 16, "color": BLACK}},
-            fillcolor="rgba(255,255,255,0.6)",
-            line={"color": BLACK, "width": 2},
-        )
+        disc = dot(f"corner {letter}", "rgba(255,255,255,0.6)", size=30, x=[x], y=[y])
+        disc.update(mode="markers+text", text=f"<b>{letter}</b>", textfont={"size": 16})
+        figure.add_trace(disc.update(marker_line_color=BLACK, cliponaxis=False))
     return figure

@@ -23,7 +23,7 @@ from overparam_edu.explorers import plots
 from overparam_edu.explorers.trajectories import path_traces, path_tracks, verdicts
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.mathml import mathml, typeset
-from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
+from overparam_edu.player.scene import Axis, Board, Handle, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
     GREY,
@@ -196,6 +196,7 @@ def own_loss_scene(
         },
     )
     figure = _figure(above, spans, first, goal, grid, arrows.shape[1] // 3)
+    wide, tall = np.ptp(spans, axis=1)
     figure.update_layout(_loss_axes(goal, race, heights))
     return Scene(
         figure,
@@ -207,6 +208,16 @@ def own_loss_scene(
         "its work is not 0, if there is one. Right: the loss against iteration.",
         narrow=stacked(1100, (0.69, 1), (0.32, 0.62), (0, 0.24)),
         board=Board(list(map(in_words, _DEPTHS, answers, works)), ["depth"]),
+        handles=[
+            Handle(
+                "start",
+                "start of the paths",
+                ("start_1", "start_2"),
+                within=(tuple(spans[0]), tuple(spans[1])),
+                step=(plots.round_step(wide / 100), plots.round_step(tall / 100)),
+                ghost=("path", "loss"),
+            )
+        ],
     )
 
 
@@ -415,7 +426,11 @@ def _spans(race: DepthRace, start: Array, goal: Goal) -> Array:
     low, high = points.min(axis=0), points.max(axis=0)
     half = 0.6 * (high - low)
     half = np.maximum(half, half.max() / 2)
-    return np.stack([(low + high) / 2 - half, (low + high) / 2 + half], axis=1)
+    # Edges are round, so that they stay where they are while a start is dragged a little.
+    edge = plots.round_step(half.max() / 2)
+    middle = (low + high) / 2
+    ends = [np.floor((middle - half) / edge), np.ceil((middle + half) / edge)]
+    return edge * np.stack(ends, axis=1)
 
 
 def _loss_axes(goal: Goal, race: DepthRace, heights: Array) -> dict[str, Any]:
@@ -442,7 +457,7 @@ def _figure(
         "color": BLACK,
         "line": {"width": 2, "color": BLACK},
     }
-    marks = go.Scatter(x=x, y=y, mode="markers", marker=marker)
+    marks = go.Scatter(uid="start", x=x, y=y, mode="markers", marker=marker)
     figure = go.Figure(
         [
             plots.loss_contour(above, spans[0], spans[1]),
@@ -453,7 +468,7 @@ def _figure(
             plots.curl_trace(*grid).update(plane),
             plots.arrow_trace(arrows).update(plane),
             curve("loop", BLACK, **plane),
-            go.Scatter(marks).update(plane),
+            go.Scatter(marks).update(plane, uid=None),
         ]
     )
     figure.update_traces(hoverinfo="skip")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
 
-from overparam_edu.checks import Array
+from overparam_edu.checks import Array, number
 from overparam_edu.dynamics.losses import SeparableLp
 from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.experiments.depth_race import DepthRace, race_depths
@@ -17,7 +17,7 @@ from overparam_edu.explorers import plots
 from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Axis, Reading, Scene, Track
+from overparam_edu.player.scene import Axis, Handle, Reading, Scene, Track
 from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, ORANGE, TEMPLATE, VERMILLION
 
 
@@ -35,8 +35,8 @@ def explore_trajectories() -> Explorer:
     when this run arrived, and compares depths by the count that shuts luck out: at tuned rates, in
     the slowest of five runs (`tuned_learning_rate`).
 
-    Depth and iteration move in the browser. The power ``p``, the targets' ratio, the start, the
-    learning rates and the dynamics ask Python for new runs.
+    Depth and iteration move in the browser. The power ``p``, the targets' ratio, the start, which
+    can be dragged, the learning rates and the dynamics ask Python for new runs.
 
     Returns
     -------
@@ -53,8 +53,12 @@ def explore_trajectories() -> Explorer:
             options=[1, 2, 5, 10, 20, 30], value=10, description="targets y₁/y₂"
         ),
         "start": widgets.SelectionSlider(
-            options=[0, 0.001, 0.003, 0.01, 0.03, 0.1], value=0.01, description="start"
+            options=[*((f"{w:g}", w) for w in _STARTS), ("by hand", "hand")],
+            value=0.01,
+            description="start",
         ),
+        "start_1": widgets.FloatText(value=0.5, step=0.05, description="start w₁"),
+        "start_2": widgets.FloatText(value=0.05, step=0.005, description="w₂"),
         "learning_rate": widgets.ToggleButtons(
             options=[
                 ("a quarter of the tuned", "quarter"),
@@ -79,11 +83,25 @@ def explore_trajectories() -> Explorer:
             description="dynamics",
         ),
     }
-    by_hand = {"rate_by_hand": lambda values: values["learning_rate"] == "hand"}
-    return Explorer(_scene, controls, shown_when=by_hand)
+    for name in ("start_1", "start_2"):
+        controls[name].layout.width = "140px"
+    by_hand = {"rate_by_hand": "learning_rate", "start_1": "start", "start_2": "start"}
+    shown_when = {name: partial(_by_hand, which) for name, which in by_hand.items()}
+    return Explorer(_scene, controls, shown_when=shown_when)
 
 
-def _scene(*, learning_rate: str, rate_by_hand: float, **others: Any) -> Scene:
+def _by_hand(which: str, values: dict[str, Any]) -> bool:
+    return bool(values[which] == "hand")
+
+
+_STARTS = (0, 0.001, 0.003, 0.01, 0.03, 0.1)
+
+
+def _scene(
+    *, learning_rate: str, rate_by_hand: float, start_1: float, start_2: float, **others: Any
+) -> Scene:
+    if others["start"] == "hand":
+        others["start"] = (start_1, start_2)
     rate = rate_by_hand if learning_rate == "hand" else learning_rate
     return trajectory_scene(learning_rate=rate, **others)
 
@@ -92,24 +110,16 @@ def _scene(*, learning_rate: str, rate_by_hand: float, **others: Any) -> Scene:
 def trajectory_scene(
     p: float = 4,
     ratio: float = 10,
-    start: float = 0.01,
+    start: float | tuple[float, float] = 0.01,
     learning_rate: str | float = "quarter",
     dynamics: str = "rule",
 ) -> Scene:
-    """Return the scene of `explore_trajectories`: targets (1, 1 / ratio), from (start, start)."""
+    """Return the scene of `explore_trajectories`: targets (1, 1 / ratio), one start w for both."""
     loss = SeparableLp((1.0, 1.0 / ratio), p=p)
-    # Only the rule knows depths between whole ones.
-    depths = np.arange(1, 8.5, 0.5 if dynamics == "rule" else 1.0)
-    race = race_depths(
-        loss,
-        [start, start],
-        depths=depths,
-        # A run arrives when it is down to 1% of what the slow coordinate alone costs at 0.
-        target=0.01 * float(loss.targets[1]) ** p / p,
-        learning_rate="tuned" if learning_rate == "quarter" else learning_rate,
-        fraction=0.25 if learning_rate == "quarter" else 1.0,
-        dynamics=dynamics,
-    )
+    both_of = np.broadcast_to(start, 2)
+    first = np.array([number("start", w, lower=-_FAR, upper=_FAR) for w in both_of])
+    race = _race(p, ratio, tuple(first.tolist()), learning_rate, dynamics)
+    depths = race.depths
     at = plots.record_stops(len(race.steps))
     depth = Axis("depth", "depth N", depths, start=int(np.argmax(depths == 3)))
     step = Axis("step", "iteration", race.steps[at], play=True)
@@ -119,7 +129,12 @@ def trajectory_scene(
     # What the step multiplies the gradient by across w, and along w.
     across = race.learning_rates[:, None] * squares ** (1 - 1 / depths[:, None])
     along = depths[:, None] * across
-    spans = plots.plane_ranges(race.points, race.losses)
+    # Where the start can be dragged, and what paths need; under a hand the picture stays.
+    low = np.minimum(-_ROOM * loss.targets, first)
+    high = np.maximum((1 + _ROOM) * loss.targets, first)
+    near = race if np.ndim(start) == 0 else _race(p, ratio, _NEAR_0, learning_rate, dynamics)
+    spans = plots.plane_ranges(near.points, near.losses)
+    spans = np.stack([np.minimum(spans[:, 0], low), np.maximum(spans[:, 1], high)], axis=1)
     adaptive, projection = _next_step(loss, points, depths, spans)
     both = ["depth", "step"]
     curves = {
@@ -148,10 +163,42 @@ def trajectory_scene(
             "loss_1": (losses[0], ["step"]),
         },
     )
-    figure = _figure(loss, race, spans, plots.log_axis([across, along], below=1e-4, above=1e3))
+    rate_axis = plots.log_axis([across, along], below=1e-4, above=1e3)
+    figure = _figure(loss, race, first, spans, rate_axis)
     narrow = style.stacked(1000, (0.62, 1), (0.31, 0.54), (0, 0.21))
     narrow |= {f"annotations[{i}].font.size": 13 for i in (1, 2)}
-    return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=narrow)
+    hand = Handle(
+        "start",
+        "start of the paths",
+        ("start_1", "start_2"),
+        ((low[0], high[0]), (low[1], high[1])),
+        (0.01, plots.round_step(0.012 / ratio)),
+        sets={"start": "hand"},
+        ghost=("path", "loss"),
+    )
+    return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=narrow, handles=[hand])
+
+
+# How far beyond 0 and the minimum the picture goes, relative to their distance; and any start.
+_ROOM, _FAR, _NEAR_0 = 0.08, 10.0, (0.01, 0.01)
+
+
+@lru_cache(maxsize=8)
+def _race(
+    p: float, ratio: float, start: tuple[float, float], learning_rate: str | float, dynamics: str
+) -> DepthRace:
+    loss = SeparableLp((1.0, 1.0 / ratio), p=p)
+    return race_depths(
+        loss,
+        start,
+        # Only the rule knows depths between whole ones.
+        depths=np.arange(1, 8.5, 0.5 if dynamics == "rule" else 1.0),
+        # A run arrives when it is down to 1% of what the slow coordinate alone costs at 0.
+        target=0.01 * float(loss.targets[1]) ** p / p,
+        learning_rate="tuned" if learning_rate == "quarter" else learning_rate,
+        fraction=0.25 if learning_rate == "quarter" else 1.0,
+        dynamics=dynamics,
+    )
 
 
 _RATES = {
@@ -192,7 +239,7 @@ def _verdicts_so_far(race: DepthRace, at: np.ndarray, rates: str) -> Array:
 
 
 def _figure(
-    loss: SeparableLp, race: DepthRace, spans: Array, rate_axis: dict[str, Any]
+    loss: SeparableLp, race: DepthRace, start: Array, spans: Array, rate_axis: dict[str, Any]
 ) -> go.Figure:
     figure = plots.one_beside_two(0.56, 0.12)
     one, deep = (GREY, "dash", 3), (VERMILLION, "solid", 4)
@@ -201,6 +248,7 @@ def _figure(
     plane = [
         plots.loss_contour(loss, *spans),
         go.Scatter(x=x, y=y, mode="markers", marker=star),
+        style.dot("start", BLACK, "diamond-open", x=start[:1], y=start[1:], cliponaxis=False),
         *path_traces(),
         style.arrow("adaptive rate", BLUE),
         style.arrow("projection", GREEN),

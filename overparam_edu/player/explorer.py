@@ -31,8 +31,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     being computed. If `build` raises after a hand moved a control, the picture stays, and is marked
     with `trouble`, one sentence of why; `set` raises. `notes` are widgets that stand beside the
     controls. `shown_when` says for a control that does not always matter at which values it does.
-    For a figure with shapes to drag, `on_edit` makes new values of controls out of what was
-    dragged, as Plotly names it.
+    A `Handle` of the scene sets its controls as if they were typed.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         controls: Mapping[str, widgets.Widget],
         *,
         shown_when: Mapping[str, Callable[[dict[str, Any]], bool]] | None = None,
-        on_edit: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
         notes: Sequence[widgets.Widget] = (),
     ) -> None:
         self._build, self.controls = build, dict(controls)
@@ -62,8 +60,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             if isinstance(control, widgets.ToggleButtons):
                 control.style.button_width = control.layout.width = "auto"
             control.observe(self._changed, "value")
-        if on_edit is not None:
-            self.player.on_edit = lambda edit: self._edited(edit, on_edit)
+        self.player.on_edit = self._edited
         self._show_controls()
         row = widgets.HBox([*self.controls.values(), reset, *notes])
         row.add_class("overparam-controls")
@@ -127,11 +124,15 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         if not self._quiet:
             self._refresh()
 
-    def _edited(self, edit: Mapping[str, Any], on_edit: Callable[..., Mapping[str, Any]]) -> None:
-        """Take what a hand dragged; the page draws it anew, since not all of it may be possible."""
-        self._put(on_edit(edit["edited"]))
-        self._refresh()
-        self._tell(edit=[edit["author"], edit["number"]])
+    def _edited(self, edit: Mapping[str, Any]) -> None:
+        """Take a handle to where a hand has it; the page puts it where Python says it is now."""
+        done = {"edit": [edit["author"], edit["number"]]}
+        for handle in self.scene.handles:
+            if handle.trace == edit["handle"]:
+                self._put(handle.values(edit["place"]))
+                self._refresh(**done)
+                return
+        self._tell(**done)  # the scene it was in has gone
 
     def _needed(self, values: dict[str, Any]) -> list[str]:
         """Return which controls matter at these values."""
@@ -143,20 +144,21 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         for name in self._shown_when:
             self.controls[name].layout.display = None if name in needed else "none"
 
-    def _refresh(self) -> None:
+    def _refresh(self, **news: Any) -> None:
         """Compute after a hand moved a control, or say why not."""
         try:
-            self._compute()
+            self._compute(**news)
         except (Exception, KeyboardInterrupt) as problem:
             self.trouble = f"{_why(problem)}. The picture is still the one before."
-            self._tell(failed=self.state, why=self.trouble)
+            self._tell(failed=self.state, why=self.trouble, **news)
 
-    def _compute(self) -> None:
+    def _compute(self, **news: Any) -> None:
         self._show_controls()
         values, state = self.values, self.state
         self.scene = self._build(**values)
         self._built, self.trouble = values, ""
-        self.player.show(self.scene, self.player._drawn | {"settings": state, "failed": None})
+        drawn = {"settings": state, "failed": None} | news
+        self.player.show(self.scene, self.player._drawn | drawn)
 
     def _tell(self, **news: Any) -> None:
         """Tell the page which settings have a picture, which have none and why."""
@@ -186,18 +188,21 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
                 continue
             taken.append(setting)
             matter.append([choice.name in self._needed(values) for choice in choices])
-        return Settings(scenes, choices, taken, matter, self._note(choices, len(scenes)))
+        return Settings(scenes, choices, taken, matter, self._note(choices, scenes))
 
-    def _note(self, choices: Sequence[Choice], count: int) -> str:
+    def _note(self, choices: Sequence[Choice], scenes: Sequence[Scene]) -> str:
         """Return what the page says about what it can't do; nothing if it can do everything."""
-        figure = self.scene.drawn
         said = []
         if choices:
             how = "all their combinations" if _combined(choices) else "one change at a time"
-            said.append(f"The choices above were computed in advance: {count} settings, {how}.")
+            some = f"{len(scenes)} settings, {how}"
+            said.append(f"The choices above were computed in advance: {some}.")
         if len(choices) < len(self.controls):
             said.append("Other controls need Python.")
-        if figure is not None and any(shape.editable for shape in figure.layout.shapes):
+        handles = [(s.place_of(handle), handle.trace) for s in scenes for handle in s.handles]
+        if len(set(handles)) > len({trace for _, trace in handles}):
+            said.append("What is dragged in the picture goes to the nearest setting.")
+        elif handles:
             said.append("So does dragging in the picture.")
         return " ".join([*said, "The notebook computes the rest."]) if said else ""
 

@@ -60,6 +60,10 @@ class Piece(NamedTuple):
             "scenes": [_frozen(scene) for scene in offered.scenes],
             "settings": offered.options,
             "shown": offered.shown,
+            "places": [
+                {one.trace: scene.place_of(one) for one in scene.handles}
+                for scene in offered.scenes
+            ],
             "choices": [
                 {"label": choice.label, "options": [text for text, _ in choice.options]}
                 for choice in offered.choices
@@ -89,10 +93,8 @@ def needed_pieces(what: Any) -> list[Piece]:
 
 
 def _frozen(scene: Scene) -> dict[str, Any]:
-    """Return a scene for a page: its buffer as text, and shapes that nobody would hear of fixed."""
+    """Return a scene for a page: its buffer as text."""
     sent = message(scene)
-    for shape in (sent["spec"]["figure"] or {"layout": {}})["layout"].get("shapes", []):
-        shape.pop("editable", None)
     return {"spec": sent["spec"], "buffer": base64.b64encode(sent["buffer"]).decode("ascii")}
 
 

@@ -7,6 +7,7 @@
 
 const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kernel is silent
 const SILENCE = 3_000; // ms to wait for a new picture before saying the same
+const LIVE = 700; // ms for an answer above which what is dragged is asked for on release only
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const STILLS = 10; // how many pictures Play shows where motion is unwelcome
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
@@ -209,11 +210,92 @@ function control(axis, { move, step, toggle }) {
 
 // ---------------------------------------------------------------- the player
 
+// What a hand can put elsewhere: a button over the first point of a trace, which draws it.
+class Handle {
+  constructor(player) {
+    Object.assign(this, { player, drag: null });
+    this.button = element("button", { ...OURS, type: "button", class: "oe-handle" });
+    this.button.addEventListener("pointerdown", (event) => event.button || this.grab(event));
+    this.button.addEventListener("pointermove", (event) => this.drag && this.follow(event));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) this.button.addEventListener(end, () => this.release());
+    this.button.addEventListener("keydown", (event) => this.press(event));
+    this.button.addEventListener("blur", () => (this.keys = false));
+  }
+
+  axes() {
+    const { _fullLayout: layout, _fullData: traces } = this.player.picture;
+    const { xaxis = "x", yaxis = "y" } = traces[this.spec.trace];
+    return [xaxis, yaxis].map((name) => layout[name.replace(/^[xy]/, "$&axis")]);
+  }
+
+  // Where it is by Python's word, unless a hand holds it, or has moved it since.
+  adopt(spec) {
+    this.spec = spec;
+    this.put(this.at && (this.drag || this.player.owes?.()) ? this.at : spec.at);
+  }
+
+  put(at) {
+    this.at = at;
+    const { picture } = this.player;
+    if (!picture._fullData?.[this.spec.trace]) return;
+    const [left, top] = this.axes().map((axis, n) => axis._offset + axis.d2p(at[n]));
+    Object.assign(this.button.style, { left: `${picture.offsetLeft + left}px`, top: `${picture.offsetTop + top}px` });
+    const words = at.map((value) => shown(Number(value.toPrecision(3)))).join(", ");
+    this.button.setAttribute("aria-label", `${this.spec.label} at (${words}); arrow keys move it`);
+  }
+
+  grab(event) {
+    event.preventDefault(); // neither a zoom nor a selection begins
+    this.button.focus({ preventScroll: true });
+    this.button.setPointerCapture(event.pointerId);
+    this.keys = false;
+    const box = this.button.getBoundingClientRect();
+    this.drag = { x: event.clientX - box.x - box.width / 2, y: event.clientY - box.y - box.height / 2 };
+    this.player.haunt(this.spec.ghost);
+  }
+
+  follow({ clientX, clientY }) {
+    const box = this.player.picture.getBoundingClientRect();
+    const place = [clientX - this.drag.x - box.x, clientY - this.drag.y - box.y];
+    this.move(this.axes().map((axis, n) => axis.p2d(place[n] - axis._offset)), false);
+  }
+
+  release() {
+    if (!this.drag) return;
+    this.drag = null;
+    this.move(this.at, true);
+  }
+
+  press(event) {
+    const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
+    if (x === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (!this.keys || !this.player.ghost) this.player.haunt(this.spec.ghost);
+    this.keys = true;
+    const steps = event.shiftKey ? 10 : 1, sizes = this.spec.within.map(([low, high]) => high - low);
+    const offered = this.player.places?.(this.spec.name), by = (place, n) => (place[n] - this.at[n]) / sizes[n];
+    // Where only some places are on offer, the next one on that side.
+    const ahead = (place) => Math.abs(x ? by(place, 0) : by(place, 1)) > 1e-9 && by(place, 0) * x + by(place, 1) * y > 0;
+    const next = offered?.filter(ahead).sort((a, b) => Math.hypot(by(a, 0), by(a, 1)) - Math.hypot(by(b, 0), by(b, 1)))[0];
+    if (!offered) this.move([x, y].map((to, n) => this.at[n] + to * steps * this.spec.step[n]), true);
+    else if (next) this.move(next, true);
+  }
+
+  // The multiple of a step that is nearest, within limits; Handle.values in scene.py does the same.
+  move(wanted, rest) {
+    this.player.unroll(this.spec.ghost);
+    const { within, step, name } = this.spec;
+    this.put(wanted.map((value, n) => Math.round(Math.min(Math.max(value, within[n][0]), within[n][1]) / step[n]) * step[n]));
+    this.player.onEdit({ handle: name, place: this.at }, rest);
+  }
+}
+
 class Player {
   constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, onDrawn, ask }) {
     // `drawn` is the position in the picture; null asks for a complete drawing. `playing` is
     // { name, head, stop, time } of the axis that plays.
     Object.assign(this, { onPosition, onRest, onEdit, onDrawn, ask, alive: true, drawn: null, playing: null });
+    Object.assign(this, { handles: {}, ghost: null });
     this.at = this.within(spec, position); // axis name -> stop
     this.controls = {};
     this.picture = element("div", { class: "oe-picture", role: "group" });
@@ -269,6 +351,47 @@ class Player {
     this.held &&= this.panel.contains(document.activeElement);
   }
 
+  // What can be moved in the picture, after it in the order of the keys.
+  placeHandles() {
+    const given = (this.onEdit && this.spec.handles) ?? [], before = this.handles;
+    this.handles = Object.fromEntries(given.map(({ name }) => [name, before[name] ?? new Handle(this)]));
+    for (const name in before) name in this.handles || before[name].button.remove();
+    given.reduce((last, spec) => {
+      const handle = this.handles[spec.name];
+      if (last.nextSibling !== handle.button) last.after(handle.button);
+      handle.adopt(spec);
+      return handle.button;
+    }, this.picture);
+  }
+
+  // Keep how these traces are now, whole, to stand pale behind what a hand makes of them.
+  haunt(traces) {
+    if (!this.floats || !this.drawn) return;
+    const { figure, tracks, axes } = this.spec, ghosts = tracks.filter(({ trace }) => traces.includes(trace));
+    const runs = new Set(ghosts.map(({ trail }) => trail));
+    const end = Object.fromEntries(axes.map(({ name, stops }) => [name, runs.has(name) ? stops.length - 1 : this.at[name]]));
+    const data = traces.map((trace) => {
+      const made = structuredClone(figure.data[trace]);
+      for (const track of ghosts) if (track.trace === trace) put(made, track.attribute, slice(track, this.floats, end));
+      return { ...made, uid: `${made.uid} before`, opacity: 0.35 };
+    });
+    const still = ghosts.flatMap((track) => track.axes).filter((name) => !runs.has(name));
+    this.ghost = { data, stood: standing(axes.filter(({ name }) => still.includes(name)), this.at) };
+  }
+
+  // A path that has not begun to run can't follow a hand: show all of it.
+  unroll(traces) {
+    const runs = this.spec.tracks.filter(({ trace, trail }) => trail && traces.includes(trace)).map(({ trail }) => trail);
+    const { name, stops } = this.spec.axes.find((axis) => runs.includes(axis.name)) ?? {};
+    if (name && this.at[name] === 0) this.moveHere(name, stops.length - 1);
+  }
+
+  // A ghost is of the values that it was made at.
+  laid() {
+    const now = standing(this.spec.axes, this.at);
+    return !Object.entries(this.ghost.stood).every(([name, { value }]) => now[name]?.value === value);
+  }
+
   build(axis) {
     const { name } = axis;
     const move = (stop) => this.pause(name) || this.moveHere(name, stop);
@@ -316,7 +439,9 @@ class Player {
     const html = this.spec.board ? slice(this.spec.board, this.floats, this.at) : "";
     if (html !== this.html) this.board.innerHTML = this.html = html;
     if ((this.picture.hidden = !this.spec.figure)) return;
-    if (!before) return this.drawAll();
+    const laid = this.ghost && this.laid();
+    if (laid) this.ghost = null;
+    if (!before || laid) return this.drawAll();
     const moved = ({ axes }) => axes.some((name) => before[name] !== this.drawn[name]);
     const changed = this.spec.tracks.filter(moved);
     const isPoint = ({ trace, attribute }) => this.isScatter(trace) && /^[xy]$/.test(attribute);
@@ -327,14 +452,10 @@ class Player {
 
   async drawAll() {
     await this.Plotly.react(this.picture, this.wholeFigure());
-    this.picture.removeAllListeners("plotly_relayout");
-    // Not every change of the layout is a hand's: tracks and new widths change it too.
-    const ours = new Set(this.spec.tracks.map(({ attribute }) => attribute));
-    const byHand = ([name]) => name.startsWith("shapes[") && !ours.has(name);
-    this.picture.on("plotly_relayout", (patch) => {
-      const edited = Object.entries(patch).filter(byHand);
-      if (edited.length) this.onEdit?.(Object.fromEntries(edited));
-    });
+    if (!this.alive) return;
+    this.picture.removeAllListeners("plotly_afterplot");
+    this.picture.on("plotly_afterplot", () => this.placeHandles()); // other widths, other ranges
+    this.placeHandles();
   }
 
   wholeFigure() {
@@ -343,11 +464,10 @@ class Player {
     if (this.narrow) Object.entries(this.spec.narrow).forEach((patch) => put(layout, ...patch));
     const value = (track) => slice(track, this.floats, this.at);
     this.spec.tracks.forEach((track) => put(data[track.trace] ?? layout, track.attribute, value(track)));
-    layout.editrevision = this.revision = (this.revision ?? 0) + 1; // Python knows of all dragging
+    data.push(...(this.ghost?.data ?? []));
     this.picture.style.height = `${(layout.height ??= 480)}px`;
     this.picture.setAttribute("aria-label", this.spec.alt);
-    const shapePosition = (layout.shapes ?? []).some(({ editable }) => editable);
-    return { data, layout, config: { displaylogo: false, displayModeBar: false, edits: { shapePosition } } };
+    return { data, layout, config: { displaylogo: false, displayModeBar: false } };
   }
 
   isScatter(trace) {
@@ -495,8 +615,8 @@ class Player {
 /**
  * Draw a scene inside `el`, in any page.
  *
- * `onPosition` hears of each move made here; `onRest`, when the hand has left the controls; `onEdit`
- * what of the layout was changed by hand, such as shapes; `ask` requests "plotly.js" or a "font" if the page
+ * `onPosition` hears of each move made here; `onRest`, when the hand has left the controls; `onEdit`,
+ * where a hand has put a handle, and whether it has let go; `ask` requests "plotly.js" or a "font" if the page
  * has none. The result has `move(position)`, `show(spec, buffer)` and `destroy()`.
  */
 export function mount(el, options) {
@@ -526,14 +646,19 @@ function tell(model, view) {
 
 function hear(model) {
   const place = model.get("_place"), { edit } = model.get("_drawn");
-  if (scene !== (scene = model.get("_scene"))) views.forEach((view) => view.show(scene.spec, scene.buffer));
+  if (scene !== (scene = model.get("_scene"))) {
+    for (const view of views) {
+      if (String(edit) === String(view.edit)) view.ghost = null; // not a handle's doing
+      view.show(scene.spec, scene.buffer);
+    }
+  }
   if (order !== (order = place.order)) told = heard = moves; // code has the last word
   else if (place.author === me) heard = Math.max(heard, place.number);
   if (moves === heard) mine.clear();
   const theirs = Object.entries(place.position).filter(([name]) => !mine.has(name));
   for (const view of views) {
     view.move(Object.fromEntries(theirs));
-    if (edit !== view.edit) Object.assign(view, { edit, drawn: null }); // what Python made of a shape
+    if (String(edit) !== String(view.edit)) view.heard?.(edit);
     view.settle();
   }
 }
@@ -552,20 +677,41 @@ function initialize({ model }) {
 
 function render({ model, el }) {
   const { kernel } = model.widget_manager;
+  let next = null, waits = null, slow = false; // of places for handles
   const view = mount(el, {
     ...scene,
     position: [...views][0]?.at ?? model.get("_place").position,
     onPosition: (position, name) => moved(view, position, name),
     onRest: () => moves > told && tell(model, view),
-    onEdit: (edited) => {
-      model.send({ kind: "edited", author: me, number: (edits += 1), edited });
-      look();
+    onEdit: (edited, rest) => {
+      next = { edited, rest };
+      put();
     },
     onDrawn: () => look(),
     ask: (kind) => model.send({ kind }),
   });
   view.edit = model.get("_drawn").edit;
   views.add(view);
+
+  // One place at a time: the next goes when Python has drawn the last. A picture that takes long to
+  // make is asked for when the hand lets go.
+  const put = () => {
+    if (waits || !next || (slow && !next.rest)) return;
+    waits = { number: (edits += 1), since: performance.now() };
+    model.send({ kind: "edited", author: me, number: waits.number, ...next.edited });
+    next = null;
+    look();
+  };
+  view.owes = () => Boolean(waits || next);
+  view.heard = (edit) => {
+    view.edit = edit;
+    if (edit?.[0] === me && edit[1] === waits?.number) {
+      slow = performance.now() - waits.since > LIVE;
+      waits = null;
+    }
+    if (!waits && !next) view.drawn && view.placeHandles(); // where Python says, be it that it refused
+    put();
+  };
 
   // The picture is of the settings that are set, or says what is the matter.
   let controls = [], since = null, timer = null;
@@ -596,7 +742,10 @@ function render({ model, el }) {
   let lost = false;
   const status = (_, now) => {
     lost ||= /restarting|dead/.test(now);
-    if (now === "connected") tell(model, view); // what was said while the line was cut may be lost
+    if (now === "connected") { // what was said while the line was cut may be lost
+      tell(model, view);
+      waits = null;
+    }
     view.notice.textContent = lost ? GONE : /connecting|disconnected/.test(kernel.connectionStatus) ? AWAY : "";
     look();
   };

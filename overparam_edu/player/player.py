@@ -65,7 +65,7 @@ class Player(Saves, anywidget.AnyWidget):
     def __init__(self, scene: Scene, **options: Any) -> None:
         instance("scene", scene, Scene)
         self.scene = scene
-        self.on_edit: Callable[[dict[str, Any]], None] | None = None  # a shape was dragged
+        self.on_edit: Callable[[dict[str, Any]], None] | None = None  # a handle was dragged
         place = {"position": stops_at(scene, {}), "order": 0, "author": "", "number": 0}
         super().__init__(_scene=message(scene), _place=place, position={}, **options)
         self.on_msg(self._answer)

@@ -121,6 +121,41 @@ class Board:
 
 
 @dataclass(frozen=True, eq=False)
+class Handle:
+    """A point that a hand puts elsewhere, by mouse, finger or arrow keys, for Python to take up.
+
+    It is the first point of a trace that stands still, and sets two controls of an `Explorer`. A
+    page without Python goes to the nearest place among the settings that it has.
+    """
+
+    trace: str  # the name of the trace that draws it
+    label: str  # what it is, for those who can't see it, such as "start of the paths"
+    controls: tuple[str, str]  # what the way across sets, and the way up
+    within: tuple[tuple[float, float], tuple[float, float]]  # the lowest and highest, across and up
+    step: tuple[float, float]  # places are multiples of it, and it is what an arrow key moves
+    sets: Mapping[str, Any] = field(default_factory=dict)  # other controls, and their new values
+    ghost: Sequence[str] = ()  # traces that stay, pale, as they were before the hand came
+
+    def __post_init__(self) -> None:
+        within, step = finite_array("within", self.within), finite_array("step", self.step)
+        if within.shape != (2, 2) or not np.all(np.diff(within) > 0):
+            raise ValueError(f"within must be two ranges; got {brief(self.within)}")
+        if step.shape != (2,) or not np.all(step > 0):
+            raise ValueError(f"step must be two numbers above 0; got {brief(self.step)}")
+        object.__setattr__(self, "within", tuple(map(tuple, within.tolist())))
+        object.__setattr__(self, "step", tuple(step.tolist()))
+        object.__setattr__(self, "sets", MappingProxyType(dict(self.sets)))
+        object.__setattr__(self, "ghost", tuple(self.ghost))
+
+    def values(self, place: Sequence[float]) -> dict[str, Any]:
+        """Return the new values of the controls for a place, the nearest that is possible."""
+        low, high = np.transpose(self.within)
+        steps = np.rint(np.clip(finite_array("place", place), low, high) / self.step)
+        across, up = (round(float(value), 10) for value in steps * self.step)
+        return {**self.sets, self.controls[0]: across, self.controls[1]: up}
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A figure and all that the sliders can make of it.
 
@@ -131,8 +166,8 @@ class Scene:
     {('loss', 'y'): [4.0, 2.0]}
     """
 
-    # With everything static in it, and fixed ranges of its axes, since playing does not rescale. If
-    # a shape has ``editable=True``, all can be dragged (`Player.edited`). None for a board alone.
+    # With everything static in it, and fixed ranges of its axes, since playing does not rescale.
+    # None for a board alone.
     figure: go.Figure | None
     axes: Sequence[Axis]  # the controls, from top to bottom
     tracks: Sequence[Track]
@@ -142,6 +177,7 @@ class Scene:
     # {"xaxis.domain": [0, 1], "height": 800}; see `style.stacked`.
     narrow: Mapping[str, Any] = field(default_factory=dict)
     board: Board | None = None
+    handles: Sequence[Handle] = ()  # what a hand can move in the picture itself
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "narrow", MappingProxyType(dict(self.narrow)))
@@ -150,7 +186,7 @@ class Scene:
                 raise ValueError("figure must be given, but for a board without tracks; got None")
         else:
             instance("figure", self.drawn, go.Figure)
-        for name, kind in (("axes", Axis), ("tracks", Track)):
+        for name, kind in (("axes", Axis), ("tracks", Track), ("handles", Handle)):
             items = tuple(getattr(self, name))
             for item in items:
                 if not isinstance(item, kind):
@@ -164,6 +200,10 @@ class Scene:
             if not self.alt:
                 object.__setattr__(self, "alt", self.drawn.layout.title.text or "Figure")
         self._check_axes()
+        for handle in self.handles:
+            self.place_of(handle)
+            for trace in handle.ghost:
+                self.place(trace)
 
     @property
     def drawn(self) -> go.Figure | None:
@@ -180,6 +220,14 @@ class Scene:
             known = [name for name in names if name is not None]
             raise ValueError(f"trace must be the name of one trace of {known}; got {trace!r}")
         return names.index(trace)
+
+    def place_of(self, handle: Handle) -> tuple[float, float]:
+        """Return where a handle is."""
+        number = self.place(handle.trace)
+        trace = self.drawn.data[number] if self.drawn is not None and number is not None else None
+        if trace is None or trace.x is None or trace.y is None or not len(trace.x):
+            raise ValueError(f"handles must have traces with a point; got {handle.trace!r}")
+        return float(trace.x[0]), float(trace.y[0])
 
     def _check_attributes(self, figure: go.Figure) -> None:
         """Check that plotly knows what tracks and `narrow` change, and that no track repeats."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.player.scene import Scene
+from overparam_edu.player.scene import Handle, Scene
 
 # The plotly.js that comes with the plotly package, 4.8 MB.
 PLOTLY_JS = resources.files("plotly").joinpath("package_data/plotly.min.js")
@@ -40,7 +40,16 @@ def message(scene: Scene) -> dict[str, Any]:
     if scene.board is not None:
         board = numbers.place(scene.board.values, scene.board.axes)
         spec["board"] = board | {"folded": scene.board.folded}
+    if scene.handles:
+        spec["handles"] = [_handle(scene, handle) for handle in scene.handles]
     return {"spec": spec, "buffer": packed(b"".join(numbers.offsets))}
+
+
+def _handle(scene: Scene, handle: Handle) -> dict[str, Any]:
+    ghost = [scene.place(trace) for trace in handle.ghost]
+    limits = {"within": handle.within, "step": handle.step}
+    place = {"trace": scene.place(handle.trace), "at": scene.place_of(handle)}
+    return {"name": handle.trace, "label": handle.label, "ghost": ghost} | limits | place
 
 
 def packed(numbers: bytes) -> bytes:

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.browser
 
 # The middle of a corner's disc on the screen.
 CORNER = """(root, index) => {
-    const shapes = root.querySelectorAll('.oe-picture .shapelayer path');
-    const { x, y, width, height } = shapes[index].getBoundingClientRect();
+    const handle = root.querySelectorAll('.oe-handle')[index];
+    const { x, y, width, height } = handle.getBoundingClientRect();
     return [x + width / 2, y + height / 2];
 }"""
 TOTAL = """
@@ -68,7 +68,7 @@ def polygon(loop: Any) -> Any:
     """The explorer with a curve whose corners can be moved."""
     loop.run("explorer.reset(); explorer.set(curve='polygon')")
     loop.page.wait_for_function(
-        "root => root.querySelectorAll('.oe-picture .shapelayer path').length === 4",
+        "root => root.querySelectorAll('.oe-handle').length === 4",
         arg=loop.player().root.element_handle(),
     )
     loop.player().settle()
@@ -77,7 +77,7 @@ def polygon(loop: Any) -> Any:
 
 def work(opened: Any) -> float:
     """Return the work of the lap as the board shows it."""
-    return float(opened.player().board().locator("b").first.inner_text().replace("−", "-"))
+    return float(opened.player().board().locator("b").first.text_content().replace("−", "-"))
 
 
 def another_work(opened: Any, before: float) -> float:

@@ -341,7 +341,7 @@ def turn(seen: Seen, number: int, rng: np.random.Generator) -> int:
 
 def corner(seen: Seen, hand: Any) -> None:
     """Drag a corner, while the player may be drawing; its number field must follow."""
-    corners = seen.root.locator(".oe-picture .shapelayer path")
+    corners = seen.root.locator(".oe-handle")
     box = corners.nth(1).bounding_box(timeout=1000) if corners.count() > 1 else None
     if box is None:
         return

@@ -182,40 +182,47 @@ def test_only_the_controls_of_the_chosen_curve_are_seen(explorer: Explorer) -> N
     explorer.set(curve="polygon", corners=3)
     assert explorer.controls["radii"].layout.display == "none"
     assert visible(explorer) == {"ax", "ay", "bx", "by", "cx", "cy"}
-    assert len(explorer.scene.figure.layout.shapes) == 3
+    assert [handle.trace for handle in explorer.scene.handles] == [f"corner {c}" for c in "ABC"]
     explorer.set(corners=5)
     assert "ey" in visible(explorer)
-    assert len(explorer.scene.figure.layout.shapes) == 5
+    assert len(explorer.scene.handles) == 5
 
 
-def drag(explorer: Explorer, edited: dict[str, float], number: int = 1) -> None:
+def drag(explorer: Explorer, handle: str, place: list[float], number: int = 1) -> None:
     """Tell the explorer what was dragged, as its page does."""
-    content = {"kind": "edited", "author": "page", "number": number, "edited": edited}
-    explorer.player._handle_custom_msg(content, [])
+    content = {"kind": "edited", "author": "page", "number": number}
+    explorer.player._handle_custom_msg(content | {"handle": handle, "place": place}, [])
 
 
 def test_the_same_drag_twice_counts_twice(explorer: Explorer) -> None:
     for number in (1, 2):
         explorer.reset()
         explorer.set(curve="polygon")
-        drag(explorer, {"shapes[1].xanchor": 0.8}, number)
-        assert explorer.values["bx"] == 0.8
-        assert explorer.player._drawn["edit"] == ["page", number]  # the page draws it anew
+        drag(explorer, "corner B", [0.8, 0.1], number)
+        assert (explorer.values["bx"], explorer.values["by"]) == (0.8, 0.1)
+        assert explorer.player._drawn["edit"] == ["page", number]  # the page asks for the next
 
 
 def test_a_dragged_corner_moves_the_fields_and_the_work(explorer: Explorer) -> None:
     explorer.reset()
     explorer.set(curve="polygon")
     before = describe(explorer.scene, {})
-    drag(explorer, {"shapes[1].xanchor": 0.8049, "shapes[1].yanchor": -7.0})
+    drag(explorer, "corner B", [0.8049, -7.0])
     assert explorer.values["bx"] == 0.8
     assert explorer.values["by"] == -0.9  # the edge of the picture
     assert describe(explorer.scene, {}) != before
-    assert explorer.scene.figure.layout.shapes[1].xanchor == 0.8
+    assert explorer.scene.place_of(explorer.scene.handles[1]) == (0.8, -0.9)
     moved = work(within("p4"), 3, [SQUARE[0], (0.8, -0.9), *SQUARE[2:]]).total
     assert in_bold(explorer.scene, 8) == [pytest.approx(moved, abs=1e-12)]
     explorer.controls["bx"].value = 0.9  # by keyboard
-    assert explorer.scene.figure.layout.shapes[1].xanchor == 0.9
+    assert explorer.scene.place_of(explorer.scene.handles[1]) == (0.9, -0.9)
+
+
+def test_a_corner_that_has_gone_is_answered_all_the_same(explorer: Explorer) -> None:
+    explorer.reset()
+    drag(explorer, "corner B", [0.8, 0.1], 7)  # it was dragged while the curve changed
+    assert explorer.values["bx"] == CORNERS[1][0]
+    assert explorer.player._drawn["edit"] == ["page", 7]
 
 
 def test_a_corner_outside_is_refused_in_words(explorer: Explorer) -> None:

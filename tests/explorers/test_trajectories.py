@@ -21,7 +21,7 @@ from overparam_edu.player.wire import message
 OPTIONS: dict[str, list[Any]] = {
     "p": [2, 3, 4, 6],
     "ratio": [1, 2, 5, 10, 20, 30],
-    "start": [0, 0.001, 0.003, 0.01, 0.03, 0.1],
+    "start": [0, 0.001, 0.003, 0.01, 0.03, 0.1, "hand"],
     "learning_rate": ["quarter", "tuned", "same", "hand"],
     "dynamics": ["rule", "network", "flow"],
 }

@@ -19,7 +19,7 @@ from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import frame
 from overparam_edu.player.page import Settings, page, pieces, player_script, save_html
 from overparam_edu.player.player import Player
-from overparam_edu.player.scene import Axis, Scene, Track
+from overparam_edu.player.scene import Axis, Handle, Scene, Track
 from overparam_edu.player.wire import message
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>&\"'"
@@ -30,10 +30,11 @@ def build(slope: float, kind: str = "up", shift: int = 0) -> Scene:
         raise ValueError("slope must be at most 5")
     step = Axis("step", "step", [0, 1, 2], start=1)
     sign = -1 if kind == "down" else 1
-    figure = go.Figure(go.Scatter(uid="line", mode="lines"))
-    figure.add_shape(type="line", x0=0, x1=1, y0=0, y1=1, editable=True)
+    point = go.Scatter(uid="point", x=[slope], y=[shift])
+    figure = go.Figure([go.Scatter(uid="line", mode="lines"), point])
     lines = sign * slope * np.outer([1, 2, 3], [1.0, 2.0]) + shift
-    return Scene(figure, [step], [Track("line", "y", lines, ["step"])])
+    hand = Handle("point", "point", ("slope", "shift"), ((0, 5), (-10, 10)), (0.25, 1))
+    return Scene(figure, [step], [Track("line", "y", lines, ["step"])], handles=[hand])
 
 
 def explorer(**controls: Any) -> Explorer:
@@ -67,7 +68,15 @@ def test_all_combinations_where_they_are_few() -> None:
     assert found.options == [[1, 0], [0, 0], [0, 1], [1, 1]]
     check_scenes(found)
     assert "4 settings, all their combinations" in found.note
-    assert "dragging" in found.note
+    assert "What is dragged in the picture goes to the nearest setting." in found.note
+
+
+def test_a_page_knows_the_places_of_its_settings() -> None:
+    [piece] = pieces(explorer(slope=widgets.ToggleButtons(**SLOPE)))
+    sent = piece.to_json()
+    assert sent["places"] == [{"point": (2, 0)}, {"point": (1, 0)}]
+    [fixed] = pieces(explorer(slope=widgets.FloatText(2)))
+    assert "So does dragging in the picture." in fixed.settings().note
 
 
 def test_one_change_at_a_time_where_they_are_many() -> None:
@@ -118,12 +127,11 @@ def test_a_piece_opens_where_its_player_stands() -> None:
     assert (sent["position"], sent["sentence"], sent["note"]) == ({"step": 2}, "Figure", "")
 
 
-def test_a_piece_travels_as_the_player_sends_it_but_shapes_stand_still() -> None:
+def test_a_piece_travels_as_the_player_sends_it() -> None:
     [piece] = pieces(Player(build(1)))
     [sent] = piece.to_json()["scenes"]
     live = message(build(1))
     assert base64.b64decode(sent["buffer"]) == live["buffer"]
-    assert live["spec"]["figure"]["layout"]["shapes"][0].pop("editable") is True
     assert json.dumps(sent["spec"]) == json.dumps(live["spec"])
 
 
