@@ -36,18 +36,20 @@ from overparam_edu.explorers.plots import (
 )
 from overparam_edu.player.player import Player, Saves
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
-from overparam_edu.player.style import BLUE, GREY, TEMPLATE, VERMILLION, heading, key
+from overparam_edu.player.style import GREY, PINK, TEMPLATE, VERMILLION, heading, key
 
 _TERMS = ("total loss", "data term", "weight decay")
 # For each network what it is called, its colour and its dash.
 _LOOK = {
     "original": ("original", GREY, "dash"),
     "factors": ("decay on each", VERMILLION, "solid"),
-    "product": ("decay on their product", BLUE, "dot"),
+    "product": ("decay on their product", PINK, "dot"),
 }
-_EXTRA = key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", BLUE))
+_EXTRA = key(("━", "decay on each", VERMILLION), ("┉", "decay on their product", PINK))
 _KEY = f"{key(('┅', 'original', GREY))}   with extra matrices:   {_EXTRA}"
-_NARROW_KEY = f"{key(('┅', 'original', GREY))}   with extra matrices:<br>{_EXTRA}"
+_NARROW_KEY = f"{key(('┅', 'original', GREY))}   with extra matrices:<br>{_EXTRA}".replace(
+    "   <span", "<br><span"
+)
 _MARGIN = {"l": 92, "t": 40, "b": 56, "r": 24}
 # Lower end of the logarithmic axis for runs whose numbers are not known yet.
 _LOWEST_LIVE = 1e-2
@@ -63,7 +65,7 @@ def explore_convnet(*, checkpoints: str | os.PathLike[str] | None = None) -> Con
 
     Loss of a batch against iteration for the original network (grey, dashed) and for the one with
     a 512x512 and a 10x10 matrix more, with weight decay on each matrix (orange) or on their
-    products (blue, dotted); the band is the range over seeds. Which term of the loss, which
+    products (pink, dotted); the band is the range over seeds. Which term of the loss, which
     learning rate (one for all, or each network's best), which seed, the axis and the iteration move
     in the browser. The second part trains on 4,000 digits while one watches, where PyTorch is
     installed (talk, "experiments"; paper, section 8).
@@ -103,10 +105,10 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
         seeds = ["all: mean and range", *seeds]
     axes = [
         Axis("step", "iteration", stops, start=len(stops) - 1, play=True),
-        Axis("term", "show", _TERMS),
-        Axis("rate", "learning rate", rates, start=runs.rates.index(RATE)),
-        Axis("seed", "seed", seeds),
-        Axis("scale", "loss axis", ["logarithmic", "linear"]),
+        Axis("term", "show", _TERMS, expert=True),
+        Axis("rate", "learning rate", rates, start=runs.rates.index(RATE), expert=True),
+        Axis("seed", "seed", seeds, expert=True),
+        Axis("scale", "loss axis", ["logarithmic", "linear"], expert=True),
     ]
     axes = [axis for axis in axes if len(axis.stops) > 1]
     names = "term", "rate", "seed", "step"
@@ -126,11 +128,11 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
         fields[f"{name}_told"] = told[:, :, n].squeeze(alone), follow[:-1]
     figure.update_layout(template=TEMPLATE, height=370, showlegend=False, margin=_MARGIN)
     figure.update_xaxes(title="iteration", range=[0, float(stops[-1])])
-    figure.update_yaxes(title="loss of a batch", exponentformat="power")
-    heading(figure, _KEY, y=1.02)
+    figure.update_yaxes(exponentformat="power")
+    heading(figure, f"loss of a batch   {_KEY}", y=1.02)
     said = "; ".join(f"{_LOOK[name][0]} {{{name}}}{{{name}_told}}" for name in runs.networks)
-    narrow = {"font.size": 14, "height": 350, "margin.t": 64, "margin.l": 60}
-    key_below = {"annotations[0].text": _NARROW_KEY, "annotations[0].font.size": 12}
+    narrow = {"font.size": 14, "height": 350, "margin.t": 84, "margin.l": 60}
+    key_below = {"annotations[0].text": f"loss of a batch<br>{_NARROW_KEY}", "margin.t": 96}
     return Scene(
         figure,
         axes,

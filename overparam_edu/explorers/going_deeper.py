@@ -21,9 +21,9 @@ from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 from overparam_edu.player.style import (
     BLACK,
-    GREY,
+    BROWN,
+    PINK,
     TEMPLATE,
-    VERMILLION,
     curve,
     dot,
     heading,
@@ -39,8 +39,8 @@ _NEVER = 3.0
 def explore_going_deeper() -> Explorer:
     """Return near zero against identity as a widget: deep networks that stall, and that do not.
 
-    On the left the loss of a deep linear network from layers near zero (grey, dashed; a band over
-    seeds) and from layers at the identity (orange), p = 4; a mark where each starts to move. On
+    On the left the loss of a deep linear network from layers near zero (brown, dashed; a band over
+    seeds) and from layers at the identity (pink), p = 4; a mark where each starts to move. On
     the right where each starts to move, by depth. Depth and iteration move in the browser. The
     data and, for Auto MPG, the learning rates and the standard deviation of the start near zero
     ask Python (talk, "going deeper").
@@ -118,8 +118,8 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
         fields[f"fate_{which}"] = fates, ["depth"]
         fields[f"loss_{which}"] = np.nan_to_num(middle[which], nan=np.inf), both
         parts.append(f"{name.capitalize()} {{fate_{which}}}; loss {{loss_{which}}}")
-    narrow = stacked(820, (0.58, 1), (0, 0.4))
-    narrow |= {f"annotations[{i}].font.size": 13 for i in (0, 1)}
+    narrow = stacked(500, (0.58, 1), (0, 0.32)) | {"xaxis.title.text": ""}
+    narrow |= {"yaxis2.tickvals": [1, 100, _NEVER * last], "yaxis2.ticktext": ["1", "100", "never"]}
     return Scene(
         _figure(starts, least),
         [
@@ -144,9 +144,9 @@ def _heights(starts: Starts) -> Array:
 
 def _figure(starts: Starts, least: float) -> go.Figure:
     figure = make_subplots(cols=2, column_widths=[0.62, 0.38], horizontal_spacing=0.12)
-    left = plots.band_traces(GREY, "dash", width=3, name="near zero")
-    left.append(curve("identity", VERMILLION))
-    right, rings, looks = [], [], ((GREY, "dash", 3), (VERMILLION, "solid", 4))
+    left = plots.band_traces(BROWN, "dash", width=3, name="near zero")
+    left.append(curve("identity", PINK))
+    right, rings, looks = [], [], ((BROWN, "dash", 3), (PINK, "solid", 4))
     for which, (name, (colour, dash, width)) in enumerate(zip(_NAMES, looks, strict=True)):
         left.append(dot(f"{name} moves", colour, "diamond", 16))
         rings.append(dot(f"{name} at N", colour, "circle-open", 22))
@@ -188,7 +188,7 @@ def _figure(starts: Starts, least: float) -> go.Figure:
         xaxis2={"tickvals": starts.depths, "ticktext": list(map(str, starts.depths))},
         yaxis2={"ticktext": [*texts, "never"]},
     )
-    lines = key(("┅", "near zero", GREY), ("━", "identity", VERMILLION))
+    lines = key(("┅", "near zero", BROWN), ("━", "identity", PINK))
     signs = key(("◆", "starts to move", BLACK), ("┉", "minimum", BLACK))
     heading(figure, f"{lines}<br>{signs}")
     heading(figure, "<b>starts to move at iteration</b>", panel=2)

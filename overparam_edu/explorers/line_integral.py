@@ -24,8 +24,8 @@ from overparam_edu.player.style import (
     BLUE,
     GREEN,
     GREY,
+    PLUS,
     TEMPLATE,
-    VERMILLION,
     curve,
     dot,
     heading,
@@ -103,7 +103,7 @@ def explore_line_integral() -> Explorer:
     for n, (letter, place) in enumerate(zip(_LETTERS, CORNERS, strict=True)):
         for axis, value in zip("xy", place, strict=True):
             field = widgets.FloatText(value, step=0.05, description=f"{letter} {axis}")
-            field.layout.width = "100px"
+            field.layout.width = "90px"
             controls[letter.lower() + axis] = field
             shown_when[letter.lower() + axis] = partial(_has_corner, n)
     return Explorer(_scene, controls, shown_when=shown_when)
@@ -146,7 +146,7 @@ def line_integral_scene(
     control = one_of("field", field, ("rule", "control")) == "control"
     laps = int(number("laps", laps, lower=1, upper=3))
     plane = in_plane(LOSSES[loss][0], number("angle", angle))
-    stops = 96 if laps == 1 else 64
+    stops = 96
     if corners:
         loop = _polygon_loop(plane, corners, control=control, stops=stops // len(corners))
         window = (-_WIDEST, _WIDEST, -_HIGHEST, _HIGHEST)
@@ -193,8 +193,8 @@ def line_integral_scene(
         alt="Left: the field's arrows over its curl in colours, and the closed curve with a point "
         "that walks round it. Right: the work done so far along the way, and below it the work on "
         "each of the curve's pieces, split into adaptive rate and projection.",
-        narrow=stacked(1000, (0.66, 1), (0.34, 0.56), (0.02, 0.24)),
-        board=Board(_in_digits(loop.integral, "g" if control else "F"), ["depth"]),
+        narrow=stacked(500, (0.58, 1), (0, 0.3, 0, 0.41), (0, 0.3, 0.59, 1)) | _NARROW,
+        board=Board(_in_digits(loop.integral, "g" if control else "F"), ["depth"], folded=_DIGITS),
         handles=[
             Handle(
                 f"corner {letter}",
@@ -337,6 +337,10 @@ def _background(
 
 # --- words and picture ---
 
+_DIGITS = "the lap’s work in all its digits"
+_PARTS_KEY = key(("■", "adaptive rate", BLUE), ("▨", "projection", GREEN))
+_NARROW = {"annotations[1].text": _PARTS_KEY.replace("   ", "<br>"), "annotations[0].font.size": 14}
+
 
 def _verdicts(
     integral: LineIntegral, gradient_at: tuple[float, ...], laps: int, control: bool
@@ -393,17 +397,17 @@ def _figure(loop: Loop, way: Array, laps: int, grid: tuple[Array, Array], arrows
     right: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2"}
     below = {"x": [*loop.names, "lap"], "xaxis": "x3", "yaxis": "y3"}
     stripes = {"shape": "/", "fillmode": "overlay", "fgcolor": "white", "solidity": 0.25}
-    look = {"textposition": "top center", "textfont": {"size": 15}}
-    point = dot("here", VERMILLION, size=17).update(marker_line_color=BLACK)
+    look = {"textposition": "top center", "textfont": {"size": 16}}
+    point = dot("here", PLUS, size=17).update(marker_line_color=BLACK)
     figure = go.Figure(
         [
             plots.curl_trace(*grid),
             plots.arrow_trace(arrows),
             curve("curve", BLACK, "dash", 3, x=x, y=y),
-            curve("walk", VERMILLION, width=5),
+            curve("walk", PLUS, width=5),
             point,
             curve("lap", BLACK, "dash", 2, x=way, **right),
-            curve("work", VERMILLION, width=5, **right),
+            curve("work", PLUS, width=5, **right),
             go.Scatter(point).update(uid="now", cliponaxis=False, **right),
             go.Bar(uid="adaptive rate", marker={"color": BLUE}, **below),
             go.Bar(uid="projection", marker={"color": GREEN, "pattern": stripes}, **below),
@@ -438,7 +442,7 @@ def _figure(loop: Loop, way: Array, laps: int, grid: tuple[Array, Array], arrows
     dotted = {"showgrid": True, "gridcolor": GREY, "griddash": "dot", "ticklen": 0}
     figure.update_layout(xaxis2={"tickvals": ends, "ticktext": words, **dotted})
     heading(figure, plots.CURL_KEY)
-    heading(figure, key(("■", "adaptive rate", BLUE), ("▨", "projection", GREEN)), panel=3)
+    heading(figure, _PARTS_KEY, panel=3)
     for name, (x, y, up) in zip(loop.names, loop.labels, strict=False):
         place = {"x": x, "y": y, "yshift": up, "bgcolor": "rgba(255,255,255,0.6)"}
         figure.add_annotation(text=f"<b>{name}</b>", font_size=20, showarrow=False, **place)

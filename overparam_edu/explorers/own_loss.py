@@ -27,6 +27,8 @@ from overparam_edu.player.scene import Axis, Board, Handle, Reading, Scene, Trac
 from overparam_edu.player.style import (
     BLACK,
     GREY,
+    MINUS,
+    PLUS,
     TEMPLATE,
     VERMILLION,
     curve,
@@ -181,6 +183,7 @@ def own_loss_scene(
         *path_tracks(np.moveaxis(race.points[at], 1, 0)),
         *plots.line_tracks("loss of depth 1", iterations, drawn[0], ["step"]),
         *plots.line_tracks("loss", iterations, drawn, ["depth", "step"]),
+        plots.depth_name_track(len(_DEPTHS)),
         Track("curl", "z", colours, ["depth"]),
         *plots.point_tracks("field", arrows, ["depth"]),
         *plots.point_tracks("loop", loops, ["depth"]),
@@ -206,7 +209,7 @@ def own_loss_scene(
         alt="Left: paths of gradient descent at depth 1 and at the chosen depth over the contours "
         "of the loss. Middle: the field's arrows over its curl in colours, and a loop round which "
         "its work is not 0, if there is one. Right: the loss against iteration.",
-        narrow=stacked(1100, (0.69, 1), (0.32, 0.62), (0, 0.24)),
+        narrow=stacked(540, (0.54, 1), (0, 0.3, 0, 0.42), (0, 0.3, 0.58, 1)) | _NARROW,
         board=Board(list(map(in_words, _DEPTHS, answers, works)), ["depth"]),
         handles=[
             Handle(
@@ -398,6 +401,16 @@ def _number(value: float) -> str:
 # --- the picture ---
 
 
+_NARROW = {
+    "annotations[1].text": key(("■", "curl +", PLUS), ("■", "−", MINUS)) + "<br>▢ loop with work",
+    "annotations[2].text": "<b>loss</b>",
+    "yaxis2.showticklabels": True,
+    "xaxis2.nticks": 3,
+    "yaxis2.nticks": 4,
+    "yaxis3.nticks": 4,
+}
+
+
 class Above(Loss):
     """A loss above its least value, with something finite everywhere, to be drawn."""
 
@@ -483,15 +496,16 @@ def _figure(
         font_size=16,
         margin={"l": 88, "t": 58, "b": 60, "r": 12},
         xaxis={"domain": [0, 0.345]} | horizontal,
-        xaxis2={"domain": [0.39, 0.735]} | horizontal,
-        xaxis3={"domain": [0.81, 1], "anchor": "y3", "title": iteration, "tickfont": {"size": 15}},
+        xaxis2={"domain": [0.39, 0.735], "anchor": "y2"} | horizontal,
+        xaxis3={"domain": [0.81, 1], "anchor": "y3", "title": iteration},
         yaxis={"title": w2} | vertical,
         yaxis2={"anchor": "x2", "showticklabels": False} | vertical,
-        yaxis3={"anchor": "x3", "tickfont": {"size": 15}},
+        yaxis3={"anchor": "x3"},
     )
     signs = [("◇", "start", BLACK), ("★", "minimum", BLACK), ("+", "0", BLACK)]
-    lines = key(("┅", "depth 1", GREY), ("━", "depth N", VERMILLION))
-    heading(figure, f"{lines}<br>{key(*(signs if goal.found else signs[::2]))}")
+    lines = key(("┅", "depth 1", GREY))
+    heading(figure, f"{key(*(signs if goal.found else signs[::2]))}<br>{lines}")
+    plots.name_depth(figure, _DEPTHS)
     heading(figure, f"{plots.CURL_KEY}<br>{key(('▢', 'loop with work', BLACK))}", panel=2)
     title = "loss above<br>minimum" if goal.found else "loss"
     heading(figure, f"<b>{title}</b>", panel=3)
@@ -499,6 +513,6 @@ def _figure(
     place = {"xref": "x3 domain", "yref": "y3", "line": {"dash": "dot", "width": 2}}
     figure.add_shape(x0=0, x1=1, y0=level, y1=level, **place)
     at = float(np.log10(level)) if goal.found else level  # annotations on such axes stand there
-    look = {"yref": "y3", "yanchor": "top", "font": {"size": 14}}
+    look = {"yref": "y3", "yanchor": "top", "font": {"size": 16}}
     heading(figure, "arrived", panel=3, x=0.02, y=at, **look)
     return figure

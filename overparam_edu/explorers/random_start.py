@@ -35,7 +35,7 @@ INPUTS, DRAWS = 10, 200
 def explore_random_start() -> Explorer:
     r"""Return the size of random layers' product as a widget: the width decides where it starts.
 
-    One output, ten inputs. Mean (blue) and typical size (green) of :math:`\|W\|^2` by formula,
+    One output, ten inputs. Mean (black) and typical size (pink) of :math:`\|W\|^2` by formula,
     against depth on the left and against width on the right; rings are the mean and diamonds the
     median of 200 draws of real layers. Depth, width and standard deviation move in the browser;
     new draws ask Python.

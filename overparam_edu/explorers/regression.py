@@ -131,10 +131,10 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
     axes = [
         Axis("depth", "depth N", depths, start=min(1, len(depths) - 1)),
         Axis("step", "iteration", steps, start=len(steps) - 1, play=True),
-        Axis("tolerance", "arrived: within", within, start=1),
-        Axis("way", "learning rate", ["own", "depth 1’s for all"]),
-        Axis("scale", "iteration axis", ["logarithmic", "linear"]),
-        Axis("measure", "rates by", ["iterations to arrive", "loss at the end"]),
+        Axis("tolerance", "arrived: within", within, start=1, expert=True),
+        Axis("way", "learning rate", ["own", "depth 1’s for all"], expert=True),
+        Axis("scale", "iteration axis", ["logarithmic", "linear"], expert=True),
+        Axis("measure", "rates by", ["iterations to arrive", "loss at the end"], expert=True),
     ]
     offered = {"way": share, "measure": alone}
     axes = [axis for axis in axes if offered.get(axis.name, True)]
@@ -172,8 +172,10 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
         alt="Loss above the minimum against iteration for the linear model and for the chosen "
         "depth, and what each learning rate leads to; or the race for the power 2 beside that for "
         "the power 4.",
-        narrow=stacked(800, (0.58, 1), (0, 0.42)),
-        board=Board(np.array(tables)[ways], lead),
+        narrow=stacked(540, (0.58, 1), (0, 0.31))
+        | {"annotations[0].text": f"loss above minimum<br>{_signs(contests)}<br> ", "margin.t": 80}
+        | {"yaxis.title.text": "", "xaxis.title.text": ""},
+        board=Board(np.array(tables)[ways], lead, folded="table of all depths"),
     )
 
 
@@ -219,6 +221,11 @@ def _names(contest: Contest) -> tuple[str, str]:
     if rival == optimizer:
         return "depth 1", "depth {}"
     return f"{rival} on depth 1", f"{optimizer} on depth {{}}"
+
+
+def _signs(contests: Sequence[Contest]) -> str:
+    """Return the legend of what both panels have in common."""
+    return key(("┅", _names(contests[-1])[0], GREY), ("┉", "arrived", BLACK))
 
 
 def _told(contest: Contest, at: tuple[int, int, int], *, in_full: bool) -> str:
@@ -286,11 +293,8 @@ def _row(name: str, cells: Iterable[str], tag: str = "td") -> str:
 def _figure(contests: Sequence[Contest], note: str) -> go.Figure:
     """Return the figure with empty traces for the races, and for the rates of one alone."""
     alone, first = len(contests) == 1, contests[0]
-    titles = ["", "rates tried, ◆ chosen"] if alone else [f"p = {c.linear.p:g}" for c in contests]
     widths = [0.6, 0.4] if alone else [0.5, 0.5]
-    figure = make_subplots(
-        cols=2, subplot_titles=titles, column_widths=widths, horizontal_spacing=0.15
-    )
+    figure = make_subplots(cols=2, column_widths=widths, horizontal_spacing=0.15)
     for column, contest in enumerate(contests, start=1):
         side = "" if column == 1 else " right"
         traces = [
@@ -318,12 +322,16 @@ def _figure(contests: Sequence[Contest], note: str) -> go.Figure:
         figure.update_xaxes(title=title, **axis, row=1, col=2)
         figure.update_yaxes(type="log", exponentformat="power", row=1, col=2)
     figure.update_yaxes(title="loss above minimum", row=1, col=1)
-    figure.update_annotations(font_size=20)
-    one, deep = _names(contests[-1])
-    plots.name_depth(figure, [lane.depth for lane in first.deep], deep)
-    signs = (("┅", one, GREY), ("┉", "arrived", BLACK))
-    text = f"{key(*signs)}<br>{html.escape(note)}"
-    heading(figure, text, xref="paper", yref="paper", y=1.1)
+    _, deep = _names(contests[-1])
+    depths = [lane.depth for lane in first.deep]
+    plots.name_depth(figure, depths, deep.replace("gradient descent", "descent"))
+    text = f"{html.escape(note)}<br>{_signs(contests)}"
+    heading(figure, f"{text}<br> ")  # the last line is the depth's, and the power's
+    titles = ["", "<b>rates tried, ◆ chosen</b>"]
+    if not alone:
+        titles = [f"<b>p = {contest.linear.p:g}</b>" for contest in contests]
+    for panel, title in enumerate(titles, start=1):
+        heading(figure, title, panel)
     margin = {"l": 92, "t": 96, "b": 64, "r": 16}
     figure.update_layout(template=TEMPLATE, height=420, showlegend=False, margin=margin)
     return figure

@@ -18,7 +18,7 @@ from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.scene import Axis, Handle, Reading, Scene, Track
-from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, ORANGE, TEMPLATE, VERMILLION
+from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, TEMPLATE, VERMILLION
 
 
 def explore_trajectories() -> Explorer:
@@ -165,8 +165,11 @@ def trajectory_scene(
     )
     rate_axis = plots.log_axis([across, along], below=1e-4, above=1e3)
     figure = _figure(loss, race, first, spans, rate_axis)
-    narrow = style.stacked(1000, (0.62, 1), (0.31, 0.54), (0, 0.21))
-    narrow |= {f"annotations[{i}].font.size": 13 for i in (1, 2)}
+    narrow = style.stacked(520, (0.52, 1), (0, 0.32, 0, 0.4), (0, 0.32, 0.6, 1))
+    rates = _RATES_KEY.replace("across", "rate across").replace("   ", "<br>")
+    legend = f"{_NEXT_KEY}<br>{style.key(_DEPTH_1, _MINIMUM)}"
+    narrow |= {"annotations[1].text": legend, "annotations[2].text": rates}
+    narrow |= {"xaxis2.title.text": "iteration", "xaxis2.dtick": 2, "xaxis3.dtick": 2}
     hand = Handle(
         "start",
         "start of the paths",
@@ -207,6 +210,9 @@ _RATES = {
     "same": "one rate for all, safe for the rule at every depth",
     "by hand": "one rate for all, set by hand",
 }
+_DEPTH_1, _MINIMUM = ("┅", "depth 1", GREY), ("★", "minimum", BLACK)
+_NEXT_KEY = style.key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
+_RATES_KEY = style.key(("━", "across w", BLUE), ("┉", "along w", GREEN))
 _ALT = (
     "Left: paths of gradient descent at depth 1 and at the chosen depth over the contours of the "
     "loss, with the two parts of the next step as arrows. Right: loss and effective learning rate "
@@ -222,8 +228,13 @@ def _next_step(loss: SeparableLp, points: Array, depths: Array, spans: Array) ->
     parts = np.array(split_direction(safe, loss.gradient(safe), depths[:, None]))
     longest = np.linalg.norm(parts / np.ptp(spans, axis=1), axis=-1).max(axis=0)
     factor = np.divide(0.22, longest, out=np.zeros_like(longest), where=longest > 0)
-    here = np.where(inside, points, np.nan)
-    arrows: Array = np.stack([here + 0 * parts, here - factor[..., None] * parts], axis=-2)
+    drawn = -factor[..., None] * parts
+    # An arrow without length has no direction, and on the minimum there is no next step.
+    size = np.ptp(spans, axis=1)
+    seen = inside & (np.linalg.norm(drawn / size, axis=-1, keepdims=True) > 1e-3)
+    seen &= np.linalg.norm((points - loss.targets) / size, axis=-1)[..., None] > 1e-3
+    here = np.where(seen, points, np.nan)
+    arrows: Array = np.stack([here, here + drawn], axis=-2)
     return arrows
 
 
@@ -247,7 +258,7 @@ def _figure(
     star = {"symbol": "star", "size": 18, "color": BLACK}
     plane = [
         plots.loss_contour(loss, *spans),
-        go.Scatter(x=x, y=y, mode="markers", marker=star),
+        go.Scatter(x=x, y=y, mode="markers", marker=star, cliponaxis=False),
         style.dot("start", BLACK, "diamond-open", x=start[:1], y=start[1:], cliponaxis=False),
         *path_traces(),
         style.arrow("adaptive rate", BLUE),
@@ -256,8 +267,8 @@ def _figure(
     losses = [style.curve("loss of depth 1", *one), style.curve("loss", *deep)]
     effective = [
         style.curve("rate of depth 1", *one),
-        style.curve("rate across w", *deep),
-        style.curve("rate along w", ORANGE, "dot"),
+        style.curve("rate across w", BLUE),
+        style.curve("rate along w", GREEN, "dot"),
     ]
     for traces, row, column in ((plane, 1, 1), (losses, 1, 2), (effective, 2, 2)):
         figure.add_traces(traces, rows=row, cols=column)
@@ -270,17 +281,17 @@ def _figure(
     )
     figure.update_xaxes(plots.step_axis(float(race.steps[-1])), col=2)
     figure.update_xaxes(title="iteration", row=2, col=2)
-    figure.update_yaxes(title="loss", **loss_axis, row=1, col=2)
-    figure.update_yaxes(title="effective rate", **rate_axis, row=2, col=2)
+    for row, axis in ((1, loss_axis), (2, rate_axis)):  # room for a tick or two
+        every = max(1, round(float(np.ptp(axis["range"])) / 2.5))
+        figure.update_yaxes(axis | {"dtick": every}, row=row, col=2)
     figure.add_hline(race.target, line={"dash": "dot", "width": 2}, row=1, col=2)
     level = float(np.log10(race.target))  # annotations on logarithmic axes stand at the logarithm
     style.heading(figure, "arrived", 2, y=level, yref="y2", yanchor="top")
     plots.name_depth(figure, race.depths)
-    paths = style.key(("┅", "depth 1", GREY), ("★", "minimum", BLACK))
-    parts = style.key(("→", "adaptive rate", BLUE), ("→", "projection", GREEN))
-    style.heading(figure, f"{paths}<br>next step:   {parts}")
-    rates = style.key(("━", "across w", VERMILLION), ("┉", "along w: N times", ORANGE))
-    style.heading(figure, rates, 3)
+    paths = style.key(_DEPTH_1, _MINIMUM)
+    style.heading(figure, f"next step:   {_NEXT_KEY}<br>{paths}")
+    style.heading(figure, f"<b>effective rate</b>   {_RATES_KEY}", 3)
+    style.heading(figure, "<b>loss</b>", 2)
     return figure
 
 

@@ -103,7 +103,12 @@ def unbalanced_scene(angle: float = 90) -> Scene:
         "over the step across."
     )
     narrow = stacked(510, (0.54, 1), (0, 0.3, 0, 0.41), (0, 0.3, 0.59, 1))
-    narrow |= {"xaxis2.title.text": "time", "annotations[2].text": "<b>along / across w</b>"}
+    narrow |= {
+        "xaxis2.dtick": 2,
+        "xaxis3.dtick": 2,
+        "xaxis2.title.text": "time",
+        "annotations[2].text": "<b>along / across w</b>",
+    }
     figure = _figure(gradient_flow(LOSS, start, times=TIMES), points, losses, depth)
     return Scene(figure, axes, tracks, reading, alt=alt, narrow=narrow)
 

@@ -10,6 +10,9 @@ const SILENCE = 3_000; // ms to wait for a new picture before saying the same
 const LIVE = 700; // ms for an answer above which what is dragged is asked for on release only
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const STILLS = 10; // how many pictures Play shows where motion is unwelcome
+const SAMPLE = 200; // how many values are looked at for the longest, and boards for the tallest
+const SIZE = 18; // CSS pixels of a picture's type
+const SMALL = 14; // CSS pixels of a narrow picture's headings
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
 const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
 const AWAY = "No connection to the kernel. Sliders still move; the rest waits until it is back.";
@@ -290,6 +293,19 @@ class Handle {
   }
 }
 
+// How tall a part of a player is with the tallest of these texts in it.
+function tallest(node, width, texts) {
+  const twin = element("div", { class: node.className, "aria-hidden": true, style: `position: absolute; visibility: hidden; width: ${width}px` });
+  node.after(twin);
+  const heights = texts.map((text) => {
+    if (node.matches(".oe-board")) twin.innerHTML = text;
+    else twin.textContent = text;
+    return twin.offsetHeight;
+  });
+  twin.remove();
+  return Math.max(0, ...heights);
+}
+
 class Player {
   constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, onDrawn, ask }) {
     // `drawn` is the position in the picture; null asks for a complete drawing. `playing` is
@@ -305,11 +321,15 @@ class Player {
     this.board = element("div", { class: "oe-board", tabindex: 0 });
     this.notice = element("p", { class: "oe-notice", role: "alert" });
     this.stale = element("p", { class: "oe-stale", role: "status" });
-    this.root.append(this.picture, this.board, this.status, this.panel, this.notice, this.stale);
+    this.more = element("details", { class: "oe-more" }, element("summary"), element("div", { class: "oe-controls" }));
+    this.root.append(this.picture, this.panel, this.status, this.more, this.notice, this.stale);
     el.append(this.root);
     this.watchHands();
+    this.more.addEventListener("toggle", () => window.dispatchEvent(new Event("resize"))); // who laid this out, again
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
+    this.refit = () => this.reserve(); // formulas are as tall as their font says
+    document.fonts.addEventListener("loadingdone", this.refit);
     this.say("Loading the picture …");
     this.show(spec, buffer);
   }
@@ -325,10 +345,13 @@ class Player {
     if (stood) this.at = Object.fromEntries(spec.axes.map((axis) => [axis.name, stopFor(axis, stood[axis.name])]));
     // The sliders are the new scene's at once; its numbers take a moment, and until then nothing is drawn.
     Object.assign(this, { spec, floats: null, drawn: null });
+    this.picture.hidden = !spec.figure;
+    if (spec.figure) this.picture.style.height = `${this.layout().height}px`;
     this.buildControls();
     const floats = await unpack(buffer).catch((error) => this.say(`No picture: ${error.message}`));
     if (!floats || !this.alive || this.spec !== spec) return; // a later scene is on its way
     this.floats = floats;
+    this.reserve();
     if (this.Plotly || !spec.figure) this.trouble = false;
     else loadPlotly(this.ask, (words) => this.say(words)).then((library) => this.begin(library), (error) => this.say(error.message));
     if (JSON.stringify(spec.board ?? "").includes("<math")) loadMathFont(this.ask); // before any move
@@ -338,17 +361,24 @@ class Player {
   // A slider that looks the same stays, in the hand that holds it.
   buildControls() {
     const { axes } = this.spec, before = this.controls;
-    const held = this.panel.contains(document.activeElement) && document.activeElement;
+    const held = this.isControl(document.activeElement) && document.activeElement;
     const name = held && held.closest("[data-axis]")?.dataset.axis;
     const same = (axis) => before[axis.name]?.suits(axis) && before[axis.name];
     this.controls = Object.fromEntries(axes.map((axis) => [axis.name, same(axis) || this.build(axis)]));
-    const rows = Object.values(this.controls).map(({ row }) => row);
+    const rows = Object.values(this.controls).map(({ row }) => row), [summary, experts] = this.more.children;
     for (const { row } of Object.values(before)) rows.includes(row) || row.remove();
-    rows.forEach((row, n) => this.panel.children[n] === row || this.panel.insertBefore(row, this.panel.children[n] ?? null));
+    for (const [panel, expert] of [[this.panel, false], [experts, true]]) {
+      const own = rows.filter((_, n) => axes[n].expert === expert);
+      own.forEach((row, n) => panel.children[n] === row || panel.insertBefore(row, panel.children[n] ?? null));
+    }
+    this.placeBoard();
+    const folded = [...axes.filter(({ expert }) => expert).map(({ label }) => label), this.spec.board?.folded].filter(Boolean);
+    summary.textContent = `More: ${folded.join(", ")}`;
+    this.more.hidden = !folded.length;
     for (const { name } of axes) this.controls[name].set(this.at[name]);
     this.controls[this.playing?.name]?.playing(true);
-    if (held && !this.panel.contains(held)) this.controls[name]?.row.querySelector(held.tagName)?.focus();
-    this.held &&= this.panel.contains(document.activeElement);
+    if (held && !this.isControl(held)) this.controls[name]?.row.querySelector(held.tagName)?.focus();
+    this.held &&= this.isControl(document.activeElement);
   }
 
   // What can be moved in the picture, after it in the order of the keys.
@@ -390,6 +420,31 @@ class Player {
   laid() {
     const now = standing(this.spec.axes, this.at);
     return !Object.entries(this.ghost.stood).every(([name, { value }]) => now[name]?.value === value);
+  }
+
+  isControl(node) {
+    return this.root.contains(node) && Boolean(node.closest(".oe-row"));
+  }
+
+  // Room for the longest sentence and the tallest board, so that nothing below them moves.
+  reserve() {
+    const { axes, reading, board } = this.spec, width = this.panel.clientWidth;
+    if (!this.floats || !width) return;
+    const longest = (values) => values.map(shown).reduce((a, b) => (b.length > a.length ? b : a), "");
+    const some = (values) => [...values].filter((_, n) => n % Math.ceil(values.length / SAMPLE) === 0);
+    const values = ({ words, offset, length }) => some(words ?? this.floats.subarray(offset, offset + length));
+    const words = Object.fromEntries(axes.map(({ name, stops }) => [name, longest(stops)]));
+    for (const [name, field] of Object.entries(reading?.fields ?? {})) words[name] = longest(values(field));
+    const text = reading?.template.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "") ?? "";
+    this.status.style.minHeight = `${tallest(this.status, width, [text])}px`;
+    this.board.style.minHeight = board && !board.folded ? `${tallest(this.board, width, some(board.words))}px` : "";
+  }
+
+  // A board is the picture, or stands below the sentence, or is folded away.
+  placeBoard() {
+    const { figure, board } = this.spec;
+    if (board?.folded) this.more.append(this.board);
+    else (figure ? this.status : this.picture).after(this.board);
   }
 
   build(axis) {
@@ -458,14 +513,28 @@ class Player {
     this.placeHandles();
   }
 
-  wholeFigure() {
-    const { data, layout } = structuredClone(this.spec.figure);
+  // The layout at this width.
+  layout() {
+    const layout = structuredClone(this.spec.figure.layout);
     this.narrow = (this.width = this.root.clientWidth) > 0 && this.width < NARROW;
     if (this.narrow) Object.entries(this.spec.narrow).forEach((patch) => put(layout, ...patch));
+    if (this.narrow) for (const { font } of layout.annotations ?? []) if (font?.size > SMALL) font.size = SMALL;
+    for (const axis of Object.keys(layout).filter((name) => /^[xy]axis/.test(name)).map((name) => layout[name])) {
+      if (this.narrow) Object.assign(axis, { tickangle: 0, title: { ...axis.title, font: { size: SMALL } } });
+      // Plotly writes powers of ten a quarter larger than it is told.
+      if (axis.type !== "log" || axis.exponentformat !== "power") continue;
+      axis.tickfont = { ...axis.tickfont, size: (axis.tickfont?.size ?? layout.font?.size ?? SIZE) / 1.25 };
+    }
+    layout.height ??= 480;
+    return layout;
+  }
+
+  wholeFigure() {
+    const data = structuredClone(this.spec.figure.data), layout = this.layout();
     const value = (track) => slice(track, this.floats, this.at);
     this.spec.tracks.forEach((track) => put(data[track.trace] ?? layout, track.attribute, value(track)));
     data.push(...(this.ghost?.data ?? []));
-    this.picture.style.height = `${(layout.height ??= 480)}px`;
+    this.picture.style.height = `${layout.height}px`;
     this.picture.setAttribute("aria-label", this.spec.alt);
     return { data, layout, config: { displaylogo: false, displayModeBar: false } };
   }
@@ -505,6 +574,8 @@ class Player {
 
   fit() {
     const width = this.root.clientWidth;
+    if (width !== this.fitted) this.reserve();
+    this.fitted = width;
     if (!this.drawn || !this.spec.figure || !width || width === this.width) return; // hidden, or not there yet
     if (this.narrow !== width < NARROW) this.drawn = null;
     else this.Plotly.Plots.resize(this.picture);
@@ -551,13 +622,13 @@ class Player {
   }
 
   watchHands() {
-    this.panel.addEventListener("focusin", () => (this.held = true));
-    this.panel.addEventListener("focusout", ({ relatedTarget }) => {
-      this.held = this.panel.contains(relatedTarget);
+    this.root.addEventListener("focusin", ({ target }) => (this.held = this.isControl(target)));
+    this.root.addEventListener("focusout", ({ relatedTarget }) => {
+      this.held = this.isControl(relatedTarget);
       this.rest();
     });
     // Some browsers don't focus a slider that is dragged; there, the end of the drag is the rest.
-    this.panel.addEventListener("change", () => this.rest());
+    this.root.addEventListener("change", () => this.rest());
   }
 
   rest() {
@@ -607,6 +678,7 @@ class Player {
     this.alive = false;
     this.playing = null;
     this.observer.disconnect();
+    document.fonts.removeEventListener("loadingdone", this.refit);
     this.Plotly?.purge(this.picture);
     this.root.remove();
   }

@@ -39,7 +39,7 @@ def message(scene: Scene) -> dict[str, Any]:
         spec["reading"] = {"template": scene.reading.template, "fields": fields}
     if scene.board is not None:
         board = numbers.place(scene.board.values, scene.board.axes)
-        spec["board"] = board | {"folded": scene.board.folded}
+        spec["board"] = board | ({"folded": scene.board.folded} if scene.board.folded else {})
     if scene.handles:
         spec["handles"] = [_handle(scene, handle) for handle in scene.handles]
     return {"spec": spec, "buffer": packed(b"".join(numbers.offsets))}

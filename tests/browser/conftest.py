@@ -136,6 +136,7 @@ class Shown:
         return self.root.locator(f"[data-axis={axis}] {kind}")
 
     def press(self, axis: str, *keys: str) -> None:
+        self.root.evaluate("root => (root.querySelector('.oe-more').open = true)")
         self.control(axis).first.focus()
         for key in keys:
             self.page.keyboard.press(key)
