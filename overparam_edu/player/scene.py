@@ -144,7 +144,7 @@ class Handle:
             raise ValueError(f"step must be two numbers above 0; got {brief(self.step)}")
         object.__setattr__(self, "within", tuple(map(tuple, within.tolist())))
         object.__setattr__(self, "step", tuple(step.tolist()))
-        object.__setattr__(self, "sets", MappingProxyType(dict(self.sets)))
+        object.__setattr__(self, "sets", dict(self.sets))
         object.__setattr__(self, "ghost", tuple(self.ghost))
 
     def values(self, place: Sequence[float]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import plotly.graph_objects as go
@@ -60,6 +61,11 @@ def test_a_handle_needs_traces_that_are_there() -> None:
             scene(Handle(**GIVEN | change))
     with pytest.raises(ValueError, match="handles must have traces with a point; got 'start'"):
         scene(Handle(**GIVEN), x=[], y=[])
+
+
+def test_it_can_be_kept_in_a_file() -> None:
+    again = pickle.loads(pickle.dumps(Handle(**GIVEN, sets={"kind": "by hand"})))
+    assert again.values((0.3, 0.06)) == {"a": 0.3, "b": 0.06, "kind": "by hand"}
 
 
 def test_it_travels_with_its_place_and_its_traces_by_number() -> None:
