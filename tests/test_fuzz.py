@@ -165,9 +165,11 @@ GOOD: dict[str, Callable[[Rng], Any]] = {
     "widths": one_of((2, 2, 1), (3, 1, 1), (1, 1)),
 }
 NEEDS_NO_FUZZ = {
+    "takes True or False, as test_sketch.py does": """explore_going_deeper explore_regression
+        explore_trajectories""",
     "takes no arguments": """beyond_regularization check_setup explore_convnet
-        explore_going_deeper explore_limit explore_line_integral explore_own_loss
-        explore_preconditioner explore_regression explore_singular_values explore_trajectories
+        explore_limit explore_line_integral explore_own_loss
+        explore_preconditioner explore_singular_values
         explore_update_rule explore_warm_up illustration mirror_flow progress recorded_convnet
         single_output singular_values
         theorem_2_by_criterion theorem_2_by_line_integral""",

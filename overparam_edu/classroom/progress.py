@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from overparam_edu.classroom.exercise import VERDICTS, Feedback
-from overparam_edu.classroom.exercises import EXERCISES
-from overparam_edu.classroom.questions import QUESTIONS
 
 FILE = "overparam_edu_progress.jsonl"
 # The environment variable for another file, or a folder for it; os.devnull keeps nothing.
@@ -101,12 +99,22 @@ def _sound(event: Event) -> bool:
             return verdict in VERDICTS and tries >= 0 and isinstance(event.get("ever_right"), bool)
         case {"prediction": str(), "value": int() | float() as value}:
             return abs(value) < 1e300  # nor NaN
+        case {"sketch": str(), "drawn": {"at": dict(), "points": [*points]}}:
+            return all(map(_is_point, points))
         case {"prediction": str(), "value": str()} | {
             "question": str(),
             "answer": str(),
             "right": bool(),
         }:
             return True
+    return False
+
+
+def _is_point(point: Any) -> bool:
+    """Return whether a point of a sketch is three numbers: its place, as drawn, as it is."""
+    match point:
+        case [int() | float(), int() | float(), int() | float()]:
+            return all(abs(number) < 1e300 for number in point)
     return False
 
 
@@ -186,6 +194,14 @@ class Progress:
         return {event["prediction"]: event["value"] for event in self._events("prediction")}
 
     @property
+    def sketches(self) -> dict[str, Any]:
+        """From the name of a curve to what was drawn of it last, ``{"at": ..., "points": ...}``.
+
+        ``points`` has place, height as drawn, and true height; ``at`` says of which curve.
+        """
+        return {event["sketch"]: event["drawn"] for event in self._events("sketch")}
+
+    @property
     def questions(self) -> dict[str, dict[str, Any]]:
         """From a question's name to the last ``answer``, a letter, and whether ``ever_right``."""
         found: dict[str, dict[str, Any]] = {}
@@ -205,6 +221,9 @@ class Progress:
 
     def table(self) -> list[Lesson]:
         """Return what was done of each lesson of the course."""
+        from overparam_edu.classroom.exercises import EXERCISES  # takes a while
+        from overparam_edu.classroom.questions import QUESTIONS
+
         exercises, predictions, questions = self.exercises, self.predictions, self.questions
 
         def signs(names: Iterable[str], known: dict[str, dict[str, Any]]) -> str:
@@ -238,6 +257,10 @@ class Progress:
     def foresee(self, name: str, value: float | str) -> None:
         """Remember a prediction."""
         self._add(prediction=name, value=value)
+
+    def sketch(self, name: str, drawn: dict[str, Any]) -> None:
+        """Remember a curve drawn by hand."""
+        self._add(sketch=name, drawn=drawn)
 
     def answer(self, name: str, letter: str, right: bool) -> None:
         """Remember an answer to a question."""

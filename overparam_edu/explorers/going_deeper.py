@@ -15,10 +15,10 @@ from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.datasets import load_auto_mpg
 from overparam_edu.experiments.deeper import Deeper, Starts, compare_starts, deeper_on_cars
 from overparam_edu.experiments.records import EXPERIMENTS, load_record
-from overparam_edu.explorers import plots
+from overparam_edu.explorers import plots, predicting
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Axis, Reading, Scene, Track
+from overparam_edu.player.scene import Axis, Reading, Scene, Sketch, Track
 from overparam_edu.player.style import (
     BLACK,
     BROWN,
@@ -36,14 +36,20 @@ _NAMES = ("near zero", "identity")
 _NEVER = 3.0
 
 
-def explore_going_deeper() -> Explorer:
+def explore_going_deeper(*, predict: bool = False) -> Explorer:
     """Return near zero against identity as a widget: deep networks that stall, and that do not.
 
     On the left the loss of a deep linear network from layers near zero (brown, dashed; a band over
     seeds) and from layers at the identity (pink), p = 4; a mark where each starts to move. On
     the right where each starts to move, by depth. Depth and iteration move in the browser. The
     data and, for Auto MPG, the learning rates and the standard deviation of the start near zero
-    ask Python (talk, "going deeper").
+    ask Python (talk, "going deeper"). It opens at the start.
+
+    Parameters
+    ----------
+    predict : bool
+        Let students draw how long they expect each depth to wait before they see it,
+        and say how far off they are. What they draw is kept in `progress`; Escape skips it.
 
     Returns
     -------
@@ -63,15 +69,16 @@ def explore_going_deeper() -> Explorer:
         ),
     }
     live = dict.fromkeys(("learning_rate", "scale"), lambda values: values["data"] == "cars")
-    return Explorer(_scene, controls, shown_when=live)
+    return predicting.explorer(_scene, controls, predict=predict, shown_when=live)
 
 
-def _scene(*, data: str, learning_rate: str, scale: float) -> Scene:
+def _scene(*, data: str, learning_rate: str, scale: float, predict: bool) -> Scene:
     if data == "gas":  # no learning rate is stable for all of them
-        return going_deeper_scene(*_recorded())
+        return going_deeper_scene(*_recorded(), predict=predict)
     cars, starts = load_auto_mpg(standardized=True), deeper_on_cars(scale)
     least = least_loss(LpRegression(cars.X, cars.y, p=4, reduction="mean"))
-    return going_deeper_scene(compare_starts(starts, learning_rate=learning_rate), least)
+    both = compare_starts(starts, learning_rate=learning_rate)
+    return going_deeper_scene(both, least, predict=predict)
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +90,7 @@ def _recorded() -> tuple[Starts, float]:
     return compare_starts(Deeper(depths, near_zero, identity, scale)), record.least
 
 
-def going_deeper_scene(starts: Starts, least: float) -> Scene:
+def going_deeper_scene(starts: Starts, least: float, *, predict: bool = False) -> Scene:
     """Return the scene of both starts side by side, above the minimum of the loss."""
     # Without iteration 0, which has no logarithm. The slider stays at its stop when the data
     # change: with as many stops, the end is the end.
@@ -124,7 +131,7 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
         _figure(starts, least),
         [
             Axis("depth", "depth N", starts.depths, start=min(2, len(starts.depths) - 1)),
-            Axis("step", "iteration", steps, start=len(steps) - 1, play=True),
+            Axis("step", "iteration", steps, play=True),
         ],
         tracks,
         Reading(f"Depth {{depth}}, iteration {{step}}. {'. '.join(parts)}.", fields),
@@ -132,6 +139,22 @@ def going_deeper_scene(starts: Starts, least: float) -> Scene:
         "layers at the identity, with a mark where each starts to move. Right: the iteration at "
         "which each starts to move, against depth.",
         narrow=narrow,
+        sketch=_sketch(last) if predict else None,
+    )
+
+
+def _sketch(last: int) -> Sketch:
+    """Return what is to be predicted: how long each depth waits near zero."""
+    told = [f"{name} {what}" for name in _NAMES for what in ("by depth", "at N")]
+    return Sketch(
+        "going_deeper",
+        "near zero by depth",
+        along="step",
+        asks="Your guess: near zero, when does each depth start to move? Set a point for each; "
+        "the top is never.",
+        of="wait",
+        hidden=told,
+        never=1.5 * last,
     )
 
 

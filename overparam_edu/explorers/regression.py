@@ -15,11 +15,11 @@ from overparam_edu.experiments.compare import Contest, contest_on_cars
 from overparam_edu.experiments.curves import OPTIMIZERS
 from overparam_edu.experiments.races import POWERS, recorded_race
 from overparam_edu.experiments.records import load_record
-from overparam_edu.explorers import plots
+from overparam_edu.explorers import plots, predicting
 from overparam_edu.explorers.trajectories import compared
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
+from overparam_edu.player.scene import Axis, Board, Reading, Scene, Sketch, Track
 from overparam_edu.player.style import (
     BLACK,
     GREY,
@@ -49,7 +49,7 @@ RECORDED = {
 }
 
 
-def explore_regression() -> Explorer:
+def explore_regression(*, predict: bool = False) -> Explorer:
     """Return the depth race on real data as a widget: networks against the linear model.
 
     Loss above the minimum against iteration, at depth ``N`` (orange) and at depth 1 (grey,
@@ -59,7 +59,13 @@ def explore_regression() -> Explorer:
     which are recorded; on the talk's gas data all are. With one power, the learning rates
     tried are drawn beside the race, with the one chosen. Depth, iteration, the tolerance that
     counts as arrived, whose learning rate is used and the axes move in the browser (talk,
-    "experiments"; paper, section 8).
+    "experiments"; paper, section 8). It opens at the start.
+
+    Parameters
+    ----------
+    predict : bool
+        Let students draw the loss that they expect before they see it,
+        and say how far off they are. What they draw is kept in `progress`; Escape skips it.
 
     Returns
     -------
@@ -88,15 +94,18 @@ def explore_regression() -> Explorer:
     live = ("p", "optimizer", "rival", "start")
     shown_when = dict.fromkeys(live, lambda values: values["data"] == "cars")
     shown_when["recorded"] = lambda values: values["data"] == "gas"
-    return Explorer(_scene, controls, shown_when=shown_when)
+    return predicting.explorer(_scene, controls, predict=predict, shown_when=shown_when)
 
 
 @lru_cache(maxsize=32)
-def _scene(*, data: str, p: float, optimizer: str, rival: str, start: str, recorded: str) -> Scene:
+def _scene(
+    *, data: str, p: float, optimizer: str, rival: str, start: str, recorded: str, predict: bool
+) -> Scene:
     if data == "gas":
         contests = [_on_gas(*names) for names in RECORDED[recorded]]
         seeds = len(contests[0].linear.seeds)
-        return contest_scene(contests, note=f"gas data (2,565 × 128), recorded; seeds: {seeds}")
+        note = f"gas data (2,565 × 128), recorded; seeds: {seeds}"
+        return contest_scene(contests, note=note, guess=f"gas {recorded}" if predict else "")
     powers = (2.0, 4.0) if p == 0 else (float(p),)
     options = {"optimizer": optimizer, "rival": rival or optimizer, "start": start}
     unasked = set(powers) <= set(POWERS) and set(options.values()) == {_GD, "balanced"}
@@ -104,7 +113,8 @@ def _scene(*, data: str, p: float, optimizer: str, rival: str, start: str, recor
         recorded_race(power) if unasked else contest_on_cars(power, **options) for power in powers
     ]
     how = "recorded" if unasked else "computed here"
-    return contest_scene(contests, note=f"Auto MPG (392 × 7), {how}; band: range of 3 seeds")
+    note = f"Auto MPG (392 × 7), {how}; band: range of 3 seeds"
+    return contest_scene(contests, note=note, guess=f"cars {p:g} {options}" if predict else "")
 
 
 def _on_gas(deep: str, optimizer: str, linear: str, rival: str) -> Contest:
@@ -119,8 +129,11 @@ def _on_gas(deep: str, optimizer: str, linear: str, rival: str) -> Contest:
 _EXACT = 1e-10
 
 
-def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
-    """Return a contest beside the search for its rates, or two of the same iterations and lanes."""
+def contest_scene(contests: Sequence[Contest], *, note: str, guess: str = "") -> Scene:
+    """Return a contest beside the search for its rates, or two of the same iterations and lanes.
+
+    With a name, the reader draws a `guess` first, which is kept under it.
+    """
     first, alone = contests[0], len(contests) == 1
     recorded = first.linear.steps
     at = np.unique(np.searchsorted(recorded, plots.record_stops(int(recorded[-1]) + 1)))
@@ -130,7 +143,7 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
     share = all(contest.can_share for contest in contests)
     axes = [
         Axis("depth", "depth N", depths, start=min(1, len(depths) - 1)),
-        Axis("step", "iteration", steps, start=len(steps) - 1, play=True),
+        Axis("step", "iteration", steps, play=True),
         Axis("tolerance", "arrived: within", within, start=1, expert=True),
         Axis("way", "learning rate", ["own", "depth 1’s for all"], expert=True),
         Axis("scale", "iteration axis", ["logarithmic", "linear"], expert=True),
@@ -176,6 +189,24 @@ def contest_scene(contests: Sequence[Contest], *, note: str) -> Scene:
         | {"annotations[0].text": f"loss above minimum<br>{_signs(contests)}<br> ", "margin.t": 80}
         | {"yaxis.title.text": "", "xaxis.title.text": ""},
         board=Board(np.array(tables)[ways], lead, folded="table of all depths"),
+        sketch=_sketch(guess, contests, ways, lead) if guess else None,
+    )
+
+
+def _sketch(name: str, contests: Sequence[Contest], ways: slice | int, lead: list[str]) -> Sketch:
+    """Return what is to be predicted: the loss of the last contest, beside that of depth 1."""
+    contest, side = contests[-1], " right" if len(contests) == 2 else ""
+    there = contest.arrivals[ways][..., 1:, 1]
+    level = np.broadcast_to(np.array(contest.tolerances)[:, None], there.shape)
+    return Sketch(
+        f"regression {name}",
+        f"depth N{side}",
+        along="step",
+        asks="Your guess: draw the loss of depth {depth} for "
+        f"p\u00a0=\u00a0{contest.linear.p:g}. Grey: depth 1; dotted: arrived.",
+        of="loss above the minimum",
+        whole=[f"depth 1{side}{edge}" for edge in (" low", "", " high")],
+        arrival=(level, there, [*lead, "depth"]),
     )
 
 
@@ -330,8 +361,8 @@ def _figure(contests: Sequence[Contest], note: str) -> go.Figure:
     titles = ["", "<b>rates tried, ◆ chosen</b>"]
     if not alone:
         titles = [f"<b>p = {contest.linear.p:g}</b>" for contest in contests]
-    for panel, title in enumerate(titles, start=1):
-        heading(figure, title, panel)
+    for panel, words in enumerate(titles, start=1):
+        heading(figure, words, panel)
     margin = {"l": 92, "t": 96, "b": 64, "r": 16}
     figure.update_layout(template=TEMPLATE, height=420, showlegend=False, margin=margin)
     return figure

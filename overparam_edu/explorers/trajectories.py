@@ -13,15 +13,15 @@ from overparam_edu.checks import Array, number
 from overparam_edu.dynamics.losses import SeparableLp
 from overparam_edu.dynamics.rule import split_direction
 from overparam_edu.experiments.depth_race import DepthRace, race_depths
-from overparam_edu.explorers import plots
+from overparam_edu.explorers import plots, predicting
 from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Axis, Handle, Reading, Scene, Track
+from overparam_edu.player.scene import Axis, Handle, Reading, Scene, Sketch, Track
 from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, TEMPLATE, VERMILLION
 
 
-def explore_trajectories() -> Explorer:
+def explore_trajectories(*, predict: bool = False) -> Explorer:
     r"""Return the 2-D illustration as a widget: paths by depth, over an ill-conditioned loss.
 
     On the left the path of depth ``N`` (orange) and of depth 1 (grey, dashed) over the contours of
@@ -37,6 +37,12 @@ def explore_trajectories() -> Explorer:
 
     Depth and iteration move in the browser. The power ``p``, the targets' ratio, the start, which
     can be dragged, the learning rates and the dynamics ask Python for new runs.
+
+    Parameters
+    ----------
+    predict : bool
+        Let students draw the loss that they expect before they see it,
+        and say how far off they are. What they draw is kept in `progress`; Escape skips it.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def explore_trajectories() -> Explorer:
         controls[name].layout.width = "140px"
     by_hand = {"rate_by_hand": "learning_rate", "start_1": "start", "start_2": "start"}
     shown_when = {name: partial(_by_hand, which) for name, which in by_hand.items()}
-    return Explorer(_scene, controls, shown_when=shown_when)
+    return predicting.explorer(_scene, controls, predict=predict, shown_when=shown_when)
 
 
 def _by_hand(which: str, values: dict[str, Any]) -> bool:
@@ -113,6 +119,7 @@ def trajectory_scene(
     start: float | tuple[float, float] = 0.01,
     learning_rate: str | float = "quarter",
     dynamics: str = "rule",
+    predict: bool = False,
 ) -> Scene:
     """Return the scene of `explore_trajectories`: targets (1, 1 / ratio), one start w for both."""
     loss = SeparableLp((1.0, 1.0 / ratio), p=p)
@@ -179,7 +186,22 @@ def trajectory_scene(
         sets={"start": "hand"},
         ghost=("path", "loss"),
     )
-    return Scene(figure, [depth, step], tracks, reading, alt=_ALT, narrow=narrow, handles=[hand])
+    sketch = Sketch(
+        "trajectories",
+        "loss",
+        along="step",
+        asks="Your guess: draw the loss of depth {depth}. Grey: depth 1; dotted: arrived.",
+        of="loss",
+        whole=["loss of depth 1"],
+        arrival=(np.full(len(depths), race.target), race.arrivals, ["depth"]),
+    )
+    return Scene(
+        *(figure, [depth, step], tracks, reading),
+        alt=_ALT,
+        narrow=narrow,
+        handles=[hand],
+        sketch=sketch if predict else None,
+    )
 
 
 # How far beyond 0 and the minimum the picture goes, relative to their distance; and any start.

@@ -106,12 +106,23 @@ def _resource(name: str) -> str:
 @cache
 def player_script() -> str:
     """Return what brings players and questions to life as one plain script."""
-    return _plain("player.js", "overparamEduMount") + _plain("question.js", "overparamEduQuestion")
+    player = _plain("player.js", player_module(), "overparamEduMount")
+    return player + _plain("question.js", _resource("question.js"), "overparamEduQuestion")
 
 
-def _plain(name: str, mount: str) -> str:
+def player_module() -> str:
+    """Return what a notebook loads for each player: one module, of two files."""
+    return _resource("sketch.js") + _resource("player.js")
+
+
+def player_styles() -> str:
+    """Return the style sheet of a player."""
+    return _resource("player.css") + _resource("sketch.css")
+
+
+def _plain(name: str, module: str, mount: str) -> str:
     """Return a module as a script: modules don't load from a ``file://`` address."""
-    source = re.sub(r"^export default .*\n", "", _resource(name), flags=re.M)
+    source = re.sub(r"^export default .*\n", "", module, flags=re.M)
     source, count = re.subn(r"^export (?=function mount\b)", "", source, flags=re.M)
     if count != 1 or re.search(r"^(export|import)\b", source, flags=re.M):
         raise RuntimeError(f"{name} must export `mount` and a default, and import nothing")
@@ -131,8 +142,8 @@ def styles() -> str:
     face = (
         f'font-family: "STIX Two Math";\n  src: url(data:font/woff;base64,{data}) format("woff");'
     )
-    sheets = map(_resource, ("player.css", "question.css", "page.css"))
-    return f"@font-face {{\n  {face}\n}}\n" + "".join(sheets)
+    sheets = player_styles() + _resource("question.css") + _resource("page.css")
+    return f"@font-face {{\n  {face}\n}}\n{sheets}"
 
 
 def piece_html(piece: Mapping[str, Any]) -> str:

@@ -213,6 +213,19 @@ function control(axis, { move, step, toggle }) {
 
 // ---------------------------------------------------------------- the player
 
+// How tall a part of a player is with the tallest of these texts in it.
+function tallest(node, width, texts) {
+  const twin = element("div", { class: node.className, "aria-hidden": true, style: `position: absolute; visibility: hidden; width: ${width}px` });
+  node.after(twin);
+  const heights = texts.map((text) => {
+    if (node.matches(".oe-board")) twin.innerHTML = text;
+    else twin.textContent = text;
+    return twin.offsetHeight;
+  });
+  twin.remove();
+  return Math.max(0, ...heights);
+}
+
 // What a hand can put elsewhere: a button over the first point of a trace, which draws it.
 class Handle {
   constructor(player) {
@@ -293,21 +306,8 @@ class Handle {
   }
 }
 
-// How tall a part of a player is with the tallest of these texts in it.
-function tallest(node, width, texts) {
-  const twin = element("div", { class: node.className, "aria-hidden": true, style: `position: absolute; visibility: hidden; width: ${width}px` });
-  node.after(twin);
-  const heights = texts.map((text) => {
-    if (node.matches(".oe-board")) twin.innerHTML = text;
-    else twin.textContent = text;
-    return twin.offsetHeight;
-  });
-  twin.remove();
-  return Math.max(0, ...heights);
-}
-
 class Player {
-  constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, onDrawn, ask }) {
+  constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, onDrawn, onGuess, guesses, ask }) {
     // `drawn` is the position in the picture; null asks for a complete drawing. `playing` is
     // { name, head, stop, time } of the axis that plays.
     Object.assign(this, { onPosition, onRest, onEdit, onDrawn, ask, alive: true, drawn: null, playing: null });
@@ -323,6 +323,8 @@ class Player {
     this.stale = element("p", { class: "oe-stale", role: "status" });
     this.more = element("details", { class: "oe-more" }, element("summary"), element("div", { class: "oe-controls" }));
     this.root.append(this.picture, this.panel, this.status, this.more, this.notice, this.stale);
+    this.sketch = new Sketch(this, guesses, onGuess);
+    this.root.prepend(this.sketch.bar);
     el.append(this.root);
     this.watchHands();
     this.more.addEventListener("toggle", () => window.dispatchEvent(new Event("resize"))); // who laid this out, again
@@ -351,6 +353,7 @@ class Player {
     const floats = await unpack(buffer).catch((error) => this.say(`No picture: ${error.message}`));
     if (!floats || !this.alive || this.spec !== spec) return; // a later scene is on its way
     this.floats = floats;
+    this.sketch.adopt();
     this.reserve();
     if (this.Plotly || !spec.figure) this.trouble = false;
     else loadPlotly(this.ask, (words) => this.say(words)).then((library) => this.begin(library), (error) => this.say(error.message));
@@ -379,6 +382,31 @@ class Player {
     this.controls[this.playing?.name]?.playing(true);
     if (held && !this.isControl(held)) this.controls[name]?.row.querySelector(held.tagName)?.focus();
     this.held &&= this.isControl(document.activeElement);
+  }
+
+  isControl(node) {
+    return this.root.contains(node) && Boolean(node.closest(".oe-row"));
+  }
+
+  // Room for the longest sentence and the tallest board, so that nothing below them moves.
+  reserve() {
+    const { axes, reading, board } = this.spec, width = this.panel.clientWidth;
+    if (!this.floats || !width) return;
+    const longest = (values) => values.map(shown).reduce((a, b) => (b.length > a.length ? b : a), "");
+    const some = (values) => [...values].filter((_, n) => n % Math.ceil(values.length / SAMPLE) === 0);
+    const values = ({ words, offset, length }) => some(words ?? this.floats.subarray(offset, offset + length));
+    const words = Object.fromEntries(axes.map(({ name, stops }) => [name, longest(stops)]));
+    for (const [name, field] of Object.entries(reading?.fields ?? {})) words[name] = longest(values(field));
+    const text = reading?.template.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "") ?? "";
+    this.status.style.minHeight = `${tallest(this.status, width, [text])}px`;
+    this.board.style.minHeight = board && !board.folded ? `${tallest(this.board, width, some(board.words))}px` : "";
+  }
+
+  // A board is the picture, or stands below the sentence, or is folded away.
+  placeBoard() {
+    const { figure, board } = this.spec;
+    if (board?.folded) this.more.append(this.board);
+    else (figure ? this.status : this.picture).after(this.board);
   }
 
   // What can be moved in the picture, after it in the order of the keys.
@@ -420,31 +448,6 @@ class Player {
   laid() {
     const now = standing(this.spec.axes, this.at);
     return !Object.entries(this.ghost.stood).every(([name, { value }]) => now[name]?.value === value);
-  }
-
-  isControl(node) {
-    return this.root.contains(node) && Boolean(node.closest(".oe-row"));
-  }
-
-  // Room for the longest sentence and the tallest board, so that nothing below them moves.
-  reserve() {
-    const { axes, reading, board } = this.spec, width = this.panel.clientWidth;
-    if (!this.floats || !width) return;
-    const longest = (values) => values.map(shown).reduce((a, b) => (b.length > a.length ? b : a), "");
-    const some = (values) => [...values].filter((_, n) => n % Math.ceil(values.length / SAMPLE) === 0);
-    const values = ({ words, offset, length }) => some(words ?? this.floats.subarray(offset, offset + length));
-    const words = Object.fromEntries(axes.map(({ name, stops }) => [name, longest(stops)]));
-    for (const [name, field] of Object.entries(reading?.fields ?? {})) words[name] = longest(values(field));
-    const text = reading?.template.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "") ?? "";
-    this.status.style.minHeight = `${tallest(this.status, width, [text])}px`;
-    this.board.style.minHeight = board && !board.folded ? `${tallest(this.board, width, some(board.words))}px` : "";
-  }
-
-  // A board is the picture, or stands below the sentence, or is folded away.
-  placeBoard() {
-    const { figure, board } = this.spec;
-    if (board?.folded) this.more.append(this.board);
-    else (figure ? this.status : this.picture).after(this.board);
   }
 
   build(axis) {
@@ -507,6 +510,7 @@ class Player {
 
   async drawAll() {
     await this.Plotly.react(this.picture, this.wholeFigure());
+    this.sketch.place();
     if (!this.alive) return;
     this.picture.removeAllListeners("plotly_afterplot");
     this.picture.on("plotly_afterplot", () => this.placeHandles()); // other widths, other ranges
@@ -531,12 +535,16 @@ class Player {
 
   wholeFigure() {
     const data = structuredClone(this.spec.figure.data), layout = this.layout();
-    const value = (track) => slice(track, this.floats, this.at);
-    this.spec.tracks.forEach((track) => put(data[track.trace] ?? layout, track.attribute, value(track)));
+    this.spec.tracks.forEach((track) => put(data[track.trace] ?? layout, track.attribute, this.value(track)));
+    this.sketch.dress(data, layout);
     data.push(...(this.ghost?.data ?? []));
     this.picture.style.height = `${layout.height}px`;
     this.picture.setAttribute("aria-label", this.spec.alt);
     return { data, layout, config: { displaylogo: false, displayModeBar: false } };
+  }
+
+  value(track) {
+    return slice(track, this.floats, this.sketch.position(track, this.at));
   }
 
   isScatter(trace) {
@@ -548,7 +556,7 @@ class Player {
   // layers of other types, contours for instance, so these are put back before the screen is painted.
   async movePoints(tracks) {
     const data = this.spec.figure.data.map(() => ({}));
-    for (const track of tracks) data[track.trace][track.attribute] = slice(track, this.floats, this.at);
+    for (const track of tracks) data[track.trace][track.attribute] = this.value(track);
     const traces = [...data.keys()].filter((trace) => this.isScatter(trace));
     const layers = [...this.picture.querySelectorAll("g.mlayer")].reverse();
     const places = layers.map((layer) => [layer, layer.parentNode, layer.nextSibling]);
@@ -564,7 +572,7 @@ class Player {
     const traces = [...new Set(tracks.map(({ trace }) => trace))].filter((trace) => trace !== null);
     const style = {}, layout = {};
     for (const track of tracks) {
-      const value = slice(track, this.floats, this.at);
+      const value = this.value(track);
       if (track.trace === null) layout[track.attribute] = value;
       else (style[track.attribute] ??= Array(traces.length))[traces.indexOf(track.trace)] = value;
     }
@@ -578,7 +586,7 @@ class Player {
     this.fitted = width;
     if (!this.drawn || !this.spec.figure || !width || width === this.width) return; // hidden, or not there yet
     if (this.narrow !== width < NARROW) this.drawn = null;
-    else this.Plotly.Plots.resize(this.picture);
+    else this.Plotly.Plots.resize(this.picture).then(() => this.alive && this.sketch.place());
     this.width = width;
     this.settle();
   }
@@ -595,6 +603,7 @@ class Player {
     const text = template.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
     if (text !== this.status.textContent) this.status.textContent = text;
     this.status.hidden = !text;
+    this.sketch.refresh();
   }
 
   // The picture is not of what is set: say what it waits for, over it, so that nothing moves.
@@ -655,6 +664,7 @@ class Player {
     this.controls[this.playing.name]?.playing(false);
     this.playing = null;
     this.status.setAttribute("aria-live", "polite");
+    this.sketch.refresh();
     this.rest();
   }
 
@@ -679,6 +689,7 @@ class Player {
     this.playing = null;
     this.observer.disconnect();
     document.fonts.removeEventListener("loadingdone", this.refit);
+    this.sketch.destroy();
     this.Plotly?.purge(this.picture);
     this.root.remove();
   }
@@ -760,6 +771,8 @@ function render({ model, el }) {
       put();
     },
     onDrawn: () => look(),
+    guesses: (name) => model.get("_guesses")[name],
+    onGuess: (name, guess) => model.send({ kind: "guessed", name, guess }),
     ask: (kind) => model.send({ kind }),
   });
   view.edit = model.get("_drawn").edit;

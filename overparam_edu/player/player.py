@@ -51,8 +51,8 @@ class Player(Saves, anywidget.AnyWidget):
     gives a new order, and moves made before a page has heard of the order count no longer.
     """
 
-    _esm = _HERE / "player.js"
-    _css = _HERE / "player.css"
+    _esm = page.player_module()
+    _css = page.player_styles()
     _scene = traitlets.Dict().tag(sync=True)
     # The position as pages hear it, with the order's number and the author and number of the move.
     _place = traitlets.Dict().tag(sync=True)
@@ -60,15 +60,22 @@ class Player(Saves, anywidget.AnyWidget):
     _controls: traitlets.List[str] = traitlets.List().tag(sync=True)
     # ... and which settings of theirs are drawn, which have no picture and why, and the last edit.
     _drawn = traitlets.Dict().tag(sync=True)
+    # What was drawn before, by the name of its `Sketch`, as `sketch.js` keeps it.
+    _guesses = traitlets.Dict().tag(sync=True)
     position = traitlets.Dict(help="The stop of each axis, by its name.")
 
     def __init__(self, scene: Scene, **options: Any) -> None:
         instance("scene", scene, Scene)
         self.scene = scene
+        self._keep_guess: Callable[[str, Any], None] | None = None
         self.on_edit: Callable[[dict[str, Any]], None] | None = None  # a handle was dragged
         place = {"position": stops_at(scene, {}), "order": 0, "author": "", "number": 0}
         super().__init__(_scene=message(scene), _place=place, position={}, **options)
         self.on_msg(self._answer)
+
+    def keep_guesses(self, known: Mapping[str, Any], keep: Callable[[str, Any], None]) -> None:
+        """Show what was drawn before, by the name of its `Sketch`; `keep` hears of what is new."""
+        self._guesses, self._keep_guess = dict(known), keep
 
     def pieces(self) -> list[Piece]:
         """Return what of this can leave the notebook."""
@@ -120,6 +127,9 @@ class Player(Saves, anywidget.AnyWidget):
             self.send({"kind": kind}, buffers=[math_font()])
         if kind == "moved" and content["order"] == self._place["order"]:
             self._take(content)
+        if kind == "guessed" and self._keep_guess is not None:
+            self._guesses = self._guesses | {content["name"]: content["guess"]}
+            self._keep_guess(content["name"], content["guess"])
         if kind == "edited" and self.on_edit is not None:
             self.on_edit(content)
 

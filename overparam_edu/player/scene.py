@@ -156,6 +156,37 @@ class Handle:
 
 
 @dataclass(frozen=True, eq=False)
+class Sketch:
+    """What the reader draws before the run is seen, and what it is held against (`sketch.js`).
+
+    The truth is a trace: a trail, of which the reader draws the whole curve, or points that stand
+    still, of which the reader draws the heights. Its y axis is logarithmic. A page compares what is
+    drawn with the truth by itself, and keeps the guess.
+    """
+
+    name: str  # under which the guess is kept
+    trace: str  # the name of the trace that is the truth
+    along: str  # the axis that is played when the reader wants to see the truth
+    asks: str  # what to draw, with {name} for an axis, as in "Draw the loss of depth {depth}."
+    of: str  # what is drawn, such as "loss"
+    whole: Sequence[str] = ()  # traces that may be known: they are seen whole meanwhile
+    hidden: Sequence[str] = ()  # traces that give the answer away: they are not seen meanwhile
+    # The level at which a curve has arrived and the iteration from which it has, not finite if it
+    # never does; and the axes that these follow.
+    arrival: tuple[ArrayLike, ArrayLike, Sequence[str]] | None = None
+    never: float | None = None  # points from this height on stand for "never"
+
+    def __post_init__(self) -> None:
+        for name in ("name", "trace", "along", "asks", "of"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise ValueError(f"{name} must be a text; got {brief(getattr(self, name))}")
+        if self.arrival is not None:
+            level, steps, axes = self.arrival
+            values = [_sliced("arrival", each, axes, whole=True)[0] for each in (level, steps)]
+            object.__setattr__(self, "arrival", (*values, tuple(axes)))
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A figure and all that the sliders can make of it.
 
@@ -178,6 +209,7 @@ class Scene:
     narrow: Mapping[str, Any] = field(default_factory=dict)
     board: Board | None = None
     handles: Sequence[Handle] = ()  # what a hand can move in the picture itself
+    sketch: Sketch | None = None  # what the reader draws before the run is seen
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "narrow", MappingProxyType(dict(self.narrow)))
@@ -247,6 +279,14 @@ class Scene:
                     f"{name} must be an attribute that plotly knows; got {path!r}"
                 ) from None
 
+    def _check_sketch(self, sketch: Sketch) -> None:
+        """Check that a sketch is of traces and axes of the scene."""
+        names = tuple(axis.name for axis in self.axes)
+        for trace in (sketch.trace, *sketch.whole, *sketch.hidden):
+            self.place(trace)
+        for name in (sketch.along, *re.findall(r"\{(\w+)\}", sketch.asks)):
+            one_of("sketch", name, names)
+
     def _check_axes(self) -> None:
         """Check that all follow axes of the scene, with an entry for each of their stops."""
         sliced = [
@@ -254,6 +294,10 @@ class Scene:
         ]
         if self.board is not None:
             sliced.append(("board.values", self.board.values, self.board.axes))
+        if self.sketch is not None:
+            self._check_sketch(self.sketch)
+            *both, along = self.sketch.arrival or ((),)
+            sliced += [("sketch.arrival", values, along) for values in both]
         stops = {axis.name: len(axis.stops) for axis in self.axes}
         if self.reading is not None:
             for name, pair in self.reading.fields.items():

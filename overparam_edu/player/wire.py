@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.player.scene import Handle, Scene
+from overparam_edu.player.scene import Handle, Scene, Sketch
 
 # The plotly.js that comes with the plotly package, 4.8 MB.
 PLOTLY_JS = resources.files("plotly").joinpath("package_data/plotly.min.js")
@@ -40,6 +40,8 @@ def message(scene: Scene) -> dict[str, Any]:
     if scene.board is not None:
         board = numbers.place(scene.board.values, scene.board.axes)
         spec["board"] = board | ({"folded": scene.board.folded} if scene.board.folded else {})
+    if scene.sketch is not None:
+        spec["sketch"] = _sketch(scene, scene.sketch, numbers)
     if scene.handles:
         spec["handles"] = [_handle(scene, handle) for handle in scene.handles]
     return {"spec": spec, "buffer": packed(b"".join(numbers.offsets))}
@@ -50,6 +52,28 @@ def _handle(scene: Scene, handle: Handle) -> dict[str, Any]:
     limits = {"within": handle.within, "step": handle.step}
     place = {"trace": scene.place(handle.trace), "at": scene.place_of(handle)}
     return {"name": handle.trace, "label": handle.label, "ghost": ghost} | limits | place
+
+
+def _sketch(scene: Scene, sketch: Sketch, numbers: _Numbers) -> dict[str, Any]:
+    """Return a sketch with its truth: whole lines, whose numbers the trails have already."""
+    known = {(track.trace, track.attribute): track for track in scene.tracks}
+    spec: dict[str, Any] = {
+        name: getattr(sketch, name) for name in ("name", "along", "asks", "of", "never")
+    }
+    spec |= {name: list(map(scene.place, getattr(sketch, name))) for name in ("whole", "hidden")}
+    spec["trace"] = place = scene.place(sketch.trace)
+    spec["points"] = (sketch.trace, "y") not in known
+    for letter in "xy":
+        if track := known.get((sketch.trace, letter)):
+            spec[letter] = numbers.place(track.values, track.axes[: -1 if track.trail else None])
+        else:
+            drawn = scene.drawn.data[place][letter] if scene.drawn is not None else ()
+            spec[letter] = numbers.place(np.asarray(drawn, np.float32), ())
+    if sketch.arrival is not None:
+        level, steps, axes = sketch.arrival
+        arrival = {"level": numbers.place(level, axes), "steps": numbers.place(steps, axes)}
+        spec["arrival"] = arrival
+    return spec
 
 
 def packed(numbers: bytes) -> bytes:

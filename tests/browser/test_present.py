@@ -429,3 +429,42 @@ def test_no_move_is_lost_on_a_slow_line(lesson: Any, gestures: Any, delay: float
             hand.note("at rest")
             hand.left = hand.stops()
     hand.report("presented")
+
+
+def test_a_lecturer_draws_what_the_class_says(browser: Any, tmp_path: Path, watch: Any) -> None:
+    cells = [
+        "# Guess",
+        "import overparam_edu as oe\noe.explore_trajectories(predict=True)",
+        "## End",
+    ]
+    with presented(tmp_path, cells) as said:
+        context = browser.new_context(viewport={"width": 1920, "height": 1080})
+        shown = Presentation(watch(context.new_page()), said)
+        page, surface = shown.page, shown.page.locator(".oe-surface")
+        while not surface.is_visible():
+            shown.press("ArrowRight")
+        page.evaluate(STILL)
+        shown.press("ArrowUp")  # steps what is seen, not the run
+        assert page.locator("[data-axis=step] input").input_value() == "0"
+        box = surface.bounding_box()
+        page.mouse.move(box["x"] + 5, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"], steps=20)
+        page.mouse.up()
+        points = page.locator(".oe-drawn polyline").get_attribute("points").split()
+        x, y = map(float, points[-1].split(","))  # under the pen, however the stage is scaled
+        scale = box["width"] / surface.evaluate("node => node.clientWidth")
+        assert scale > 1.1
+        assert (x * scale, y * scale) == pytest.approx(
+            (0.9 * box["width"], 0.5 * box["height"]), rel=0.03
+        )
+        page.screenshot(path="artifacts/sketch-present.png")
+        surface.blur()
+        shown.press("Space")
+        page.get_by_role("button", name="Draw again").wait_for(timeout=30_000)
+        assert "The run arrives at" in page.locator(".oe-sketch p").inner_text()
+        page.get_by_role("button", name="Draw again").click()
+        shown.press("Escape")
+        assert page.locator(".oe-reading").is_visible()
+        shown.watched.check_quiet()
+        context.close()

@@ -57,8 +57,9 @@ def test_curves_and_band_are_the_runs_at_their_best_rates(small: tuple) -> None:
 
 def test_the_sentence_says_where_each_starts_to_move(small: tuple) -> None:
     scene, deeper = small
+    end = len(scene.axes[1].stops) - 1
     for column, N in enumerate(deeper.depths):
-        words = describe(scene, {"depth": column})
+        words = describe(scene, {"depth": column, "step": end})
         assert words.startswith(f"Depth {N}, iteration 300. Near zero ")
         for curves, said in zip(
             (deeper.near_zero[column], deeper.identity[column]),
@@ -106,7 +107,9 @@ def test_it_opens_with_the_record_and_scale_is_for_live_runs(explorer: Explorer)
     assert explorer.values == {"data": "gas", "learning_rate": "tuned", "scale": 0.03}
     record = load_record("gas_deeper")
     assert explorer.scene.axes[0].stops == (2, 3, 4, 8, 16)
-    drawn = frame(explorer.scene, {"depth": 1})
+    assert frame(explorer.scene, {})["identity", "x"] == [1]  # it opens at the start
+    end = len(explorer.scene.axes[1].stops) - 1
+    drawn = frame(explorer.scene, {"depth": 1, "step": end})
     best = best_curve(record.of(depth=3, start="identity"))
     at = np.searchsorted(best.steps, drawn["identity", "x"])
     np.testing.assert_array_equal(best.steps[at], drawn["identity", "x"])
