@@ -458,7 +458,6 @@ def test_a_lecturer_draws_what_the_class_says(browser: Any, tmp_path: Path, watc
         assert (x * scale, y * scale) == pytest.approx(
             (0.9 * box["width"], 0.5 * box["height"]), rel=0.03
         )
-        page.screenshot(path="artifacts/sketch-present.png")
         surface.blur()
         shown.press("Space")
         page.get_by_role("button", name="Draw again").wait_for(timeout=30_000)
