@@ -27,6 +27,8 @@ THOROUGH = {
     f"{BROWSER}states.py::test_random_states": "own_loss|update_rule",
     f"{BROWSER}states.py::test_dragging": "line_integral",
     f"{BROWSER}states.py::test_no_move": "300ms",
+    f"{BROWSER}states.py::test_what_is_seen_is_true": "^0",
+    f"{BROWSER}states.py::test_a_silent_kernel": "stopped|cut",
     f"{BROWSER}present.py::test_no_move": "300ms",
     f"{BROWSER}formulas.py::test_every_formula": "chromium-light|firefox-dark",
     f"{BROWSER}formulas.py::test_firefox_draws_a_lesson": None,  # ..._the_first_picture_of_a_page
