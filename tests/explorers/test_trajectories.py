@@ -204,7 +204,7 @@ def test_it_opens_at_the_start_with_paths_that_the_eye_can_follow(
 def test_the_depth_is_named_at_its_path(scene: Scene) -> None:
     named = scene.figure.data[scene.place("depth named")]
     for lane, N in enumerate(scene.axes[0].stops):
-        shown = [x > 0 for x in frame(scene, {"depth": lane})["depth named", "x"]]
+        shown = [x is not None for x in frame(scene, {"depth": lane})["depth named", "x"]]
         assert [text for text, here in zip(named.text, shown, strict=True) if here] == [
             f"<b>━ depth {N:g}</b>"
         ]
@@ -237,8 +237,14 @@ def test_arrows_add_up_to_the_next_step(scene: Scene, race: DepthRace) -> None:
     for lane in range(len(race.depths)):
         for stop in range(0, len(stops) - 1, 5):
             drawn = frame(scene, {"depth": lane, "step": stop})
-            ends = [np.stack([drawn[t, "x"], drawn[t, "y"]], axis=-1) for t in PARTS]
+            ends = [np.array([drawn[t, "x"], drawn[t, "y"]], float).T for t in PARTS]
             here = race.points[stops[stop], lane]
+            # A part that is 0, or too short to be seen, is not drawn.
+            ends = [arrow for arrow in ends if not np.isnan(arrow).any()]
+            assert len(ends) == (1 if race.depths[lane] == 1 else 2) or stop >= 30
+            if not ends:
+                np.testing.assert_allclose(here, (1.0, 0.1), atol=2e-3)
+                continue
             for arrow in ends:
                 np.testing.assert_allclose(arrow[0], here, rtol=1e-6)
             whole = sum(arrow[1] - arrow[0] for arrow in ends)
