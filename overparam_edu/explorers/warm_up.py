@@ -210,8 +210,8 @@ def _memory_view(drawn: _Drawn) -> _View:
         figure.update_xaxes(range=drawn.spans[0], title="w’s weight", row=1, col=column)
         figure.update_yaxes(range=drawn.spans[1], row=1, col=column)
     figure.update_yaxes(title="w’s acceleration", row=1, col=1)
-    signs = style.key(("■", "forward, μ > 0", PLUS), ("■", "back, μ < 0", MINUS))
-    style.heading(figure, f"<b>past gradients, as thick as μ</b><br>{signs}")
+    key = style.key(("■", "forward, μ > 0", PLUS), ("■", "back, μ < 0", MINUS))
+    style.heading(figure, f"<b>past gradients, as thick as μ</b><br>{key}")
     style.heading(figure, "<b>momentum 0.9</b>", 2)
     alt = (
         "The path of w over the contours of the loss with past gradients on it, each as thick as "
