@@ -79,6 +79,13 @@ STILL = """root => new Promise(done => {
 })"""
 
 
+# Note in the page where a hand puts sliders, since it may take a key after a test has pressed it.
+HAND = """() => document.addEventListener('input', ({ target }) => {
+    const row = target.closest('[data-axis]');
+    if (!row) return;
+    const radio = target.type === 'radio', inputs = [...row.querySelectorAll('input')];
+    window.left[row.dataset.axis] = radio ? inputs.indexOf(target) : Number(target.value);
+}, { capture: true })"""
 # Where a player's sliders are.
 STOPS = """root => Object.fromEntries([...root.querySelectorAll('[data-axis]')].map((row) => {
     const inputs = [...row.querySelectorAll('input')];
@@ -341,11 +348,13 @@ class Gestures:
         self.page, self.root = player.page, player.root
         line.delay = self.delay = delay
         self.rng = np.random.default_rng([GESTURES, int(1000 * delay)])
-        self.left = self.stops()
+        self.page.evaluate(HAND)
         self.lost: list[str] = []
+        self.leave()
 
-    def stops(self) -> dict[str, int]:
-        return Shown(self.root).stops()
+    def leave(self) -> None:
+        """Take it that the hand left the sliders where they are, however they came there."""
+        self.root.evaluate(f"root => {{ window.left = ({STOPS})(root); }}")
 
     def some(self, *offers: Any) -> Any:
         return offers[self.rng.integers(len(offers))]
@@ -354,23 +363,19 @@ class Gestures:
         """Wait for some part of what messages take, and more."""
         self.page.wait_for_timeout(1000 * self.rng.random() * (1.3 * self.delay + 0.1))
 
-    def note(self, what: str, axes: Any = None) -> None:
-        """Hold where the sliders are against where they were left, but for those named."""
-        now = self.stops()
-        moved = {
-            name: (stop, now.get(name))
-            for name, stop in self.left.items()
-            if name not in (axes or ()) and now.get(name) != stop
-        }
-        if moved:
-            self.lost.append(f"{what}: {moved}")
+    def note(self, what: str, without: str = "") -> None:
+        """Hold where the sliders are against where the hand left them, but for one named."""
+        left, now = self.root.evaluate(f"root => [window.left, ({STOPS})(root)]")
+        taken = [name for name in now if now[name] != left.get(name) and name != without]
+        if taken:
+            self.lost.append(f"{what}: {taken} of {left} in {now}")
+            self.leave()
 
     def keys(self) -> None:
-        row = self.root.locator("[data-axis]").nth(self.rng.integers(len(self.left)))
-        row.locator("input").first.focus()
+        rows = self.root.locator("[data-axis]")
+        rows.nth(self.rng.integers(rows.count())).locator("input").first.focus()
         for _ in range(self.rng.integers(1, 4)):
             self.page.keyboard.press(self.some(*KEYS))
-        self.left = self.stops()
         if self.rng.random() < 0.8:
             self.page.evaluate("() => document.activeElement.blur()")
 
@@ -378,9 +383,11 @@ class Gestures:
         button = self.root.locator("button.oe-play, button.oe-pause").first
         button.click()
         self.page.wait_for_timeout(float(self.rng.integers(50, 700)))
-        if button.get_attribute("class") == "oe-pause":
-            button.click()
-        self.left = self.stops()
+        # In one go, since a picture that plays is somewhere else a moment later.
+        self.root.evaluate(f"""root => {{
+            root.querySelector('button.oe-pause')?.click();
+            window.left = ({STOPS})(root);
+        }}""")
 
     def report(self, what: str) -> None:
         print(f"\n{what}, {1000 * self.delay:.0f} ms: {len(self.lost)} of {self.count} lost")

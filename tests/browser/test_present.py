@@ -412,8 +412,6 @@ def test_no_move_is_lost_on_a_slow_line(lesson: Any, gestures: Any, delay: float
             page.keyboard.press("PageDown")
             hand.wait()
             page.keyboard.press("PageUp")
-        if what != "control":
-            hand.left = hand.stops()
         else:
             names = [("1", "power"), ("2", "power"), ("3", "power"), ("up", ""), ("down", "")]
             page.get_by_role("button", name=hand.some(*names)[0], exact=True).click()
@@ -422,12 +420,13 @@ def test_no_move_is_lost_on_a_slow_line(lesson: Any, gestures: Any, delay: float
         if n % 5 == 4:
             page.keyboard.press("Escape")
             end = time.monotonic() + 20
-            while (known := position(lesson)) != hand.stops() and time.monotonic() < end:
+            seen = lesson.player()
+            while (known := position(lesson)) != seen.stops() and time.monotonic() < end:
                 page.wait_for_timeout(100)
-            if known != hand.stops():
-                hand.lost.append(f"at rest: {hand.stops()} where Python has {known}")
+            if known != seen.stops():
+                hand.lost.append(f"at rest: {seen.stops()} where Python has {known}")
             hand.note("at rest")
-            hand.left = hand.stops()
+            hand.leave()
     hand.report("presented")
 
 

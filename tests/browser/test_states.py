@@ -284,15 +284,15 @@ def test_no_move_of_a_slider_is_lost(slow: Any, gestures: Any, delay: float) -> 
     hand.report("player")
 
 
-def rest(seen: Seen, hand: Any) -> None:
+def rest(seen: Seen, hand: Any, without: str = "") -> None:
     """Let go, and hold page and Python together; what the hand left stands."""
     hand.page.evaluate("() => document.activeElement.blur()")
     try:
         seen.check()
     except AssertionError as wrong:
         hand.lost.append(f"at rest: {wrong}")
-    hand.note("at rest")
-    hand.left = hand.stops()
+    hand.note("at rest", without)
+    hand.leave()
 
 
 def test_no_move_is_lost_while_a_picture_is_under_way(
@@ -316,10 +316,9 @@ def test_no_move_is_lost_while_a_picture_is_under_way(
         else:
             corner(seen, hand)
         hand.wait()
-        hand.note(f"gesture {n}", axes=["walk"])  # which has other stops on other curves
+        hand.note(f"gesture {n}", without="walk")  # which has other stops on other curves
         if n % 5 == 4:
-            hand.left = {"depth": hand.left["depth"]}
-            rest(seen, hand)
+            rest(seen, hand, without="walk")
             said = slow.page.evaluate(SAID)
             hand.lost += [
                 f"control {k}: {said[k]}" for k, option in turned.items() if said[k] != option
