@@ -6,17 +6,20 @@ import argparse
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 from jupyterlab.commands import get_app_dir
+from tornado.ioloop import IOLoop
 
 from overparam_edu import cli
-from overparam_edu.cli import lab
+from overparam_edu.cli import lab, present
 from overparam_edu.publish import FIRST_NOTEBOOK
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +82,10 @@ def test_an_untouched_copy_of_an_older_version_is_updated(source, folder):
     assert (folder / FIRST_NOTEBOOK).read_text(encoding="utf-8") == "second edition"
 
 
-@pytest.mark.parametrize("record", [None, "not json", "[1]", '{"00_start_here.ipynb": 3}'])
+RECORDS = [None, "not json", "[1]", '{"00_start_here.ipynb": 3}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: ascii(record)[:20])
 def test_without_a_sound_record_every_difference_is_the_users(source, folder, record):
     lab.copy_notebooks(source, folder)
     (folder / FIRST_NOTEBOOK).write_text("first edition", encoding="utf-8")
@@ -89,6 +95,18 @@ def test_without_a_sound_record_every_difference_is_the_users(source, folder, re
         (folder / lab.MANIFEST).write_text(record, encoding="utf-8")
     assert lab.copy_notebooks(source, folder).outdated == (FIRST_NOTEBOOK,)
     assert (folder / FIRST_NOTEBOOK).read_text(encoding="utf-8") == "first edition"
+
+
+def test_a_link_stays_a_link(source, folder, tmp_path):
+    lab.copy_notebooks(source, folder)
+    mine, elsewhere = folder / FIRST_NOTEBOOK, tmp_path / "synchronised.ipynb"
+    elsewhere.write_bytes(mine.read_bytes())
+    mine.unlink()
+    mine.symlink_to(elsewhere)
+    (source / FIRST_NOTEBOOK).write_text("second", encoding="utf-8")
+    assert lab.copy_notebooks(source, folder).updated == (FIRST_NOTEBOOK,)
+    assert mine.is_symlink()
+    assert elsewhere.read_text(encoding="utf-8") == "second"
 
 
 # --- what it says ---
@@ -159,15 +177,73 @@ def test_a_full_disk_leaves_nothing_half_written(source, folder, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-DAMAGED = ["", "{}", "[]", "3", '{"cells": 3}', '{"cells": [{}], "nbformat": 4}', '{"nbformat": 9}']
+DAMAGED = [
+    "[" * 100_000,
+    "",
+    "{}",
+    "[]",
+    "3",
+    '{"cells": 3}',
+    '{"cells": [{}], "nbformat": 4}',
+    '{"nbformat": 9}',
+]
 
 
-@pytest.mark.parametrize("text", [*DAMAGED, "\udcff"], ids=ascii)
+@pytest.mark.parametrize("text", [*DAMAGED, "\udcff"], ids=lambda text: ascii(text[:50]))
 def test_a_damaged_notebook_is_said_plainly(text, tmp_path, capsys):
     path = tmp_path / "mine.ipynb"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert cli.main(["pages", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "mine.ipynb is damaged, or no notebook" in capsys.readouterr().err
+
+
+STOPPED = {"claims": ["claims"], "pages": ["pages", str(ROOT / "notebooks" / FIRST_NOTEBOOK)]}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are otherwise elsewhere")
+@pytest.mark.parametrize("name", STOPPED)
+def test_ctrl_c_ends_a_command_in_a_word(name, tmp_path):
+    words = [*STOPPED[name], *(["--out", str(tmp_path / "out")] if name == "pages" else [])]
+    command = [sys.executable, "-u", "-m", "overparam_edu.cli", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as running:
+        assert running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "overparam-edu: stopped"
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("below", ["", "joblib", "joblib/overparam_edu"])
+def test_a_store_that_is_no_folder_is_said_plainly(below, tmp_path, capsys):
+    store = tmp_path / "store"
+    (store / below).parent.mkdir(parents=True, exist_ok=True)
+    (store / below).write_text("in the way", encoding="utf-8")
+    words = ["reproduce", "cars_l4", "--prefix", "3", "--store", str(store)]
+    assert cli.main(words) == 2
+    assert str(store) in capsys.readouterr().err
+
+
+def test_the_address_of_a_presentation_holds_any_name(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "50 % of #1, why?.ipynb"
+    path.write_text("{}", encoding="utf-8")
+
+    class Server:
+        def start(self):
+            loop.run_sync(lambda: None)
+
+    loop = IOLoop()
+    monkeypatch.setattr(IOLoop, "current", lambda: loop)
+    monkeypatch.setattr(present, "before_serving", lambda *_: None)
+    monkeypatch.setattr(present, "_secret", lambda _: bytes(32))
+    monkeypatch.setattr(present, "_server", lambda *_: Server())
+    assert cli.main(["present", str(path), "--no-browser"]) == 0
+    address = re.search(r"http://\S+", capsys.readouterr().out)[0]
+    found = urllib.parse.urlsplit(address)
+    assert urllib.parse.unquote(found.path) == f"/voila/render/{path.name}"
+    assert found.query.startswith("token=")
+    assert not found.fragment
 
 
 def test_a_missing_jupyterlab_is_said_plainly(monkeypatch, capsys):

@@ -3,7 +3,7 @@
 Each subcommand is a module here with `add_arguments(parser)` and `run(options)`, which returns the
 exit code; its docstring is its page of the help. Whatever is heavy is imported when it runs, so
 that the help answers at once. A `CommandError` reaches the user as one plain sentence, with exit
-code 2.
+code 2; Ctrl-C ends in one word, with exit code 130 as in a shell.
 """
 
 from __future__ import annotations
@@ -48,10 +48,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line on `argv`, by default the program's own; return 0, or 2 if it failed."""
+    """Run the command line on `argv`, by default the program's own, and return the exit code."""
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
     except CommandError as error:
         print(f"overparam-edu: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("overparam-edu: stopped", file=sys.stderr)
+        return 130

@@ -46,13 +46,14 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     """Return the digests of what was copied; nothing where the record is missing or damaged."""
     try:
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
 def _write(path: Path, content: bytes) -> None:
     """Write `content` in one stroke: an interruption leaves the old file or the new one."""
+    path = path.resolve()  # what a link points to is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     notebooks = [Path(name) for name in options.notebooks] or None
     try:
         built = build_pages(options.out, notebooks=notebooks, progress=partial(print, flush=True))
-    except (OSError, RuntimeError) as problem:
+    except (OSError, RuntimeError, ValueError) as problem:
         raise CommandError(str(problem)) from None
     print(f"{built.size / 1e6:.1f} MB. Copy the whole folder: the pages share plotly.min.js.")
     return 0

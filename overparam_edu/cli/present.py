@@ -14,6 +14,7 @@ import secrets
 import webbrowser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from overparam_edu.cli.command import CommandError, before_serving, opens_browser, server_options
 from overparam_edu.cli.lab import own_notebooks
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     secret = _secret(Path(jupyter_data_dir()))
     token = hashlib.sha256(b"token" + secret).hexdigest()[:48]
     server = _server(notebook, options.port, secret, token)
-    address = f"http://{HERE}:{options.port}/voila/render/{notebook.name}?token={token}"
+    address = f"http://{HERE}:{options.port}/voila/render/{quote(notebook.name)}?token={token}"
     # The loop takes its callbacks in turn: once this one speaks, the address answers.
     IOLoop.current().add_callback(_announce, address, show=opens_browser(options))
     server.start()

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         )
     except DataUnavailableError as problem:
         raise CommandError(f"{problem} A copy of yours can be given with --data.") from None
-    except (ImportError, FileNotFoundError, ValueError) as problem:
+    except (ImportError, OSError, ValueError) as problem:
         raise CommandError(str(problem)) from None
     print(found)
     return 0 if found.agrees else 1

@@ -80,7 +80,8 @@ def build_pages(
     Parameters
     ----------
     out : str or Path
-        Folder to write to, made if it is missing. Files of the same names are replaced.
+        Folder to write to, made if it is missing. Files of the same names are replaced. A page is
+        named like its notebook; of several with one name, or called index, the others get a number.
     notebooks : sequence of str or Path, optional
         By default the whole course.
     progress : callable, optional
@@ -109,11 +110,11 @@ def build_pages(
     tell = progress or (lambda _: None)
     folder = Path(out).expanduser()
     (folder / "scenes").mkdir(parents=True, exist_ok=True)
-    names = [path.stem for path in paths]
+    names = _names(paths)
     lessons = []
-    for number, path in enumerate(paths, start=1):
+    for number, (path, name) in enumerate(zip(paths, names, strict=True), start=1):
         tell(f"{number} of {len(paths)}: running {path.name}")
-        lessons.append(lesson(executed(path), path.stem, linked=names))
+        lessons.append(lesson(executed(path), name, linked=names))
     files = {"plotly.min.js": plotly_script(), "player.js": player_script(), "course.css": styles()}
     for number, one in enumerate(lessons):
         near = (lessons[number - 1] if number else None, *lessons[number + 1 : number + 2])
@@ -127,6 +128,17 @@ def build_pages(
     return Pages(folder / "index.html", written, sum(len(text.encode()) for text in files.values()))
 
 
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return a page's name for each notebook: its own, or that with a number if it is taken."""
+    taken = {"index"}
+    names = []
+    for path in paths:
+        stems = (path.stem, *(f"{path.stem}-{number}" for number in range(2, len(paths) + 3)))
+        names.append(next(stem for stem in stems if stem.casefold() not in taken))
+        taken.add(names[-1].casefold())
+    return names
+
+
 def executed(path: Path) -> Any:
     """Return a notebook with the outputs of all its cells, and in them the pictures of widgets."""
     from nbclient import NotebookClient
@@ -134,7 +146,9 @@ def executed(path: Path) -> Any:
 
     try:
         notebook = nbformat.read(path, as_version=4)
-    except (ValueError, nbformat.ValidationError, AttributeError, KeyError, TypeError) as problem:
+    except OSError:
+        raise
+    except Exception as problem:  # nbformat raises whatever a damaged file leads to
         raise RuntimeError(f"{path.name} is damaged, or no notebook") from problem
     notebook.cells.insert(0, nbformat.v4.new_code_cell(_PRELUDE))
     client = NotebookClient(

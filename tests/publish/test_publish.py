@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import nbformat
@@ -12,7 +13,7 @@ import pytest
 
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Scene
-from overparam_edu.publish.pages import lesson, lesson_notebooks
+from overparam_edu.publish.pages import build_pages, lesson, lesson_notebooks
 from overparam_edu.publish.presenter import Bookmark
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
@@ -53,6 +54,26 @@ def test_solutions_are_folded_and_outputs_are_text() -> None:
     assert '<details class="solution"><summary>Solution</summary>' in made.body
     assert "\x1b" not in made.body
     assert not re.search("<(script|img)", made.body)
+
+
+def test_no_notebook_loses_its_page_to_another(tmp_path: Path, monkeypatch: Any) -> None:
+    """Two of one name, one called index, and one that has the name another would get."""
+    paths = [tmp_path / name for name in ("a/x.ipynb", "b/x.ipynb", "index.ipynb", "b/x-2.ipynb")]
+    paths.append(tmp_path / "c" / "X.ipynb")  # the same file where case does not count
+
+    def run(path: Path) -> Any:
+        words = [nbformat.v4.new_markdown_cell(f"# From {path.relative_to(tmp_path)}")]
+        return nbformat.v4.new_notebook(cells=words)
+
+    monkeypatch.setattr("overparam_edu.publish.pages.executed", run)
+    built = build_pages(tmp_path / "out", notebooks=paths)
+    names = [page.name for page in built.lessons]
+    assert names == ["x.html", "x-2.html", "index-2.html", "x-2-2.html", "X-3.html"]
+    start = built.start.read_text(encoding="utf-8")
+    for path, page in zip(paths, built.lessons, strict=True):
+        title = f"From {path.relative_to(tmp_path)}"
+        assert f"<h1>{title}</h1>" in page.read_text(encoding="utf-8")
+        assert f'<a href="{page.name}">{title}</a>' in start
 
 
 def test_a_bookmark_holds_what_is_not_as_it_opened_and_brings_it_back() -> None:
