@@ -71,6 +71,16 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "recorded_convnet": oe.recorded_convnet,
     "DataUnavailableError": lambda: oe.DataUnavailableError("no network", "try again"),
     "Derivation": lambda: oe.derivations.end_to_end_rule(3),
+    "load_record": lambda: oe.load_record("cars_l4"),
+    "best_curve": lambda: oe.best_curve(oe.load_record("cars_l4").of(depth=1)),
+    "steps_to_level": lambda: oe.steps_to_level(oe.load_record("cars_l4").of(depth=1), 0.1),
+    "compare_rule_with_network": lambda: oe.compare_rule_with_network(
+        oe.balanced_network(Y, 2), oe.SeparableLp(Y), learning_rate=0.1, steps=3
+    ),
+    "measure_distance_order": lambda: oe.measure_distance_order(
+        oe.identity_network((2, 2, 1), 0.1), oe.SeparableLp(Y), learning_rates=RATES, time=1.0
+    ),
+    "claims": oe.claims,
 }
 ABSTRACT = {"Loss", "Optimizer"}
 WITH_TORCH = {"ConvnetTraining"}
@@ -182,3 +192,30 @@ def test_what_is_done_to_one_explorer_does_not_show_in_the_next(name: str) -> No
                 mapping["height"] = 700
     again = [piece.scene for piece in pieces(getattr(oe, name)(*arguments))]
     assert [message(scene) for scene in again] == before
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_are_equal_by_what_they_hold(name: str) -> None:
+    made, same = OBJECTS[name](), OBJECTS[name]()
+    if isinstance(made, (Exception, np.ndarray, oe.derivations.Derivation)):
+        return  # each is its own, an array has an answer for each number, and a proof holds code
+    for other in (same, copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert (made == other) is True
+        assert (made != other) is False
+        assert hash(made) == hash(other)
+    assert made != "another thing"
+    assert made != object()
+
+
+@pytest.mark.parametrize("name", [*OBJECTS, "recorded_convnet"])
+def test_objects_that_hold_other_numbers_differ(name: str) -> None:
+    made = OBJECTS[name]()
+    if isinstance(made, np.ndarray):
+        return
+    for place, array in enumerate(arrays(made)):
+        other = copy.deepcopy(made)
+        changed = list(arrays(other))[place]
+        if changed.size and changed.dtype.kind in "fi" and array.flags.writeable:
+            changed.flat[0] = 12_345
+            assert (made == other) is False, place
+            assert (made != other) is True, place

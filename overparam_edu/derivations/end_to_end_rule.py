@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from overparam_edu.checks import whole_number
+from overparam_edu.checks import flag, whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix
 from overparam_edu.derivations.letters import Letters, letter, slope
 from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
@@ -176,6 +176,7 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     """
     depth = whole_number("depth", depth, lower=2, upper=5)
     ws, q = layers(depth), bases(depth)
+    weight_decay = flag("weight_decay", weight_decay)
     changes = first_order_changes(ws, weight_decay)
     # Settings.
     moving = any_size(depth, decay=weight_decay)

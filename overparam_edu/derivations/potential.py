@@ -21,7 +21,7 @@ import sympy as sp
 from sympy.polys.polyerrors import CoercionFailed
 from sympy.polys.rings import PolyRing
 
-from overparam_edu.checks import Array, brief
+from overparam_edu.checks import Array, brief, comparable
 from overparam_edu.derivations.own_loss import FUNCTIONS, VARIABLES, SymbolicLoss, derivative
 from overparam_edu.derivations.values import DIGITS
 from overparam_edu.dynamics.loops import work
@@ -32,6 +32,7 @@ _TERMS, _OPERATIONS = 1_000, 600
 _POINTS, _TRIES = 12, 120
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class Certificate:
     """What shows that the field is not a gradient.
@@ -56,6 +57,7 @@ class Certificate:
     error_estimate: float
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class Potential:
     """The answer of `find_potential`.

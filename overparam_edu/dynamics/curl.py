@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from overparam_edu.checks import Array, at_least, broadcast, shaped
 from overparam_edu.dynamics.loops import vector_dimension
 from overparam_edu.dynamics.losses import SupportsGradient, unchecked
+from overparam_edu.dynamics.rule import length
 
 # Of the differences along w: the largest step as a fraction of w, and how often it is halved.
 _STEP, _LEVELS = 0.25, 7
@@ -43,7 +44,8 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
     -------
     ndarray, shape (...)
         0 everywhere at depth 1. At ``w = 0`` it is the limit 0, except for ``1 < N < 2`` and a
-        gradient at 0 that is not 0: then it is unbounded near 0, and NaN there.
+        gradient at 0 that is not 0: then it is unbounded near 0, and NaN there. Infinite or NaN
+        also where it is beyond the largest float.
 
     Raises
     ------
@@ -59,7 +61,8 @@ def curl(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
     if vector_dimension(loss) != 2:
         raise ValueError(f"loss must be of 2 variables, or use antisymmetry; got {loss.shape}")
     w, factor, slope = slope_of_h(loss, depth, points)
-    return _scaled(w, factor, slope, w[..., 1] * slope[..., 0] - w[..., 0] * slope[..., 1])
+    with np.errstate(all="ignore"):
+        return _scaled(w, factor, slope, w[..., 1] * slope[..., 0] - w[..., 0] * slope[..., 1])
 
 
 def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) -> Array:
@@ -86,10 +89,11 @@ def antisymmetry(loss: SupportsGradient, depth: ArrayLike, points: ArrayLike) ->
     """
     vector_dimension(loss)
     w, factor, slope = slope_of_h(loss, depth, points)
-    length = np.linalg.norm(w, axis=-1)
-    unit = w / np.where(length > 0, length, 1.0)[..., None]
-    across = slope - (slope * unit).sum(axis=-1, keepdims=True) * unit
-    return _scaled(w, factor, slope, length * np.linalg.norm(across, axis=-1) / np.sqrt(2))
+    size = length(w)
+    unit = w / np.where(size > 0, size, 1.0)[..., None]
+    with np.errstate(all="ignore"):
+        across = slope - (slope * unit).sum(axis=-1, keepdims=True) * unit
+        return _scaled(w, factor, slope, size * length(across) / np.sqrt(2))
 
 
 def slope_of_h(
@@ -105,10 +109,9 @@ def slope_of_h(
 
 def _scaled(w: Array, N: Array, slope: Array, turning: Array) -> Array:
     """Return ``(N - 1) ||w||^(-2/N) turning``, with what it tends to at 0."""
-    square = (w * w).sum(axis=-1)
-    with np.errstate(all="ignore"):
-        result = (N - 1) * np.where(square > 0, square, 1.0) ** (-1 / N) * turning
-    unbounded = (square == 0) & (N > 1) & (N < 2) & np.any(slope != 0, axis=-1)
+    size = length(w)
+    result = (N - 1) * np.where(size > 0, size, 1.0) ** (-2 / N) * turning
+    unbounded = (size == 0) & (N > 1) & (N < 2) & np.any(slope != 0, axis=-1)
     return np.where(unbounded, np.nan, np.where(N == 1, 0.0, result))
 
 

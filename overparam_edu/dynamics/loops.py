@@ -17,10 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from overparam_edu.checks import (
     Array,
+    affordable,
     at_least,
     brief,
     broadcast,
+    comparable,
     finite_array,
+    flag,
     number,
     positive,
     whole_number,
@@ -39,6 +42,7 @@ Piece = Callable[[Array], tuple[Array, Array, Array]]
 Integrand = Callable[[Array, Array], tuple[Array, Array]]
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class LineIntegral:
     """The work along a closed curve, in the curve's pieces.
@@ -59,6 +63,7 @@ class LineIntegral:
     nodes: int
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class Walk:
     """Points once round the curve, and the work done on the way to each.
@@ -140,7 +145,8 @@ def line_integral(
     """
     e, across = loop_axes(loss, axis, plane)
     N, r, R, shape = _checked_loops(depth, inner_radius, outer_radius)
-    limit = number("tolerance", tolerance, lower=0)
+    affordable("depth and radii", shape, numbers=4 * _FIRST * math.prod(shape))
+    limit, control = number("tolerance", tolerance, lower=0), flag("control", control)
     with np.errstate(all="ignore"):
         parts = [
             quadrature(_work_along(loss, N, piece, control), limit)
@@ -200,13 +206,15 @@ def work(
     """
     dimension = vector_dimension(loss)
     N = at_least("depth", depth, 1)
-    limit = number("tolerance", tolerance, lower=0)
+    limit, control = number("tolerance", tolerance, lower=0), flag("control", control)
     if callable(curve):
         piece, joined = parametrised(curve, breaks, dimension)
     else:
         if np.size(breaks):
             raise ValueError(f"breaks are for a curve given as a function; got {brief(breaks)}")
-        piece, joined = polygon(curve, dimension)
+        with np.errstate(all="ignore"):
+            piece, joined = polygon(curve, dimension)
+    affordable("depth", N.shape, numbers=4 * _FIRST * N.size * math.prod(joined))
     integrand = _work_along(loss, N[..., None, None], piece, control)
     with np.errstate(all="ignore"):
         parts, errors, order = quadrature(integrand, limit)
@@ -252,6 +260,8 @@ def walk(
     steps = whole_number("points", points, lower=1)
     r, R = number("inner_radius", inner_radius), number("outer_radius", outer_radius)
     N, *_ = _checked_loops(depth, r, R)
+    control = flag("control", control)
+    affordable("points", points, numbers=8 * steps * (4 * N.size + 3 * e.size))
     at = np.linspace(0.0, 1.0, steps + 1)
     places, works = [], []
     with np.errstate(all="ignore"):
@@ -260,14 +270,12 @@ def walk(
             gained, _, _ = quadrature(integrand, 1e-13, first=4)
             works.append(np.broadcast_to(gained, (*N.shape, steps)))
             places.append(piece(np.array([1.0]))[0][:, 0])
-    total = np.concatenate([np.zeros((*N.shape, 1)), *works], axis=-1).cumsum(axis=-1)
-    lengths = np.repeat([R - r, math.pi * r, R - r, math.pi * R], steps) / steps
-    return Walk(
-        np.concatenate([-R * e[None], *places]),
-        np.concatenate([[0], np.repeat(np.arange(4), steps)]),
-        np.concatenate([[0.0], lengths]).cumsum(),
-        total,
-    )
+        total = np.concatenate([np.zeros((*N.shape, 1)), *works], axis=-1).cumsum(axis=-1)
+    with np.errstate(over="ignore"):
+        lengths = np.repeat([R - r, math.pi * r, R - r, math.pi * R], steps) / steps
+        arclength = np.concatenate([[0.0], lengths]).cumsum()
+    segment = np.concatenate([[0], np.repeat(np.arange(4), steps)])
+    return Walk(np.concatenate([-R * e[None], *places]), segment, arclength, total)
 
 
 def loop_axes(

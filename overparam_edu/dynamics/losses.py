@@ -10,10 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, brief, finite_array, number, one_of, shaped
+from overparam_edu.checks import Array, brief, comparable, finite_array, number, one_of, shaped
 
 # Numbers at once: 350 KB of examples, or of their residuals, stay in the processor's cache.
 _CACHED = 45_056
+# Losses from here are trusted in the training loop; what others return is checked each time.
+_OURS = __name__.partition(".")[0] + "."
 
 
 class SupportsGradient(Protocol):
@@ -31,6 +33,7 @@ class SupportsGradient(Protocol):
     def gradient(self, w: ArrayLike) -> Array: ...  # noqa: D102
 
 
+@comparable
 class Loss(ABC):
     """A differentiable loss of a vector ``w`` (d,) or an end-to-end matrix ``W`` (k, d).
 
@@ -48,7 +51,7 @@ class Loss(ABC):
     def _gradient(self, w: Array) -> Array: ...
 
     def value(self, w: ArrayLike) -> Array:
-        """Return the loss at `w`.
+        """Return the loss at `w`; infinite or NaN where it is beyond the largest float.
 
         Parameters
         ----------
@@ -64,10 +67,12 @@ class Loss(ABC):
         TypeError, ValueError
             If `w` is not finite real numbers, or its last axes are not ``shape``.
         """
-        return self._value(shaped("w", w, self.shape, batched=True))
+        w = shaped("w", w, self.shape, batched=True)
+        with np.errstate(all="ignore"):
+            return self._value(w)
 
     def gradient(self, w: ArrayLike) -> Array:
-        """Return the gradient of the loss at `w`.
+        """Return the gradient of the loss at `w`; infinite or NaN as `value`.
 
         Parameters
         ----------
@@ -82,7 +87,9 @@ class Loss(ABC):
         TypeError, ValueError
             If `w` is not finite real numbers, or its last axes are not ``shape``.
         """
-        return self._gradient(shaped("w", w, self.shape, batched=True))
+        w = shaped("w", w, self.shape, batched=True)
+        with np.errstate(all="ignore"):
+            return self._gradient(w)
 
 
 def parameter_shape(loss: SupportsGradient) -> tuple[int, ...]:
@@ -99,24 +106,32 @@ def parameter_shape(loss: SupportsGradient) -> tuple[int, ...]:
 def unchecked(loss: SupportsGradient) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """Return a loss's value and gradient as functions that give NaN where a run has diverged.
 
-    A loss of your own is not even asked there, since it may refuse what is not finite.
+    A loss of your own is not even asked there, since it may refuse what is not finite. It gets a
+    copy, in which it may write, and what it answers must be numbers of the right shape.
     """
-    if isinstance(loss, Loss):
+    if isinstance(loss, Loss) and type(loss).__module__.startswith(_OURS):
         return loss._value, loss._gradient
     axes = tuple(range(-len(loss.shape), 0))
 
-    def where_finite(f: Callable[[Array], Array], w: Array, shape: tuple[int, ...]) -> Array:
+    def where_finite(name: str, w: Array, own: tuple[int, ...]) -> Array:
         finite = np.isfinite(w).all(axis=axes)
-        if finite.all():
-            return np.asarray(f(w), float)
-        result = np.full(shape, np.nan)
-        if finite.any():
-            result[finite] = f(w[finite])
+        result = np.full(finite.shape + own, np.nan)
+        if not finite.any():
+            return result
+        asked = w.copy() if finite.all() else w[finite]
+        answer = getattr(loss, name)(asked)
+        wanted = asked.shape[: asked.ndim - len(axes)] + own
+        if np.shape(answer) != wanted or np.asarray(answer).dtype.kind not in "fiu":
+            raise ValueError(
+                f"loss.{name} must return real numbers of shape {wanted} for w of shape "
+                f"{asked.shape}; got {brief(answer)}"
+            )
+        result[finite if asked.shape != w.shape else ...] = answer
         return result
 
     return (
-        lambda w: where_finite(loss.value, w, w.shape[: w.ndim - len(axes)]),
-        lambda w: where_finite(loss.gradient, w, w.shape),
+        lambda w: where_finite("value", w, ()),
+        lambda w: where_finite("gradient", w, loss.shape),
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, at_least, broadcast, finite_array, shaped
+from overparam_edu.checks import Array, at_least, broadcast, finite_answer, finite_array, shaped
+from overparam_edu.dynamics.rule import length
 
 # Newton's method comes from above and gains at least a constant factor a turn.
 _TURNS = 200
 
 
+@finite_answer
 def mirror_map(w: ArrayLike, depth: ArrayLike) -> Array:
     r"""Return the mirror image of a vector: what depth adds gradients to.
 
@@ -57,6 +59,7 @@ def inverse_mirror_map(z: ArrayLike, depth: ArrayLike) -> Array:
     return _stretched(z, N)
 
 
+@finite_answer
 def bregman_divergence(w: ArrayLike, start: ArrayLike, depth: ArrayLike) -> Array:
     r"""Return how far a vector is from the start, as the flow at this depth measures it.
 
@@ -95,6 +98,7 @@ def bregman_divergence(w: ArrayLike, start: ArrayLike, depth: ArrayLike) -> Arra
     return height
 
 
+@finite_answer
 def flow_limit(X: ArrayLike, y: ArrayLike, start: ArrayLike, depth: ArrayLike) -> Array:
     r"""Return where the flow of the rule ends on a linear regression, without following it.
 
@@ -164,11 +168,11 @@ def _vectors(name: str, value: ArrayLike, depth: ArrayLike) -> tuple[Array, Arra
 
 def _stretched(vectors: Array, power: Array) -> Array:
     """Return vectors along the same lines whose lengths are raised to a power."""
-    length = np.linalg.norm(vectors, axis=-1)
-    stretched: Array = (np.where(length > 0, length, 1.0) ** (power - 1))[..., None] * vectors
+    size = length(vectors)
+    stretched: Array = (np.where(size > 0, size, 1.0) ** (power - 1))[..., None] * vectors
     return stretched
 
 
 def _psi(w: Array, N: Array) -> Array:
-    psi: Array = N / (N + 1) * np.linalg.norm(w, axis=-1) ** (1 + 1 / N)
+    psi: Array = N / (N + 1) * length(w) ** (1 + 1 / N)
     return psi

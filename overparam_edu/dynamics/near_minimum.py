@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, brief, finite_array, shaped
-from overparam_edu.dynamics.rule import checked_depth
+from overparam_edu.checks import Array, brief, finite_answer, finite_array, shaped
+from overparam_edu.dynamics.rule import checked_depth, length
 
 # A smallest curvature below this fraction of the largest is 0, up to rounding.
 _FLAT = 1e-14
@@ -18,6 +18,7 @@ _FLAT = 1e-14
 _ROUNDING = 1e-12
 
 
+@finite_answer
 def curvatures_near(hessian: ArrayLike, minimizer: ArrayLike, depth: ArrayLike = 1) -> Array:
     r"""Return the curvatures that gradient descent on ``depth`` layers meets near a minimum.
 
@@ -62,15 +63,14 @@ def curvatures_near(hessian: ArrayLike, minimizer: ArrayLike, depth: ArrayLike =
         )
     w = shaped("minimizer", minimizer, H.shape[-1:], batched=True)
     N = checked_depth(depth, 1)
-    length = np.linalg.norm(w, axis=-1)
-    if np.any(length == 0):
+    size = length(w)
+    if np.any(size == 0):
         raise ValueError(f"minimizer must not be 0; got {brief(w.tolist())}")
-    u = w / length[..., None]
+    u = w / size[..., None]
     # P is the square of this symmetric matrix R, and P H has the eigenvalues of R H R.
     along = np.asarray(np.sqrt(N) - 1)[..., None, None] * (u[..., :, None] * u[..., None, :])
-    R = np.asarray(length ** (1 - 1 / N))[..., None, None] * (np.eye(H.shape[-1]) + along)
-    curvatures: Array = np.linalg.eigvalsh(R @ H @ R)
-    return curvatures
+    R = np.asarray(size ** (1 - 1 / N))[..., None, None] * (np.eye(H.shape[-1]) + along)
+    return np.asarray(np.linalg.eigvalsh(R @ H @ R), np.float64)
 
 
 def condition_near(hessian: ArrayLike, minimizer: ArrayLike, depth: ArrayLike = 1) -> Array:
@@ -144,7 +144,7 @@ def best_depth(hessian: ArrayLike, minimizer: ArrayLike) -> int:
     fewest, most = 1, int(np.ceil(float(kappa) ** 2)) + 1
     while fewest < most:
         middle = (fewest + most) // 2
-        here, next_ = condition_near(hessian, minimizer, [middle, middle + 1])
+        here, next_ = condition_near(hessian, minimizer, [float(middle), float(middle + 1)])
         if next_ < here * (1 - _ROUNDING):
             fewest = middle + 1
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -11,9 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, brief, finite_array, generator, number, shaped, whole_number
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    brief,
+    comparable,
+    finite_answer,
+    finite_array,
+    generator,
+    number,
+    shaped,
+    whole_number,
+)
+
+# A layer takes as much room as so many numbers, however small it is.
+_LAYER = 64
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class LinearNetwork:
     r"""A deep linear network, :math:`x \mapsto W_N \cdots W_1 x`.
@@ -73,9 +89,11 @@ class LinearNetwork:
 
     @property
     def end_to_end_matrix(self) -> Array:
-        r"""The product :math:`W_N \cdots W_1`, shape (..., k, d)."""
-        return product(self.weights)
+        r"""The product :math:`W_N \cdots W_1`, shape (..., k, d); infinite or NaN beyond floats."""
+        with np.errstate(all="ignore"):
+            return product(self.weights)
 
+    @finite_answer
     def layer_gradients(self, gradient: ArrayLike) -> tuple[Array, ...]:
         r"""Return the gradient of the loss in each layer, by the chain rule.
 
@@ -110,9 +128,10 @@ class LinearNetwork:
         Returns
         -------
         ndarray, shape (...)
-            One for each lane; 0 for a single layer.
+            One for each lane; 0 for a single layer, infinite where a square is beyond floats.
         """
-        return imbalance(self.weights)
+        with np.errstate(all="ignore"):
+            return imbalance(self.weights)
 
 
 def product(weights: Sequence[Array]) -> Array:
@@ -213,6 +232,8 @@ def _noise(widths: Any, scale: float, rng: np.random.Generator | int) -> tuple[A
     sizes = [whole_number(f"widths[{j}]", width, lower=1) for j, width in enumerate(widths)]
     if len(sizes) < 2:
         raise ValueError(f"widths must hold at least input and output size; got {brief(widths)}")
+    numbers = sum(m * n + _LAYER for m, n in pairwise(sizes))
+    affordable("widths", widths, numbers=2 * numbers)
     scale, drawn = number("scale", scale, lower=0), generator("rng", rng)
     return tuple(scale * drawn.standard_normal((n, m)) for m, n in pairwise(sizes))
 
@@ -258,6 +279,7 @@ def balanced_network(
         raise ValueError(f"W must have shape (d,) or (..., k, d); got {W.shape}")
     W = W[None, :] if W.ndim == 1 else W
     rank = min(W.shape[-2:])
+    affordable("depth", depth, numbers=depth * _LAYER)
     if hidden is None or isinstance(hidden, (int, np.integer)):
         hidden = [rank if hidden is None else hidden] * (depth - 1)
     if isinstance(hidden, str) or not _is_sized(hidden):
@@ -265,6 +287,10 @@ def balanced_network(
     between = [whole_number("hidden", width, lower=rank) for width in hidden]
     if len(between) != depth - 1:
         raise ValueError(f"hidden must hold depth - 1 = {depth - 1} widths; got {brief(hidden)}")
+    sizes = [W.shape[-1], *between, W.shape[-2]]
+    numbers = sum(m * n for m, n in pairwise(sizes)) * math.prod(W.shape[:-2])
+    blamed = ("hidden", hidden) if max(between, default=0) > rank else ("depth", depth)
+    affordable(*blamed, numbers=2 * numbers)
     if depth == 1:
         return LinearNetwork((W,))
     U, sigma, Vt = np.linalg.svd(W, full_matrices=False)
@@ -272,7 +298,6 @@ def balanced_network(
     first, last = root[..., :, None] * Vt, U * root[..., None, :]
     middle = root[..., :, None] * np.eye(rank)
     layers = [first, *[middle] * (depth - 2), last]
-    sizes = [W.shape[-1], *between, W.shape[-2]]
     return LinearNetwork(
         tuple(padded(W, n, m) for W, (m, n) in zip(layers, pairwise(sizes), strict=True))
     )

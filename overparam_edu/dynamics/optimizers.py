@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from overparam_edu.checks import Array, at_least, number
+from overparam_edu.checks import Array, at_least, comparable, flag, number
 
 Memory = tuple[Any, ...]
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class Optimizer(ABC):
     """A first-order optimizer: hyperparameters, ``start`` and ``step``.
@@ -42,6 +43,7 @@ class Optimizer(ABC):
         for name in ("momentum", "decay"):
             _fraction(name, getattr(self, name, 0.0))
         number("eps", getattr(self, "eps", 0.0), lower=0)
+        flag("nesterov", getattr(self, "nesterov", False))
 
     def start(self, parameters: Array) -> Memory:
         """Return the memory before the first step.

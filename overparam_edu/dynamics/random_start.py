@@ -28,6 +28,7 @@ def expected_square(widths: Sequence[int], scale: ArrayLike) -> Array:
     Returns
     -------
     ndarray, shape (...)
+        Infinity where it is beyond the largest float.
 
     Raises
     ------

@@ -12,14 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, at_least, brief, broadcast, finite_array
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    at_least,
+    brief,
+    broadcast,
+    comparable,
+    finite_answer,
+    finite_array,
+)
 
 # The smallest normal float: stands in for 0 as a divisor where the dividend is 0 too.
 TINY = np.finfo(np.float64).tiny
+# Vectors whose squares are surely floats, and no less exact ones.
+_SQUARED = (1e-140, 1e140)
 # For a matrix the rule is a sum of as many terms as there are layers.
 _DEEPEST = 1_000
 
 
+@finite_answer
 def single_output_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
     r"""Return the step direction that depth makes of a gradient, for one output.
 
@@ -54,6 +66,7 @@ def single_output_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike)
     return _direction("w", w, gradient, depth, axes=1)
 
 
+@finite_answer
 def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tuple[Array, Array]:
     r"""Return the two parts of `single_output_direction`.
 
@@ -75,11 +88,12 @@ def split_direction(w: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> tupl
     """
     whole = single_output_direction(w, gradient, depth)
     w, gradient, depth = (np.asarray(value, float) for value in (w, gradient, depth))
-    rate = _dot(w, w) ** (1 - 1 / depth)
+    rate = length(w) ** (2 - 2 / depth)
     adaptive = rate[..., None] * gradient
     return adaptive, whole - adaptive
 
 
+@finite_answer
 def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) -> Array:
     r"""Return the step direction that depth makes of a gradient, for any number of outputs.
 
@@ -121,8 +135,24 @@ def _direction(
             f"{w.shape}; got shape {gradient.shape}"
         )
     lanes = broadcast(depth=N.shape, gradient=gradient.shape[:-axes], **{name: w.shape[:-axes]})
+    factor: Array = np.ones(())
+    if axes == 1:  # the rule squares w, but a factor on w only multiplies the direction
+        size = np.abs(w).max(axis=-1, initial=0.0)
+        moderate = (size == 0) | ((size > _SQUARED[0]) & (size < _SQUARED[1]))
+        size = np.where(moderate, 1.0, size)
+        w, factor = w / size[..., None], (size ** (2 - 2 / N))[..., None]
     # At depth 1 it is the gradient itself: give the caller a copy, with all the lanes.
-    return np.broadcast_to(update_rule(N, axes)(w, gradient), lanes + w.shape[-axes:]).copy()
+    return np.broadcast_to(
+        factor * update_rule(N, axes)(w, gradient), lanes + w.shape[-axes:]
+    ).copy()
+
+
+def length(vectors: Array) -> Array:
+    """Return the lengths of vectors (..., d), also where a square is too large or small a float."""
+    size = np.abs(vectors).max(axis=-1, keepdims=True)
+    unit = vectors / np.where(size > 0, size, 1.0)
+    lengths = size[..., 0] * np.linalg.norm(unit, axis=-1)
+    return np.asarray(lengths, np.float64)
 
 
 def checked_depth(depth: ArrayLike, axes: int) -> Array:
@@ -208,6 +238,7 @@ def _middle_terms(sigma: Array, depth: Array) -> Array:
     return total
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class Preconditioner:
     """The matrix by which depth multiplies a vectorised gradient.
@@ -227,6 +258,7 @@ class Preconditioner:
     right: Array
 
 
+@finite_answer
 def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     r"""Return the preconditioner of the end-to-end update rule, with its eigensystem.
 
@@ -265,6 +297,7 @@ def preconditioner(W: ArrayLike, depth: int) -> Preconditioner:
     if N.ndim:
         raise ValueError(f"depth must be a single number; got {brief(depth)}")
     k, d = W.shape[-2:]
+    affordable("W", W.shape, numbers=3 * W.size * k * d)
     U, sigma, Vt = np.linalg.svd(W)
     sigma = _without_rounding(sigma, W.shape)
     padded = np.zeros((*sigma.shape[:-1], max(k, d)))

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, at_least, brief, broadcast, positive
+from overparam_edu.checks import Array, at_least, brief, broadcast, finite_answer, positive
 
 
+@finite_answer
 def learning_time(
     target: ArrayLike, start: ArrayLike, depth: ArrayLike, *, share: ArrayLike = 0.5
 ) -> Array:

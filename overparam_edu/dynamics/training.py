@@ -6,6 +6,7 @@ Each returns a `Trajectory`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from overparam_edu.checks import (
     Array,
+    affordable,
     at_least,
     brief,
     broadcast,
+    comparable,
     finite_array,
+    flag,
     instance,
     number,
     shaped,
@@ -40,8 +44,11 @@ _STRIDE = 64
 _BLOCK = 16_384
 # A progress bar appears when a run has taken this long, in seconds.
 _PATIENCE = 2.0
+# Evaluations of the field along a flow; the lessons' flows take a few thousand.
+_PATIENT = 1_000_000
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """The recorded points of one run, or of many lanes that ran side by side.
@@ -207,8 +214,9 @@ def descend(
     axes = len(shape)
     start, depth = shaped("start", start, shape, batched=True), checked_depth(depth, axes)
     instance("optimizer", optimizer, Optimizer)
-    rate, kept = np.asarray(optimizer.learning_rate), _kept_steps(record, steps)
+    rate = np.asarray(optimizer.learning_rate)
     lanes = broadcast(start=start.shape[:-axes], depth=depth.shape, learning_rate=rate.shape)
+    kept = _kept_steps(record, steps, loss, math.prod(lanes), math.prod(shape))
     # One flat axis of lanes makes NumPy's inner loops long.
     count = (int(np.prod(lanes)),) if lanes else ()
     flat_depth, flat_rate = (np.broadcast_to(x, lanes).reshape(count) for x in (depth, rate))
@@ -272,8 +280,10 @@ def train(
     """
     field = _layer_field(network, loss, weight_decay)
     instance("optimizer", optimizer, Optimizer)
-    rate, kept = np.asarray(optimizer.learning_rate), _kept_steps(record, steps)
+    rate = np.asarray(optimizer.learning_rate)
     lanes = broadcast(network=network.weights[0].shape[:-2], learning_rate=rate.shape)
+    size = sum(math.prod(W.shape[-2:]) for W in network.weights) + math.prod(loss.shape)
+    kept = _kept_steps(record, steps, loss, math.prod(lanes), size)
     optimizer = replace(optimizer, learning_rate=_spread(rate, 2))
 
     def step(layers: State, memories: list[Any]) -> tuple[State, list[Any]]:
@@ -327,7 +337,8 @@ def gradient_flow(
     Raises
     ------
     TypeError, ValueError
-        If the arguments are out of range or do not fit.
+        If the arguments are out of range or do not fit, or the flow is so much faster in some
+        directions than its `times` are long that it would take hours to follow.
     """
     shape = parameter_shape(loss)
     times = at_least("times", times, 0)
@@ -336,6 +347,12 @@ def gradient_flow(
             f"times must be increasing, of shape (records,); got {brief(times.tolist())}"
         )
     rtol = number("rtol", rtol, lower=1e-13, upper=1e-2)
+    affordable("times", times.shape, numbers=times.size * math.prod(shape))
+    decay = number("weight_decay", weight_decay, lower=0)
+    if decay * times[-1] > _PATIENT:  # an explicit method takes steps of a few over the decay
+        raise ValueError(
+            f"weight_decay must be at most {_PATIENT:,} over the last of times; got {decay:g}"
+        )
     weights: State | None = None
     if isinstance(start, LinearNetwork):
         if depth is not None:
@@ -393,15 +410,21 @@ def _layer_field(
     return field
 
 
-def _kept_steps(record: int | Sequence[int], steps: int) -> Steps:
-    """Return the steps to record, increasing, from 0 to `steps`."""
-    steps = whole_number("steps", steps, lower=0)
+def _kept_steps(
+    record: int | Sequence[int], steps: int, loss: SupportsGradient, lanes: int, size: int
+) -> Steps:
+    """Return the steps to record, increasing, from 0 to `steps`, of lanes of so many numbers."""
+    steps, examples = whole_number("steps", steps, lower=0), np.size(getattr(loss, "X", ()))
+    # At the least: NumPy's calls, and what a processor adds and multiplies.
+    affordable("steps", steps, seconds=steps * (5e-6 + 1e-10 * lanes * (10 * size + examples)))
     if isinstance(record, (int, np.integer)):
         every = whole_number("record", record, lower=1)
+        affordable("steps", steps, numbers=(steps // every + 2) * (lanes * (size + 2) + 1))
         return np.unique(np.append(np.arange(0, steps + 1, every), steps))
     kept = finite_array("record", record)
     if kept.ndim != 1 or np.any(kept != np.floor(kept)) or np.any((kept < 0) | (kept > steps)):
         raise ValueError(f"record must be steps from 0 to {steps}; got {brief(record)}")
+    affordable("record", record, numbers=kept.size * (lanes * (size + 2) + 1))
     return np.unique(kept.astype(np.int64))
 
 
@@ -426,6 +449,7 @@ def _iterate(
     progress: bool | None,
 ) -> tuple[State, Steps]:
     """Iterate `step` and return the states at the `kept` steps, and where lanes diverged."""
+    progress = None if progress is None else flag("progress", progress)
     records = [_room_for(len(kept), part) for part in state]
     diverged_at = np.full(lanes, -1, dtype=np.int64)
     moments = kept.tolist()
@@ -531,7 +555,16 @@ def _integrate(
         pairs = zip(np.split(flat, ends, axis=-1), shapes, strict=True)
         return [piece.reshape(flat.shape[:-1] + shape) for piece, shape in pairs]
 
+    asked = 0
+
     def velocity(_: float, flat: Array) -> Array:
+        nonlocal asked
+        asked += 1
+        if asked > _PATIENT:
+            raise ValueError(
+                f"times must be short against the fastest motion of loss and weight_decay: after "
+                f"{_PATIENT:,} evaluations the flow has not come to {times[-1]:g}"
+            )
         return -np.concatenate([W.ravel() for W in field(unpacked(flat))])
 
     flat = np.concatenate([W.ravel() for W in start])

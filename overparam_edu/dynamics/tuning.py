@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, number, positive, shaped, whole_number
-from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    brief,
+    comparable,
+    number,
+    positive,
+    shaped,
+    whole_number,
+)
+from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape, unchecked
 from overparam_edu.dynamics.optimizers import GradientDescent
 from overparam_edu.dynamics.rule import checked_depth
 from overparam_edu.dynamics.training import descend
@@ -25,6 +34,7 @@ _LAG = 2
 _BLOCK = 2_000_000
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class TunedLearningRate:
     """The outcome of `tuned_learning_rate`, with the race it was decided by.
@@ -101,6 +111,10 @@ def tuned_learning_rate(
     start, depth = shaped("start", start, shape), checked_depth(depth, len(shape))
     target, spread = number("target", target), number("spread", spread, lower=0, upper=0.99)
     steps = whole_number("steps", steps, lower=1)
+    affordable("steps", steps, seconds=steps * 5e-6)
+    given = None if rates is None else np.unique(positive("rates", rates))
+    tries = len(_FACTORS) if given is None else given.size
+    affordable("depth", depth.shape, numbers=80 * tries * depth.size * start.size)
     factors = np.unique([1 - spread, 1.0, 1 + spread])
     starts, columns = np.multiply.outer(factors, start), np.arange(depth.size)
     if spread and start.size > 1 and start.any():
@@ -112,13 +126,16 @@ def tuned_learning_rate(
         scaled = np.multiply.outer(factors, rates)
         return _race(loss, starts, depth.ravel(), scaled, target, steps)
 
-    if rates is None:
-        tried = _FACTORS * (2 / _curvature(loss, start))
+    if given is None:
+        curvature = _curvature(loss, start)
+        if not np.isfinite(curvature):
+            raise ValueError(f"start must be where the loss has a curvature; got {brief(start)}")
+        tried = _FACTORS * (2 / curvature)
     else:
-        tried = np.unique(positive("rates", rates))
+        tried = given
     grid = np.repeat(tried[:, None], depth.size, axis=1)
     steps_at = race(grid)
-    if rates is None:
+    if given is None:
         # Some more, between those on either side of each depth's best.
         best = np.where(np.isnan(steps_at), np.inf, steps_at).argmin(axis=0)
         lower = grid[np.maximum(best - 1, 0), columns]
@@ -190,7 +207,7 @@ def _across(loss: SupportsGradient, w: Array) -> Array:
     # Where w and gradient are parallel any direction will do: here an axis.
     axis = np.where(np.arange(w.size) == np.abs(w).argmin(), 1.0, 0.0).reshape(w.shape)
     with np.errstate(all="ignore"):
-        for direction in (loss.gradient(w), axis):
+        for direction in (unchecked(loss)[1](w), axis):
             across = direction - (direction * unit).sum() * unit
             if np.linalg.norm(across) > 1e-9 * np.linalg.norm(direction):
                 break
@@ -202,7 +219,11 @@ def _curvature(loss: SupportsGradient, w: Array) -> float:
     """Return the largest curvature of the loss at `w`, by central differences of its gradient."""
     h = 1e-5 * max(1.0, float(np.abs(w).max()))
     nudges = h * np.eye(w.size).reshape(w.size, *w.shape)
-    columns = (loss.gradient(w + nudges) - loss.gradient(w - nudges)).reshape(w.size, w.size)
-    hessian = columns / (2 * h)
+    gradient = unchecked(loss)[1]
+    with np.errstate(all="ignore"):
+        columns = (gradient(w + nudges) - gradient(w - nudges)).reshape(w.size, w.size)
+        hessian = columns / (2 * h)
+    if not np.isfinite(hessian).all():
+        return np.nan
     largest = float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
     return largest if largest > 0 else 1.0

@@ -12,12 +12,22 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, brief, broadcast, finite_array, number, shaped
+from overparam_edu.checks import (
+    Array,
+    brief,
+    broadcast,
+    finite_answer,
+    finite_array,
+    number,
+    shaped,
+)
 from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape
 from overparam_edu.dynamics.networks import LinearNetwork
+from overparam_edu.dynamics.rule import length
 from overparam_edu.dynamics.training import Trajectory, gradient_flow
 
 
+@finite_answer
 def unbalanced_direction(w: ArrayLike, gradient: ArrayLike, imbalance: ArrayLike) -> Array:
     r"""Return the direction in which two layers of width 1 move their product, for any balance.
 
@@ -60,16 +70,17 @@ def unbalanced_direction(w: ArrayLike, gradient: ArrayLike, imbalance: ArrayLike
         raise ValueError(f"gradient must end with the axis of w, {w.shape[-1:]}; got {g.shape}")
     c = finite_array("imbalance", imbalance)
     broadcast(w=w.shape[:-1], gradient=g.shape[:-1], imbalance=c.shape)
-    length = np.linalg.norm(w, axis=-1)
-    if np.any((length == 0) & (c < 0)):
+    size = length(w)
+    if np.any((size == 0) & (c < 0)):
         raise ValueError("w must not be 0 where imbalance is negative: the step is along w_1")
-    first, second = _squares(length, c)
-    unit = w / np.where(length > 0, length, 1.0)[..., None]
+    first, second = _squares(size, c)
+    unit = w / np.where(size > 0, size, 1.0)[..., None]
     projection = (unit * g).sum(axis=-1, keepdims=True) * unit
     direction: Array = second[..., None] * g + first[..., None] * projection
     return direction
 
 
+@finite_answer
 def unbalanced_network(w: ArrayLike, imbalance: float) -> LinearNetwork:
     r"""Return two layers of width 1 with a given product and a given imbalance.
 
@@ -98,11 +109,11 @@ def unbalanced_network(w: ArrayLike, imbalance: float) -> LinearNetwork:
     w, c = finite_array("w", w), finite_array("imbalance", imbalance)
     if w.ndim != 1 or c.ndim:
         raise ValueError(f"w must be a vector and imbalance a number; got {w.shape} and {c.shape}")
-    length = np.linalg.norm(w)
-    if length == 0:
+    size = length(w)
+    if size == 0:
         raise ValueError(f"w must not be 0; got {brief(w.tolist())}")
-    first, second = np.sqrt(_squares(length, c))
-    return LinearNetwork(((first * w / length)[None], np.full((1, 1), second)))
+    first, second = (np.sqrt(square) for square in _squares(size, c))
+    return LinearNetwork(((first * w / size)[None], np.full((1, 1), second)))
 
 
 def flow_unbalanced(
@@ -142,9 +153,9 @@ def flow_unbalanced(
     return replace(gradient_flow(bent, start, times=times, rtol=rtol), depth=np.array(2.0))
 
 
-def _squares(length: ArrayLike, c: Array) -> tuple[Array, Array]:
+def _squares(size: Array, c: Array) -> tuple[Array, Array]:
     """Return ``||w_1||^2`` and ``omega_2^2`` from the product's length and their difference."""
-    larger = (np.hypot(c, 2 * np.asarray(length)) + np.abs(c)) / 2
-    # Their product is length^2: the difference of two large numbers would lose its digits.
-    smaller = np.asarray(length) ** 2 / np.where(larger > 0, larger, 1.0)
+    larger = np.hypot(c / 2, size) + np.abs(c) / 2
+    # Their product is size^2: the difference of two large numbers would lose its digits.
+    smaller = size * (size / np.where(larger > 0, larger, 1.0))
     return np.where(c > 0, smaller, larger), np.where(c > 0, larger, smaller)

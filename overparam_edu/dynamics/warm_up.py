@@ -8,13 +8,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, finite_array, instance, number, positive, shaped
-from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    comparable,
+    finite_answer,
+    finite_array,
+    instance,
+    number,
+    positive,
+    shaped,
+)
+from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape, unchecked
 from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.optimizers import GradientDescent
 from overparam_edu.dynamics.training import train
 
 
+@comparable
 class WarmUpRun(NamedTuple):
     """A run of T updates of ``w = w_1 omega_2``, and what the warm-up's coefficients need.
 
@@ -34,6 +45,7 @@ class WarmUpRun(NamedTuple):
     d_omega2: Array
 
 
+@comparable
 class WarmUpCoefficients(NamedTuple):
     """Learning rate and momentum of a run of T updates.
 
@@ -88,11 +100,12 @@ def run_warm_up(
         )
     assert run.weights is not None  # train records them
     vectors, scalars = run.weights
-    gradients = np.asarray(loss.gradient(run.points))[:-1]
+    gradients = unchecked(loss)[1](run.points)[:-1]
     slopes = (vectors[:-1, 0] * gradients).sum(axis=-1)
     return WarmUpRun(rate, run.points, gradients, scalars[:, 0, 0], slopes)
 
 
+@finite_answer
 def warm_up_coefficients(
     omega2: ArrayLike, d_omega2: ArrayLike, eta: ArrayLike
 ) -> WarmUpCoefficients:
@@ -123,6 +136,7 @@ def warm_up_coefficients(
     scalar, rate = finite_array("omega2", omega2), positive("eta", eta)
     if scalar.ndim != 1:
         raise ValueError(f"omega2 must have shape (T,); got shape {scalar.shape}")
+    affordable("omega2", scalar.shape, numbers=4 * scalar.size**2)
     slope = shaped("d_omega2", d_omega2, scalar.shape)
     if rate.ndim:
         shaped("eta", rate, scalar.shape)
@@ -140,6 +154,7 @@ def warm_up_coefficients(
     return WarmUpCoefficients(rho, gamma, mu)
 
 
+@finite_answer
 def rebuild_from_gradients(
     coefficients: WarmUpCoefficients, gradients: ArrayLike, *, start: ArrayLike | None = None
 ) -> Array:

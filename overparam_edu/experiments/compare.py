@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, instance, number, whole_number
+from overparam_edu.checks import Array, comparable, instance, number, whole_number
 from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.experiments.curves import Curves, learning_curves, least_loss
 from overparam_edu.experiments.datasets import load_auto_mpg
 
 
+@comparable
 class BestCurve(NamedTuple):
     """Learning curves at the best learning rate of their grid."""
 
@@ -28,6 +29,7 @@ class BestCurve(NamedTuple):
     criterion: str  # how the rate was chosen, to be shown with the curve
 
 
+@comparable
 class Arrivals(NamedTuple):
     """Iterations of learning curves to a level, for good, at the rate that gets there first."""
 
@@ -38,6 +40,7 @@ class Arrivals(NamedTuple):
     against_rate: Array  # (seeds, rates): iterations at every rate
 
 
+@comparable
 class Band(NamedTuple):
     """Least, median and largest loss of several seeds, each (records,)."""
 
@@ -87,10 +90,10 @@ def best_curve(curves: Curves, *, at: int | None = None) -> BestCurve:
     iteration = f"{int(curves.steps[last]):,}"
     return BestCurve(
         rate,
-        curves.steps[: last + 1],
-        curves.losses[: last + 1, :, best],
-        curves.rates,
-        judged,
+        curves.steps[: last + 1].copy(),
+        curves.losses[: last + 1, :, best].copy(),
+        curves.rates.copy(),
+        judged.copy(),
         # At the last but one, the next was too large.
         best in (0, len(curves.rates) - 1),
         f"least median loss at iteration {iteration} among rates at which no seed diverged",
@@ -133,7 +136,7 @@ def steps_to_level(curves: Curves, level: float) -> Arrivals:
     level = number("level", level)
     taken = settled(curves, level)
     best, rate = _best(curves, taken)
-    return Arrivals(level, rate, taken[:, best], curves.rates, taken)
+    return Arrivals(level, rate, taken[:, best].copy(), curves.rates.copy(), taken)
 
 
 def _best(curves: Curves, values: Array) -> tuple[int, float]:

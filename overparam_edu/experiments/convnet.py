@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from overparam_edu.checks import Array, brief, number, one_of, whole_number
+from overparam_edu.checks import Array, affordable, brief, comparable, number, one_of, whole_number
 from overparam_edu.experiments.datasets import INSTALL, Digits
 
 # The tutorial's network; each dense matrix written as a product of two, with weight decay on each
@@ -64,6 +64,7 @@ def convnet_parameter_count(network: str, *, widths: tuple[int, int, int] = WIDT
     convolutions = (5 * 5 + 1) * c1 + (5 * 5 * c1 + 1) * c2
     dense = (7 * 7 * c2 + 1) * hidden + (hidden + 1) * 10
     extra = 0 if network == "original" else hidden**2 + 10**2
+    affordable("widths", widths, numbers=convolutions + dense + extra)
     return convolutions + dense + extra
 
 
@@ -259,10 +260,11 @@ class ConvnetTraining:
             "random": self._random.get_state(),
             "records": [tuple(record) for record in self.records],
         }
-        part = Path(f"{path}.part")
+        target = Path(path).resolve()  # what a link points to is replaced, not the link
+        part = target.with_name(f"{target.name}.part")
         try:
             torch.save(state, part)
-            os.replace(part, path)
+            part.replace(target)
         finally:
             part.unlink(missing_ok=True)
 
@@ -375,6 +377,7 @@ def train_convnet(
 _LOSSES = ("data", "decay", "first", "test_error")  # the arrays of `ConvnetRuns` that rates lead
 
 
+@comparable
 class ConvnetRuns(NamedTuple):
     """Losses of several rates, networks and seeds, as means over blocks of steps."""
 

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, finite_array, number, one_of, positive, whole_number
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    comparable,
+    finite_array,
+    number,
+    one_of,
+    positive,
+    whole_number,
+)
 from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.dynamics.networks import (
     LinearNetwork,
@@ -36,6 +45,7 @@ _EXACT = 2_000
 STARTS = ("near zero", "balanced", "identity", "orthogonal", "rule")
 
 
+@comparable
 class Curves(NamedTuple):
     """Learning curves of one network and one optimizer, for several learning rates and seeds."""
 
@@ -183,6 +193,15 @@ def learning_curves(
     one_of("start", start, STARTS)
     if rates is None:
         rates = usual_rates(loss.X, loss.y, p, optimizer)
+    tried = np.unique(positive("rates", rates))
+    lanes = tried.size * len(seeds) * len(depths)
+    affordable(
+        "steps",
+        whole_number("steps", steps, lower=1),
+        seconds=steps * (5e-6 + 1e-11 * loss.X.size * lanes),
+    )
+    if records is not None:
+        affordable("records", records, numbers=whole_number("records", records, lower=3) * lanes)
     record = log_spaced(steps, count=records or 400)
     if records is None:
         record = np.union1d(record, np.arange(min(int(record[-1]), _EXACT) + 1))
@@ -193,7 +212,7 @@ def learning_curves(
             loss.p,
             whole_number("depths", N, lower=1),
             optimizer,
-            tuple(np.unique(positive("rates", rates)).tolist()),
+            tuple(tried.tolist()),
             tuple(whole_number("seeds", seed, lower=0) for seed in seeds),
             tuple(record.tolist()),
             start,

@@ -6,8 +6,10 @@ import errno
 import hashlib
 import os
 import re
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,17 +17,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from overparam_edu.checks import Array, finite_array, number, one_of, whole_number
+from overparam_edu.checks import Array, comparable, finite_array, flag, number, one_of, whole_number
 from overparam_edu.dynamics.losses import LpRegression
 
 # Where the gas data are kept, if not where the user's system keeps caches.
 CACHE_VARIABLE = "OVERPARAM_EDU_CACHE"
 _FILE, _MNIST_FILE = "gas_sensor_array_drift.zip", "mnist.npz"
 _ETHANOL, _FEATURES = "1", 128
+# Bytes of a download, bytes a second of one, and bytes of a copy, unpacked: MNIST has 11 and 55 MB.
+_LARGEST_DOWNLOAD, _SLOWEST, _LARGEST_COPY = 100_000_000, 5_000, 500_000_000
 # What to type where the optional packages are missing.
 INSTALL = 'pip install "overparam-edu[convnet]"'
 
 
+@comparable
 class Dataset(NamedTuple):
     """A regression data set."""
 
@@ -57,6 +62,7 @@ UCI_270 = GasSource(
 )
 
 
+@comparable
 class Digits(NamedTuple):
     """Images of handwritten digits and what they show."""
 
@@ -134,6 +140,7 @@ def load_auto_mpg(*, standardized: bool = False) -> Dataset:
         ``X`` (392, 7) and ``y`` (392,), in the units of the source or without units;
         ``feature_names``, ``target_name`` and ``source``.
     """
+    standardized = flag("standardized", standardized)
     resource = files("overparam_edu.experiments") / "data" / "auto_mpg.csv"
     header, *rows = resource.read_text(encoding="utf-8").splitlines()
     table = np.array([row.split(",") for row in rows], dtype=float)
@@ -193,6 +200,7 @@ def load_gas_ethanol(
     FileNotFoundError, ValueError
         If `path` does not exist, can't be read or holds other data; if `timeout` is out of range.
     """
+    standardized, progress = flag("standardized", standardized), flag("progress", progress)
     if path is None:
         path = _download(_FILE, source, cache, timeout, progress)
     X, y = read_gas_ethanol(path)
@@ -243,6 +251,7 @@ def load_regression_data(
         As `load_gas_ethanol`, or if `prefer` is another word.
     """
     cars = load_auto_mpg(standardized=True)
+    progress = flag("progress", progress)
     if one_of("prefer", prefer, ("gas", "cars")) == "cars":
         return cars
     options: Any = {"cache": cache, "source": source, "timeout": timeout, "progress": progress}
@@ -330,16 +339,16 @@ def load_mnist(
     FileNotFoundError, ValueError
         If `path` does not exist, can't be read or holds other digits; if `timeout` is out of range.
     """
+    progress = flag("progress", progress)
     if path is None:
         path = _download(_MNIST_FILE, source, cache, timeout, progress)
-    if not Path(path).exists():
-        raise FileNotFoundError(f"path must exist; got {path}")
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            train = _digits(arrays["x_train"][5_000:], arrays["y_train"][5_000:])
-            test = _digits(arrays["x_test"], arrays["y_test"])
-    except (LookupError, OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as problem:
-        raise ValueError(f"path must hold MNIST; got {path}: {problem}") from problem
+    with (
+        _own_copy(path, "MNIST") as copy,
+        copy.open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        train = _digits(arrays["x_train"][5_000:], arrays["y_train"][5_000:])
+        test = _digits(arrays["x_test"], arrays["y_test"])
     if (train.sha256, test.sha256) != source[2:]:
         raise ValueError(f"path must hold MNIST in its original order; got other digits in {path}")
     return train, test
@@ -372,22 +381,41 @@ def two_feature_loss(p: float) -> LpRegression:
 
 def read_gas_ethanol(path: str | os.PathLike[str]) -> tuple[Array, Array]:
     """Return features (rows, 128) and ppm (rows,) of a copy, `path` as in `load_gas_ethanol`."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"path must exist; got {path}")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+    with _own_copy(path, "the gas data") as copy:
+        if copy.suffix == ".npz":
+            with copy.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 X, ppm = arrays["X"], arrays["concentration"]
         else:
-            X, ppm = _parsed(_lines(path))
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as problem:
-        raise ValueError(f"path must hold the gas data; got {path}: {problem}") from problem
-    if X.shape != (len(ppm), _FEATURES) or not len(ppm) or not np.isfinite(X).all():
-        raise ValueError(
-            f"path must hold finite numbers in {_FEATURES} columns; got shape {X.shape} in {path}"
-        )
+            X, ppm = _parsed(_lines(copy))
+        if X.dtype.kind not in "fiu" or ppm.dtype.kind not in "fiu":
+            raise ValueError("its numbers are not real")
+        if X.shape != (ppm.size, _FEATURES) or ppm.ndim != 1 or not len(ppm):
+            raise ValueError(f"it needs {_FEATURES} columns, and has shapes {X.shape}, {ppm.shape}")
+        if not (np.isfinite(X).all() and np.isfinite(ppm).all()):
+            raise ValueError("its numbers are not all finite")
     return X.astype(float), ppm.astype(float)
+
+
+@contextmanager
+def _own_copy(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
+    """Refuse a path that does not exist, or at which reading `what` fails, in one sentence."""
+    file = Path(path)
+    if not file.exists():
+        raise FileNotFoundError(f"path must exist; got {path}")
+    try:
+        if not file.is_dir() and not file.is_file():
+            raise ValueError("it is neither a file nor a folder")
+        inside = list(file.iterdir()) if file.is_dir() else [file]
+        sizes = [one.stat().st_size for one in inside]
+        if zipfile.is_zipfile(file if file.is_file() else os.devnull):
+            with zipfile.ZipFile(file) as archive:
+                sizes += [one.file_size for one in archive.infolist()]
+        if sum(sizes) > _LARGEST_COPY:
+            raise ValueError(f"it holds more than {_LARGEST_COPY // 10**6} MB")
+        yield file
+    except Exception as problem:  # zipfile and NumPy raise whatever a damaged file leads to
+        words = str(problem) or type(problem).__name__
+        raise ValueError(f"path must hold {what}; got {path}: {words}") from problem
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -437,19 +465,23 @@ def _download(
     """Return the path of a file in the cache, downloaded if it is not there."""
     import pooch
     import requests
+    from urllib3.exceptions import HTTPError
 
     timeout = number("timeout", timeout, lower=1e-3)
     folder = cached_archive(cache, file=file).parent
     by_hand = f"try again later, or get {source.url} in another way and give its path"
-    loader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
+
+    def loader(url: str, output: str, _: Any) -> None:
+        with Path(output).open("wb") as target:
+            for part in _parts(url, timeout, progress, by_hand):
+                target.write(part)
+
     pooch.get_logger().setLevel("WARNING")  # what it has to say otherwise is said here
     try:
         found = pooch.retrieve(
             source.url, f"sha256:{source.sha256}", file, path=folder, downloader=loader
         )
-    except requests.RequestException as problem:  # before OSError, of which it is one
-        if problem.response is not None:
-            problem.response.close()  # pooch leaves it open
+    except (requests.RequestException, HTTPError) as problem:  # before OSError, which one is
         raise DataUnavailableError(_what_failed(problem, timeout), by_hand) from problem
     except ValueError as problem:
         reason = "the file that came has another SHA-256 than the one recorded here"
@@ -462,14 +494,39 @@ def _download(
     return Path(found)
 
 
+def _parts(url: str, timeout: float, progress: bool, by_hand: str) -> Iterator[bytes]:
+    """Yield what a server sends, as it comes, unless it is too much or comes too slowly."""
+    import requests
+    from tqdm import tqdm
+
+    options: Any = {"stream": True, "timeout": timeout, "headers": {"Accept-Encoding": "identity"}}
+    began, size = time.monotonic(), 0
+    with requests.get(url, **options) as response:
+        response.raise_for_status()
+        length = response.headers.get("content-length", "")
+        total = int(length) if length.isdigit() else None
+        with tqdm(total=total, unit="B", unit_scale=True, disable=not progress) as bar:
+            # What has come, not a block of some size, which might never be full.
+            while part := response.raw.read1(65_536):
+                bar.update(len(part))
+                size, passed = size + len(part), time.monotonic() - began
+                if size > _LARGEST_DOWNLOAD:
+                    most = f"{_LARGEST_DOWNLOAD // 10**6} MB"
+                    raise DataUnavailableError(f"more than {most} came, and no end", by_hand)
+                if passed > timeout and size < _SLOWEST * passed:
+                    speed = f"{_SLOWEST / 1000:g} kB a second"
+                    raise DataUnavailableError(f"the server sends less than {speed}", by_hand)
+                yield part
+
+
 def _what_failed(problem: Exception, timeout: float) -> str:
     import requests
+    from urllib3.exceptions import ProtocolError, TimeoutError
 
     if isinstance(problem, requests.HTTPError) and problem.response is not None:
         return f"the server answered with error {problem.response.status_code}"
-    # Silence in the middle of a file is a ConnectionError that only its text tells from others.
-    if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
+    if isinstance(problem, requests.Timeout | TimeoutError) or "timed out" in str(problem):
         return f"the server was silent for {timeout:g} s"
-    if isinstance(problem, requests.exceptions.ChunkedEncodingError):
+    if isinstance(problem, ProtocolError):
         return "the connection broke off half-way"
     return "there is no connection to the server"

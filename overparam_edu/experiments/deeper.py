@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, instance, number, one_of, positive
+from overparam_edu.checks import Array, comparable, instance, number, one_of, positive
 from overparam_edu.experiments.compare import Band, band, best_curve, crossings, shared_rate
 from overparam_edu.experiments.curves import Curves, learning_curves
 from overparam_edu.experiments.datasets import load_auto_mpg
 
 
+@comparable
 class Deeper(NamedTuple):
     """Networks of several depths from two starts, with the same noise."""
 
@@ -25,6 +26,7 @@ class Deeper(NamedTuple):
     scale: float  # standard deviation of the noise
 
 
+@comparable
 class Starts(NamedTuple):
     """Both starts side by side, each network at one learning rate; near zero first."""
 

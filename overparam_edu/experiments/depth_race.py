@@ -8,7 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, finite_array, number, one_of, positive, whole_number
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    brief,
+    comparable,
+    finite_array,
+    number,
+    one_of,
+    positive,
+    whole_number,
+)
 from overparam_edu.dynamics.losses import Loss
 from overparam_edu.dynamics.networks import balanced_network
 from overparam_edu.dynamics.optimizers import GradientDescent
@@ -19,6 +29,7 @@ from overparam_edu.dynamics.tuning import TunedLearningRate, tuned_learning_rate
 _SHORTEST = 40
 
 
+@comparable
 class DepthRace(NamedTuple):
     """Several depths run from one start, as numbers."""
 
@@ -98,6 +109,7 @@ def race_depths(
     start, target = finite_array("start", start), number("target", target)
     steps = whole_number("steps", steps, lower=1)
     part = number("fraction", fraction, lower=1e-3, upper=1)
+    affordable("steps", steps, seconds=steps / part * 5e-6)
     fair_steps = np.full(len(depths), np.nan)
     if isinstance(learning_rate, str):
         one_of("learning_rate", learning_rate, ("tuned", "same"))
@@ -114,6 +126,8 @@ def race_depths(
         length = min(steps, max(_SHORTEST, 1.2 * slowest) + 1)
     else:
         rate = number("learning_rate", learning_rate, lower=0)
+        if rates is not None:
+            raise ValueError(f"rates are for a learning_rate that is tuned; got {brief(rates)}")
         chosen, rates_are = np.full(len(depths), rate), "the same for every depth, set by hand"
         length = min(steps, _SHORTEST + 1)
     run = _run(loss, start, depths, chosen, dynamics, int(length))
@@ -150,6 +164,7 @@ def _run(
 ) -> Trajectory:
     if dynamics == "rule":
         return descend(loss, start, depth=depths, optimizer=GradientDescent(rates), steps=steps)
+    affordable("steps", steps, numbers=2 * steps * depths.size * start.size)
     lanes = []
     for N, rate in zip(depths, rates, strict=True):
         if dynamics == "flow":

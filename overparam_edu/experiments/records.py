@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overparam_edu.checks import Array, one_of, whole_number
+from overparam_edu.checks import Array, comparable, one_of, whole_number
 from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.experiments.convnet import RATE, recorded_convnet, run_convnets
 from overparam_edu.experiments.curves import Curves, WidthOneRun, least_loss, log_spaced
@@ -143,6 +143,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
 # --- the records ---
 
 
+@comparable
 class Record(NamedTuple):
     """A recorded experiment."""
 
@@ -202,7 +203,7 @@ def load_record(name: str) -> Record:
     steps, no_data = np.array(document["steps"]), np.empty(0)
     runs = EXPERIMENTS[name].runs(no_data, no_data)
     curves = tuple(
-        run.curves({key: decode(**part) for key, part in row.items()})._replace(steps=steps)
+        run.curves({key: decode(**part) for key, part in row.items()})._replace(steps=steps.copy())
         for run, row in zip(runs, document["curves"], strict=True)
     )
     return Record(name, document["title"], curves, document["least"], document["provenance"])
@@ -291,6 +292,7 @@ _TWIN = {TOLERANCE: (2.0**-52, 1e-10), OTHER_DATA_TOLERANCE: (1e-5, 1e-3)}
 CONVNET, CONVNET_TOLERANCE, CONVNET_STEPS = "convnet", 0.01, 300
 
 
+@comparable
 class Reproduction(NamedTuple):
     """What came of running a record again."""
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, number, positive, whole_number
+from overparam_edu.checks import Array, affordable, comparable, number, positive, whole_number
 from overparam_edu.dynamics.losses import Loss, LpRegression
 from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.optimizers import GradientDescent, Optimizer
@@ -26,6 +26,7 @@ from overparam_edu.experiments.curves import (
 from overparam_edu.experiments.sweep import sweep
 
 
+@comparable
 class Variant(NamedTuple):
     """What depth gains in the experiment with one choice changed."""
 
@@ -137,6 +138,7 @@ def one_change_at_a_time(
         If an argument is not finite, has the wrong shape or is out of range.
     """
     N = whole_number("depth", depth, lower=2)
+    affordable("steps", steps, seconds=whole_number("steps", steps, lower=1) * 1e-4)
     near = 1 + float(positive("tolerance", number("tolerance", tolerance)))
     far = 1 + float(positive("loose", number("loose", loose)))
     loss = LpRegression(X, y, number("p", p, lower=2), reduction="mean")

@@ -15,13 +15,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, brief, generator, instance, number, positive, whole_number
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    brief,
+    comparable,
+    generator,
+    instance,
+    number,
+    positive,
+    whole_number,
+)
 from overparam_edu.dynamics.losses import Loss, LpRegression
 from overparam_edu.dynamics.networks import LinearNetwork, balanced_network, padded
 from overparam_edu.dynamics.optimizers import GradientDescent
 from overparam_edu.dynamics.training import Trajectory, descend, train
 
 
+@comparable
 @dataclass(frozen=True, eq=False)
 class RuleAgainstNetwork:
     """A run of the rule, by `descend`, and one of the network, by `train`, from one matrix."""
@@ -108,6 +119,7 @@ def compare_rule_with_network(
     return RuleAgainstNetwork(ruled, trained)
 
 
+@comparable
 class DistanceOrder(NamedTuple):
     """How the distance between rule and network falls with the learning rate."""
 
@@ -152,6 +164,7 @@ def measure_distance_order(
         raise ValueError(
             f"learning_rates must be two or more, of shape (n,); got {brief(rates.tolist())}"
         )
+    affordable("time", time, seconds=time / rates.min() * 1e-5)
     runs = [
         compare_rule_with_network(
             network,
@@ -270,6 +283,8 @@ def synthetic_regression(
     d, n = whole_number("inputs", inputs, lower=k), whole_number("examples", examples, lower=1)
     if sigma.ndim != 1:
         raise ValueError(f"singular_values must have shape (k,); got {sigma.shape}")
+    affordable("inputs", inputs, numbers=4 * d * d, seconds=1e-10 * d**3)
+    affordable("examples", examples, numbers=3 * n * (d + 2 * k))
     drawn = generator("rng", rng)
     U, V = (np.linalg.qr(drawn.standard_normal((size, size)))[0] for size in (k, d))
     truth = (U * sigma) @ V[:, :k].T

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import brief
+from overparam_edu.checks import brief, flag
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[], Mapping[str, ArrayLike]]
@@ -36,6 +36,8 @@ def sweep(
     from threadpoolctl import threadpool_limits
     from tqdm.auto import tqdm
 
+    if progress is not None:
+        flag("progress", progress)
     runs = tuple(runs)
     for run in runs:
         if not callable(run):
@@ -111,10 +113,11 @@ def _memory(store: str | Path | None) -> Any:
     folder = None
     if store is not None:
         try:
-            Path(store).mkdir(parents=True, exist_ok=True)
+            place = Path(store).expanduser()
+            place.mkdir(parents=True, exist_ok=True)
         except (OSError, TypeError, ValueError) as problem:
             raise ValueError(f"store must be a folder; got {store!s}: {problem}") from problem
-        folder = str(store)  # to joblib a Path is another place than its str
+        folder = str(place)  # to joblib a Path is another place than its str
     # Compressed, since that comes with a checksum.
     return Memory(folder, compress=True, verbose=0).cache(_keep, ignore=["result"])
 

@@ -28,6 +28,7 @@ _NO_BROWSER = (
     "pictures are drawn by Chrome or Chromium, and none was found; install one, or name it in "
     "BROWSER_PATH; save_html needs none"
 )
+_WIDEST = 8_000  # pixels, about what a browser draws at any scale
 _LETTER = 10.5  # pixels that a letter takes in the sentence below the picture
 
 
@@ -41,7 +42,7 @@ def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2
     path : str or Path
         The file to write; an existing one is replaced.
     width : int
-        In CSS pixels, at least 320. The height is the picture's own.
+        In CSS pixels, from 320 to 8,000. The height is the picture's own.
     scale : float
         Pixels of the file per CSS pixel, from 0.1 to 10.
 
@@ -63,7 +64,7 @@ def save_png(what: Any, path: str | Path, *, width: int = 1280, scale: float = 2
         If the file can't be written.
     """
     now = needed_pieces(what)[0]
-    width = whole_number("width", width, lower=320)
+    width = whole_number("width", width, lower=320, upper=_WIDEST)
     scale = number("scale", scale, lower=0.1, upper=10)
     [drawn] = _drawn([picture(now.scene, now.position, width=width)], scale)
     target = Path(path).expanduser()
@@ -91,11 +92,11 @@ def save_gif(
     axis : str, optional
         Name of the slider; by default the one with a Play button, or else the longest.
     width : int
-        In pixels, at least 320.
+        In pixels, from 320 to 8,000.
     frames : int
-        The most frames, at least 2: of more stops, some are left out.
+        The most frames, from 2 to 1,000: of more stops, some are left out.
     seconds : float
-        Duration of one round, at least 0.1, before a rest of 2 s on the last frame.
+        Duration of one round, from 0.1 to 3,600, before a rest of 2 s on the last frame.
 
     Returns
     -------
@@ -111,8 +112,9 @@ def save_gif(
         As `save_png`.
     """
     scene, position, _ = needed_pieces(what)[0]
-    width, frames = whole_number("width", width, lower=320), whole_number("frames", frames, lower=2)
-    seconds = number("seconds", seconds, lower=0.1)
+    width = whole_number("width", width, lower=320, upper=_WIDEST)
+    frames = whole_number("frames", frames, lower=2, upper=1_000)
+    seconds = number("seconds", seconds, lower=0.1, upper=3_600)
     stops = {one.name: len(one.stops) for one in scene.axes if len(one.stops) > 1}
     if not stops:
         raise TypeError("what must have a slider to move; this has none")

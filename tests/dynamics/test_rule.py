@@ -135,11 +135,23 @@ def test_the_closed_form_makes_sense_between_whole_depths(N):
 
 
 def test_depth_1_is_the_gradient_where_the_square_of_the_norm_overflows():
-    w, g = np.array([1e200, 0.0]), np.array([1e200, 1.0])
+    w, g = np.array([1e200, 0.0]), np.array([1e20, 1.0])
     assert np.array_equal(single_output_direction(w, g, 1), g)
-    with np.errstate(over="ignore", invalid="ignore"):
-        lanes = single_output_direction(w, g, [1, 2])
+    lanes = single_output_direction(w, g, [1, 2])
     assert np.array_equal(lanes[0], g)
+    np.testing.assert_allclose(lanes[1], [2e220, 1e200], rtol=1e-13)
+    with pytest.raises(ValueError, match="w, gradient, depth must be of moderate size"):
+        single_output_direction(w, 1e200 * g, 2)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-150, 1e150, 1e200])
+def test_sizes_whose_squares_are_no_floats_scale_the_direction(size):
+    w, g, N = np.array([0.3, -0.4, 1.2]), np.array([1.0, 2.0, 3.0]), 2.5
+    expected = size ** (2 - 2 / N) * single_output_direction(w, g, N)
+    np.testing.assert_allclose(single_output_direction(size * w, g, N), expected, rtol=1e-12)
+    adaptive, projection = split_direction(size * w, g, N)
+    np.testing.assert_allclose(adaptive + projection, expected, rtol=1e-12)
+    np.testing.assert_allclose(adaptive / adaptive[0], g / g[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gzip
 import hashlib
 import io
 import os
@@ -18,6 +20,7 @@ import numpy as np
 import pooch
 import pytest
 
+from overparam_edu.experiments import datasets
 from overparam_edu.experiments.datasets import (
     _FILE,
     _MNIST_FILE,
@@ -238,10 +241,20 @@ class Handler(BaseHTTPRequestHandler):
         if mode == "wrong":
             body = body[:-1] + b"?"
         self.send_response(200)
-        if mode != "cut, no length":
+        if mode == "bomb":
+            body = gzip.compress(bytes(10**9 // 8))
+            self.send_header("Content-Encoding", "gzip")
+        if mode not in ("cut, no length", "endless", "trickle"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body if mode in ("right", "wrong") else body[: len(body) // 2])
+        if mode in ("trickle", "endless"):
+            part = b"0" if mode == "trickle" else bytes(100_000)
+            with contextlib.suppress(OSError):  # the other side has had enough
+                while not self.server.over.wait(0.02 if mode == "trickle" else 0.0):
+                    self.wfile.write(part)
+                    self.wfile.flush()
+            return
+        self.wfile.write(body if mode in ("right", "wrong", "bomb") else body[: len(body) // 2])
         if mode == "silence half-way":
             self.wfile.flush()
             self.server.over.wait(30)
@@ -321,16 +334,22 @@ FAILURES = {
     "error": "error 503",
     "silence": r"silent for 0\.2 s",
     "silence half-way": r"silent for 0\.2 s",
+    "trickle": "sends less than 5 kB a second",
+    "endless": "more than 1 MB came, and no end",
+    "bomb": "another SHA-256",
 }
 
 
 @pytest.mark.parametrize("mode", FAILURES)
 @pytest.mark.parametrize("old", [None, b"an old file, not to be lost"])
-def test_a_failed_download_says_why_and_leaves_the_cache_alone(server, tmp_path, mode, old, case):
+def test_a_failed_download_says_why_and_leaves_the_cache_alone(
+    server, tmp_path, mode, old, case, monkeypatch
+):
+    monkeypatch.setattr(datasets, "_LARGEST_DOWNLOAD", 1_000_000)
     if old is not None:
         (tmp_path / case.file).write_bytes(old)
     server.mode = mode
-    patience = 0.2 if "silence" in mode else 10.0
+    patience = 0.2 if "silence" in mode else 1.0 if mode == "trickle" else 10.0
     options = {"cache": tmp_path, "source": server.of(case), "timeout": patience}
     with pytest.raises(DataUnavailableError, match=FAILURES[mode]) as caught:
         case.load(**options, progress=False)
@@ -358,10 +377,10 @@ class FullDisk(io.FileIO):
 
 
 def test_a_full_disk(server, tmp_path, monkeypatch, case):
-    def full(path: str, mode: str) -> FullDisk:
+    def full(path: Path, mode: str) -> FullDisk:
         return FullDisk(path, mode.replace("b", ""))
 
-    monkeypatch.setattr(pooch.downloaders, "open", full, raising=False)
+    monkeypatch.setattr(Path, "open", full)
     with pytest.raises(DataUnavailableError, match=f"is full.*{CACHE_VARIABLE}"):
         case.load(cache=tmp_path, source=server.of(case), progress=False)
     assert list(tmp_path.iterdir()) == []
@@ -418,6 +437,70 @@ def test_the_three_forms_of_a_local_copy_agree(tmp_path: Path) -> None:
         data = load_gas_ethanol(tmp_path / name, source=gas_source())
         np.testing.assert_array_equal(data.X, FEATURES)
         np.testing.assert_array_equal(data.y, PPM)
+
+
+def spoilt(data: bytes, *changes: tuple[int, bytes]) -> bytes:
+    """Return data with some bytes put in other's places."""
+    result = bytearray(data)
+    for at, new in changes:
+        result[at : at + len(new)] = new
+    return bytes(result)
+
+
+def arrays(**named: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **named)
+    return buffer.getvalue()
+
+
+def boastful() -> bytes:
+    """Return an npz whose array says that it has 10**15 numbers."""
+    plain = io.BytesIO()
+    np.save(plain, PPM)
+    header = plain.getvalue().replace(b"(5,), }" + b" " * 14, b"(1000000000000000,), }")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        packed.writestr("X.npy", header)
+        packed.writestr("concentration.npy", header)
+    return buffer.getvalue()
+
+
+_ENTRY = ZIP.index(b"PK\x01\x02")  # of the first file, where the archive lists its files
+BROKEN_OTHERWISE = {
+    "zlib.error": (spoilt(ZIP, (60, bytes(200))), "gas.zip"),
+    "RuntimeError": (spoilt(ZIP, (6, b"\x01"), (_ENTRY + 8, b"\x01")), "gas.zip"),
+    "NotImplementedError": (spoilt(ZIP, (8, b"\x63"), (_ENTRY + 10, b"\x63")), "gas.zip"),
+    "MemoryError": (boastful(), "gas.npz"),
+    "TypeError": (arrays(X=FEATURES, concentration=np.array(1.0)), "gas.npz"),
+    "complex": (arrays(X=FEATURES, concentration=PPM + 1j), "gas.npz"),
+    "infinite": (arrays(X=FEATURES, concentration=[*PPM[:4], np.inf]), "gas.npz"),
+    "words": (arrays(X=FEATURES, concentration=PPM.astype(str)), "gas.npz"),
+    "no npz": (b"hello", "gas.npz"),
+    "bomb": (archive({"batch1.dat": "0" * 20_000_000}), "gas.zip"),
+    "bomb of arrays": (archive({"X.npy": "0" * 20_000_000, "concentration.npy": "0"}), "gas.npz"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_OTHERWISE)
+@pytest.mark.parametrize("load", [load_gas_ethanol, load_mnist], ids=["gas", "mnist"])
+def test_whatever_is_wrong_with_a_copy_is_one_error(tmp_path, monkeypatch, name, load) -> None:
+    monkeypatch.setattr(datasets, "_LARGEST_COPY", 10_000_000)
+    content, file = BROKEN_OTHERWISE[name]
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(
+        ValueError, match=f"path must hold (the gas data|MNIST); got .*{file}: ."
+    ) as caught:
+        load(tmp_path / file)
+    if "bomb" in name:
+        assert "more than 10 MB" in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_path_to_neither_file_nor_folder_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gas.zip")
+    for load in (load_gas_ethanol, load_mnist):
+        with pytest.raises(ValueError, match="neither a file nor a folder"):
+            load(tmp_path / "gas.zip")
 
 
 BROKEN = {

@@ -184,7 +184,7 @@ def test_curvature_by_finite_differences(cars, p: int) -> None:
         ({"steps": 0}, "steps must be at least 1; got 0"),
         ({"seeds": [-1]}, "seeds must be at least 0; got -1"),
         ({"p": 1}, "p must be in"),
-        ({"records": 2}, "count must be at least 3"),
+        ({"records": 2}, "records must be at least 3"),
         ({"y": [[1.0], [2.0]]}, r"y must have shape \(n,\); got \(2, 1\)"),
     ],
 )

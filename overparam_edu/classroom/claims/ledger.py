@@ -114,7 +114,7 @@ class Ledger:
     """Claims, with their verdicts by name once they are checked; shows itself as a table."""
 
     claims: tuple[Claim, ...]
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict, hash=False)
 
     def results(self) -> Iterator[tuple[Claim, Verdict]]:
         """Check one claim after another, and yield each when it is done."""
