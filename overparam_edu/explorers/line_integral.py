@@ -175,7 +175,7 @@ def line_integral_scene(
         Track("projection", "y", parts[1], ["depth"]),
         Track("sum", "y", high, ["depth"]),
         Track("sum", "text", amounts, ["depth"]),
-        Track(None, "yaxis3.range", _with_room(low.min(1), high.max(1), 0.25), ["depth"]),
+        Track(None, "yaxis3.range", _with_room(low.min(1), high.max(1), 0.45), ["depth"]),
     ]
     verdicts = _verdicts(loop.integral, LOSSES[loss][1], laps, control)
     reading = Reading(
@@ -193,7 +193,7 @@ def line_integral_scene(
         alt="Left: the field's arrows over its curl in colours, and the closed curve with a point "
         "that walks round it. Right: the work done so far along the way, and below it the work on "
         "each of the curve's pieces, split into adaptive rate and projection.",
-        narrow=stacked(500, (0.58, 1), (0, 0.3, 0, 0.41), (0, 0.3, 0.59, 1)) | _NARROW,
+        narrow=stacked(540, (0.62, 1), (0.33, 0.48), (0, 0.17)),
         board=Board(_in_digits(loop.integral, "g" if control else "F"), ["depth"], folded=_DIGITS),
         handles=[
             Handle(
@@ -339,7 +339,6 @@ def _background(
 
 _DIGITS = "the lap’s work in all its digits"
 _PARTS_KEY = key(("■", "adaptive rate", BLUE), ("▨", "projection", GREEN))
-_NARROW = {"annotations[1].text": _PARTS_KEY.replace("   ", "<br>"), "annotations[0].font.size": 14}
 
 
 def _verdicts(

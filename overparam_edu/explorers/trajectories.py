@@ -174,7 +174,7 @@ def trajectory_scene(
     figure = _figure(loss, race, first, spans, rate_axis)
     narrow = style.stacked(520, (0.52, 1), (0, 0.32, 0, 0.4), (0, 0.32, 0.6, 1))
     rates = _RATES_KEY.replace("across", "rate across").replace("   ", "<br>")
-    legend = f"{_NEXT_KEY}<br>{style.key(_DEPTH_1, _MINIMUM)}"
+    legend = f"{_NEXT_KEY}<br>{style.key(_DEPTH_1)}   {style.key(('★', 'min', BLACK))}"
     narrow |= {"annotations[1].text": legend, "annotations[2].text": rates}
     narrow |= {"xaxis2.title.text": "iteration", "xaxis2.dtick": 2, "xaxis3.dtick": 2}
     hand = Handle(

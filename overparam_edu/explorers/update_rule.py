@@ -150,10 +150,12 @@ def update_rule_scene(
     ]
     narrow = style.stacked(490, (0.56, 1), (0, 0.33, 0, 0.4), (0, 0.33, 0.6, 1))
     narrow["annotations[2].text"] = _SMALL_KEY.replace("   ", "<br>")
-    narrow["xaxis2.title.text"] = "iteration"
+    narrow |= {"xaxis2.title.text": "iteration", "margin.t": 56}
+    narrow["annotations[0].text"] = f"<b>loss above minimum</b><br>{_WHO_KEY}"
     return Scene(figure, controls, tracks, reading, alt=_ALT, narrow=narrow)
 
 
+_WHO_KEY = style.key(("━", "network", VERMILLION), ("┅", "rule", BLACK))
 _SMALL_KEY = style.key(("━", "distance", PINK), ("┉", "imbalance", BROWN))
 _ALT = (
     "Left: loss above the minimum against iteration, for the network and for the rule. Right, "
@@ -197,8 +199,7 @@ def _figure(
     figure.update_yaxes(**small_axis, row=2, col=2)
     figure.update_xaxes(plots.step_axis(last))
     figure.update_xaxes(title="iteration", row=1, col=1).update_xaxes(title="iteration", row=2)
-    who = style.key(("━", "network", VERMILLION), ("┅", "rule", BLACK))
-    style.heading(figure, f"<b>loss above minimum</b>   {who}")
+    style.heading(figure, f"<b>loss above minimum</b>   {_WHO_KEY}")
     style.heading(figure, "<b>singular values</b>", 2)
     style.heading(figure, _SMALL_KEY, 3)
     margin = {"t": 36, "b": 56, "l": 100, "r": 16}
