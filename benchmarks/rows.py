@@ -102,13 +102,18 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def taking_turns(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Return the median of what each way measures, all taking turns on the same machine."""
+def taking_turns(
+    ways: dict[str, Callable[[], float]],
+    rounds: int,
+    *,
+    of: Callable[[list[float]], float] = statistics.median,
+) -> dict[str, float]:
+    """Return the median, or another figure, of what each way measures, all taking turns."""
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, measure in ways.items():
             found[name].append(measure())
-    return {name: statistics.median(values) for name, values in found.items()}
+    return {name: of(values) for name, values in found.items()}
 
 
 def timed(f: Callable[[], Any]) -> tuple[float, Any]:

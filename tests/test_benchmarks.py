@@ -123,3 +123,17 @@ def test_the_readme_has_lines_made_from_rows(rows, command):
     assert re.findall(r"[\d.]+ (?:ms|times)", words) == (
         ["20 ms", "3 times", "10 times", "10 ms", "40 times", "2 times"]
     )
+
+
+def test_imports_are_timed_with_byte_code_kept(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "")  # so that both are put back afterwards
+    command.keep_byte_code(str(tmp_path))
+    assert importlib.import_module("import_time").seconds("import json.tool") > 0
+    assert [*tmp_path.rglob("tool.*.pyc")]
+
+
+def test_what_disturbs_an_import_is_left_out(rows):
+    spent = iter([0.2, 0.3, 0.9, 0.1, 0.1, 0.1])
+    ways = dict.fromkeys(("ours", "numpy"), lambda: next(spent))
+    assert rows.taking_turns(ways, 3, of=min) == {"ours": 0.1, "numpy": 0.1}
