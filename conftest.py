@@ -51,7 +51,7 @@ THOROUGH = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is thorough; a line that leaves nothing out, or keeps nothing, is an error."""
     whole = {item.nodeid.partition("::")[0] for item in items}
-    if config.option.lf or any("::" in argument for argument in config.args):
+    if getattr(config.option, "lf", False) or any("::" in argument for argument in config.args):
         whole.clear()
     for test, kept in THOROUGH.items():
         found = [item for item in items if item.nodeid.startswith(test)]
