@@ -218,7 +218,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             plus(omega_[t], -ETA * slope_[t]),
             (1 - gamma_[t]) * omega_[t],
             "The scalar's own gradient step multiplies it by 1 - gamma: gamma is negative just "
-            "when the scalar grows, and then mu is positive, as for momentum.",
+            "when the scalar grows in size, and then mu is positive, as for momentum.",
             where=(sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),),
         ),
         Step(

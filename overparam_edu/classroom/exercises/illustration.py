@@ -332,7 +332,7 @@ _SLOWER = Exercise(
             lambda loss: loss.p > 2 and _steps(loss)[1] < _steps(loss)[0],
         ),
     },
-    hints=("Depth helps where the near coordinate crawls. Take the crawl away.", "Try $p = 2$."),
+    hints=("Depth helps where both coordinates crawl. Take the crawl away.", "Try $p = 2$."),
     praise=_why_slower,
 )
 

@@ -73,7 +73,8 @@ _GRADIENT = Exercise(
         "`r = X @ w - y`; the derivative of $|r|^p/p$ is $|r|^{p-2}r$.",
         "`X.T @ (np.abs(r) ** (p - 2) * r) / len(y)`.",
     ),
-    praise="For $p=4$ the largest residuals rule: far examples set the rate, near ones crawl.",
+    praise="For $p=4$ the largest residuals rule: they set the rate at the start, too low for the "
+    "end.",
     probes=((_X, _Y, _V, 4), (_X[:5], _Y[:5], 2 * _V, 3)),
     draw=lambda rng: (
         rng.standard_normal((n := int(rng.integers(2, 8)), d := int(rng.integers(1, 5)))),
@@ -109,10 +110,11 @@ _FLAT = Exercise(
     kind="find a counterexample",
     title="Depth and least squares",
     prompt=(
-        "“For $p = 2$ extra layers only cost time.” They do on the two data sets of this lesson; a "
-        "law it is not. Find a counterexample: an `oe.LpRegression(X, y, p=2)` with two features "
-        "on which depth 2 takes at most **two thirds** of depth 1's steps from (0.05, 0.05) until "
-        "0.1 % of the way down to the least loss is left, each at its own tuned rate. Design it: "
+        "“For $p = 2$ extra layers only cost time.” They do on the two data sets of this lesson, "
+        "in runs of its length; a law it is not. Find a counterexample: an "
+        "`oe.LpRegression(X, y, p=2)` with two features on which depth 2 takes at most **two "
+        "thirds** of depth 1's steps from (0.05, 0.05) until 0.1 % of the way down to the least "
+        "loss is left, each at its own tuned rate. Design it: "
         r"along $w$ the rule's step is $N$ times as long as across. In which direction should the "
         r"minimum $w^*$ lie?"
     ),
@@ -270,7 +272,7 @@ _SQUARES = Exercise(
         "within 25 % of the measured ratio": lambda x: close(x, _gain(2), 0.25),
     },
     mistakes={
-        "That is about the gain for $p = 4$, where the near coordinates crawl.": Mistake(
+        "That is about the gain for $p = 4$, where the loss flattens towards its minimum.": Mistake(
             2.6, lambda x: 2.2 <= x < 2.9
         ),
         "Twice as fast would need a minimum that lies along a flat direction. On these data it "
