@@ -445,7 +445,7 @@ def test_a_missing_record_is_said(monkeypatch):
 
     monkeypatch.setattr(checks, "load_record", missing)
     verdict = CLAIMS["adam_on_top"].check()
-    assert verdict == ("no record", "gas_adam.json is not among the recorded runs")
+    assert verdict == ("no record", "gas_early.json is not among the recorded runs")
 
 
 def test_words(monkeypatch):
