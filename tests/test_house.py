@@ -26,17 +26,59 @@ def test_imports_follow_the_arrows_and_run_in_no_circle(monkeypatch):
     assert cli.lint_imports(cache_dir=None) == 0
 
 
-@pytest.mark.parametrize("module", ["overparam_edu", "overparam_edu.cli"])
-def test_a_fresh_import_loads_numpy_at_most(module):
+def _loads(statement):
+    """Return the modules that a statement loads in a fresh interpreter that has NumPy."""
     script = (
-        f"import sys, numpy; before = set(sys.modules); import {module}\n"
-        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-        "print(*sorted(new - set(sys.stdlib_module_names)))"
+        f"import sys, numpy; before = set(sys.modules); {statement}\n"
+        "print(*set(sys.modules) - before)"
     )
     answer = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert set(answer.stdout.split()) <= {"lazy_loader", "overparam_edu"}
+    return set(answer.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["overparam_edu", "overparam_edu.cli"])
+def test_a_fresh_import_loads_numpy_at_most(module):
+    new = {name.split(".")[0] for name in _loads(f"import {module}")}
+    assert new - set(sys.stdlib_module_names) <= {"lazy_loader", "overparam_edu"}
+
+
+def test_the_first_name_costs_little_beside_numpy():
+    ours = ["", ".checks", ".dynamics"]
+    ours += [
+        f".dynamics.{name}" for name in ("losses", "networks", "optimizers", "rule", "training")
+    ]
+    new = _loads("import overparam_edu as oe; oe.descend")
+    numpys = {name for name in new if name.startswith("numpy.")}
+    assert numpys <= {"numpy.typing", "numpy._typing._add_docstring"}
+    expected = {f"overparam_edu{name}" for name in ours} | {"lazy_loader"}
+    assert new - numpys <= expected | {"__future__", "copy", "dataclasses"}
+
+
+# What opening an explorer takes; all others open without either.
+NEEDS = {
+    "explore_derivation": {"sympy"},
+    "explore_own_loss": {"scipy", "sympy"},
+    "explore_random_start": {"scipy"},
+    "explore_singular_values": {"scipy"},
+    "explore_unbalanced": {"scipy"},
+}
+NEVER = {"joblib", "matplotlib", "pandas", "plotly.express", "torch", "jupyterlab", "nbformat"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("needed", [(), ("scipy",), ("sympy",)], ids=["neither", "SciPy", "SymPy"])
+def test_an_explorer_loads_scipy_and_sympy_only_if_it_needs_them(needed):
+    names = [name for name in oe.__all__ if name.startswith("explore_")]
+    calls = [
+        f"oe.{name}({'oe.derivations.warm_up()' * (name == 'explore_derivation')})"
+        for name in names
+        if NEEDS.get(name, set()) == set(needed)
+    ]
+    assert calls
+    new = _loads(f"import overparam_edu as oe; {'; '.join(calls)}")
+    assert new & (NEVER | {"scipy", "sympy"}) == set(needed)
 
 
 # --- public names ---

@@ -9,16 +9,14 @@ from importlib import resources
 from typing import Any
 from xml.etree import ElementTree
 
-from latex2mathml.converter import convert
-from markdown_it import MarkdownIt
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-
 from overparam_edu.player.tex import arrange
 
 
 @lru_cache(maxsize=4096)
 def mathml(latex: str, *, display: bool = False) -> str:
     """Return LaTeX, without its dollar signs, as a ``<math>`` element."""
+    from latex2mathml.converter import convert
+
     # The converter knows `aligned` by another name only.
     readable = latex.replace("{aligned}", "{split}")
     try:
@@ -38,6 +36,9 @@ def prose(markdown: str, *, html: bool = False) -> str:
 
 @cache
 def _markdown(*, html: bool) -> Any:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
     def render(text: str, options: dict[str, Any]) -> str:
         return mathml(text.strip(), display=options["display_mode"])
 

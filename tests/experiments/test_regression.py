@@ -36,7 +36,7 @@ def cars() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_least_squares(cars, reduction: str) -> None:
     X, y = cars
-    w = np.linalg.lstsq(X, y, rcond=None)[0]
+    w = np.linalg.solve(X.T @ X, X.T @ y)  # the normal equations
     expected = np.sum((X @ w - y) ** 2) / 2 / (len(y) if reduction == "mean" else 1)
     assert least_loss(LpRegression(X, y, p=2, reduction=reduction)) == pytest.approx(
         expected, rel=1e-10
