@@ -93,7 +93,7 @@ _FADED = (
 )
 _HEAD = f"display: flex; justify-content: space-between; color: {GREY}; font-size: 17px"
 _TITLE = "display: flex; flex-wrap: wrap; gap: 2px 16px; align-items: center; font-size: 23px"
-_MATHS = "font-size: clamp(18px, 2.5cqi, 26px); margin: 8px 0"
+_MATHS = "font-size: clamp(18px, 2.2cqi, 26px); margin: 6px 0"
 _PROSE = "font-size: clamp(17px, 2cqi, 21px)"
 
 

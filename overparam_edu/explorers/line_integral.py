@@ -146,7 +146,7 @@ def line_integral_scene(
     control = one_of("field", field, ("rule", "control")) == "control"
     laps = int(number("laps", laps, lower=1, upper=3))
     plane = in_plane(LOSSES[loss][0], number("angle", angle))
-    stops = 96
+    stops = 96 if laps == 1 else 80
     if corners:
         loop = _polygon_loop(plane, corners, control=control, stops=stops // len(corners))
         window = (-_WIDEST, _WIDEST, -_HIGHEST, _HIGHEST)
