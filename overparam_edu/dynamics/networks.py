@@ -175,8 +175,9 @@ def near_zero_network(
 ) -> LinearNetwork:
     """Return a network with small independent Gaussian weights, as usual in the talk and paper.
 
-    The end-to-end matrix starts at about ``scale ** depth``, so deep networks start very near the
-    saddle at 0, and layers are balanced only up to ``scale ** 2``.
+    At hidden width 1 the end-to-end matrix starts at about ``scale ** depth``, so deep networks
+    start very near the saddle at 0; wider ones start larger (`expected_square`). The imbalance is
+    about ``scale ** 2``: small, but no smaller than the layers' own squares.
 
     Parameters
     ----------

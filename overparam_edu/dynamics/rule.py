@@ -101,7 +101,7 @@ def end_to_end_direction(W: ArrayLike, gradient: ArrayLike, depth: ArrayLike) ->
 
     (Theorem 1 of the paper; talk, "end-to-end update rule".) It assumes balanced layers,
     :math:`W_{j+1}^\top W_{j+1} = W_j W_j^\top`, and a small learning rate. The hidden widths do not
-    appear: any of at least ``min(k, d)`` give the same step. Singular values below rounding,
+    appear: all that can hold the rank of ``W`` give the same step. Singular values below rounding,
     ``max(k, d) * eps`` of the largest, count as 0: a fractional power would blow them up.
 
     Parameters

@@ -52,7 +52,7 @@ class WarmUpCoefficients(NamedTuple):
     Attributes
     ----------
     rho : ndarray (T,), the learning rate on the current gradient
-    gamma : ndarray (T,), the relative shrinking of w; negative while the scalar grows
+    gamma : ndarray (T,), the relative shrinking of w; negative while the scalar grows in size
     mu : ndarray (T, T), the push in update t of the gradient of time tau; 0 unless tau < t
     """
 
