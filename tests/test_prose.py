@@ -104,7 +104,8 @@ def called(tree: ast.AST) -> Iterator[tuple[ast.Call, Any]]:
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-def test_python_in_prose_works(name: str) -> None:
+def test_python_in_prose_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     code, tree = SNIPPETS[name]
     left_out = False
     for node, what in called(tree):

@@ -21,7 +21,7 @@ from overparam_edu.checks import (
     number,
     shaped,
 )
-from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape
+from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape, unchecked
 from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.rule import length
 from overparam_edu.dynamics.training import Trajectory, gradient_flow
@@ -70,9 +70,14 @@ def unbalanced_direction(w: ArrayLike, gradient: ArrayLike, imbalance: ArrayLike
         raise ValueError(f"gradient must end with the axis of w, {w.shape[-1:]}; got {g.shape}")
     c = finite_array("imbalance", imbalance)
     broadcast(w=w.shape[:-1], gradient=g.shape[:-1], imbalance=c.shape)
-    size = length(w)
-    if np.any((size == 0) & (c < 0)):
+    if np.any((length(w) == 0) & (c < 0)):
         raise ValueError("w must not be 0 where imbalance is negative: the step is along w_1")
+    return _direction(w, g, c)
+
+
+def _direction(w: Array, g: Array, c: Array) -> Array:
+    """Return `unbalanced_direction` of arrays that fit, without checks."""
+    size = length(w)
     first, second = _squares(size, c)
     unit = w / np.where(size > 0, size, 1.0)[..., None]
     projection = (unit * g).sum(axis=-1, keepdims=True) * unit
@@ -113,7 +118,7 @@ def unbalanced_network(w: ArrayLike, imbalance: float) -> LinearNetwork:
     if size == 0:
         raise ValueError(f"w must not be 0; got {brief(w.tolist())}")
     first, second = (np.sqrt(square) for square in _squares(size, c))
-    return LinearNetwork(((first * w / size)[None], np.full((1, 1), second)))
+    return LinearNetwork(((first * (w / size))[None], np.full((1, 1), second)))
 
 
 def flow_unbalanced(
@@ -143,13 +148,13 @@ def flow_unbalanced(
     TypeError, ValueError
         If the arguments are out of range or do not fit.
     """
-    shape, c = parameter_shape(loss), number("imbalance", imbalance)
+    shape, c = parameter_shape(loss), np.array(number("imbalance", imbalance))
     unbalanced_direction(shaped("start", start, shape), np.zeros(shape), c)
 
-    def field(w: Array) -> Array:
-        return unbalanced_direction(w, loss.gradient(w), c)
-
-    bent = SimpleNamespace(shape=shape, value=loss.value, gradient=field)
+    value, gradient = unchecked(loss)
+    bent = SimpleNamespace(
+        shape=shape, value=value, gradient=lambda w: _direction(w, gradient(w), c)
+    )
     return replace(gradient_flow(bent, start, times=times, rtol=rtol), depth=np.array(2.0))
 
 
