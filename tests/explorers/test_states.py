@@ -22,6 +22,7 @@ import pytest
 from scipy.special import digamma
 
 import overparam_edu as oe
+from overparam_edu.explorers.warm_up import warm_up_scene
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame
 from overparam_edu.player.player import Player
@@ -415,6 +416,11 @@ def true_warm_up(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) 
     eta, time = stop_of(scene, at, "rate"), stop_of(scene, at, "time")
     assert t == past == near(time / eta, abs=0.51)
     assert eta * steps == near({2: 14.0, 4: 9.0}[opened.widget.values["p"]])
+    if "path" in {trace for trace, _ in drawn}:
+        assert [drawn["now", a] for a in "xy"] == [drawn["path", a][-1:] for a in "xy"]
+    # All views say what one of them shows.
+    scene = warm_up_scene(**opened.widget.values | {"view": "rebuilt"})
+    drawn = frame(scene, at)
     assert drawn["ρ now", "y"][0] * eta == near(rho)
     names = ("path", "from gradients", "from gradients and start")
     path, *rebuilt = (np.array([drawn[name, "x"], drawn[name, "y"]]) for name in names)
