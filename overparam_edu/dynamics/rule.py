@@ -138,9 +138,10 @@ def _direction(
     factor: Array = np.ones(())
     if axes == 1:  # the rule squares w, but a factor on w only multiplies the direction
         size = np.abs(w).max(axis=-1, initial=0.0)
-        moderate = (size == 0) | ((size > _SQUARED[0]) & (size < _SQUARED[1]))
-        size = np.where(moderate, 1.0, size)
-        w, factor = w / size[..., None], (size ** (2 - 2 / N))[..., None]
+        extreme = (size > 0) & ((size < _SQUARED[0]) | (size > _SQUARED[1]))
+        if extreme.any():
+            size = np.where(extreme, size, 1.0)
+            w, factor = w / size[..., None], (size ** (2 - 2 / N))[..., None]
     # At depth 1 it is the gradient itself: give the caller a copy, with all the lanes.
     return np.broadcast_to(
         factor * update_rule(N, axes)(w, gradient), lanes + w.shape[-axes:]

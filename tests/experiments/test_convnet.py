@@ -314,6 +314,15 @@ def test_a_checkpoint_of_another_training_is_refused(torch: Any, tmp_path: Path)
         training().load(tmp_path / "nowhere.pt")
 
 
+def test_a_link_to_a_checkpoint_stays_a_link(torch: Any, tmp_path: Path) -> None:
+    elsewhere, link = tmp_path / "elsewhere.pt", tmp_path / "kept.pt"
+    link.symlink_to(elsewhere)
+    training().save(link)
+    assert link.is_symlink()
+    training().load(elsewhere)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere.pt", "kept.pt"]
+
+
 def test_a_checkpoint_runs_no_code(torch: Any, tmp_path: Path) -> None:
     kept = tmp_path / "kept.pt"
     training().save(kept)
