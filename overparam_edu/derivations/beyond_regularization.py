@@ -8,7 +8,7 @@ from overparam_edu.derivations.checker import Derivation
 from overparam_edu.derivations.end_to_end_rule import D
 from overparam_edu.derivations.letters import Letters
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, VECTORS, N, g, w
-from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, over, plus, times
+from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, equal, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step
 from overparam_edu.derivations.values import Values
 
@@ -19,10 +19,10 @@ HERE, PUSH = sp.Function("h")(I_, J_), sp.Function("s")(I_, J_)
 F_OF, L_OF = sp.Function("f")(RHO), sp.Function("L")(RHO)
 PROFILE = sp.Function("h")
 b = sp.MatrixSymbol("b", D, 1)
-EXPONENT = sp.Eq(A, 2 - 2 / N)
-VALUE, GRADIENT = sp.Eq(LOSS, Loss(w)), sp.Eq(g, Grad(Loss(w), w))
+EXPONENT = equal(A, 2 - 2 / N)
+VALUE, GRADIENT = equal(LOSS, Loss(w)), equal(g, Grad(Loss(w), w))
 FIELD = times(Norm(w) ** A, plus(g, times(N - 1, PR, g)))
-SPLIT = sp.Eq(H, Inner(w, g) - 2 / N * LOSS)
+SPLIT = equal(H, Inner(w, g) - 2 / N * LOSS)
 
 
 # Any differentiable loss of any number of variables.
@@ -66,7 +66,7 @@ def beyond_regularization() -> Derivation:
         Step(
             "The exponent is a multiple of N - 1",
             EXPONENT,
-            sp.Eq(A, (N - 1) * over(2, N)),
+            equal(A, (N - 1) * over(2, N)),
             "a is the exponent of ||w|| in the field. At depth 1 it is 0, and the field is the "
             "gradient itself.",
             "definition",
@@ -165,8 +165,8 @@ def beyond_regularization() -> Derivation:
         ),
         Step(
             "Smooth losses",
-            sp.Eq(2 / N, 1),
-            sp.Eq(N, 2),
+            equal(2 / N, 1),
+            equal(N, 2),
             "If L has a power series at 0, the first part is of whole degree 2/N < 2: linear, at "
             "depth 2. At other depths L must depend on the length alone.",
             solves=N,

@@ -16,7 +16,7 @@ import sympy as sp
 from overparam_edu.checks import flag, whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix
 from overparam_edu.derivations.letters import Letters, letter, slope
-from overparam_edu.derivations.signs import Grad, Loss, Rate, minus, plus, times
+from overparam_edu.derivations.signs import Grad, Loss, Rate, equal, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values, evaluate, matrix_power
 
@@ -188,7 +188,7 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     form = Setting("aligned layers of any size", (aligned_layers(depth),), sampler)
     # One step of every layer.
     gradients = [
-        sp.Eq(Grad(Loss(W), w), times(*gradient_factors(ws, j))) for j, w in enumerate(ws, 1)
+        equal(Grad(Loss(W), w), times(*gradient_factors(ws, j))) for j, w in enumerate(ws, 1)
     ]
     keep = [times(1 - ETA * LAMBDA, w) if weight_decay else w for w in ws]
     stepped = [plus(w, minus(ETA, *gradient_factors(ws, j))) for j, w in enumerate(keep, 1)]
@@ -206,18 +206,18 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
     for w, u in pairwise(ws):
         gap = plus(times(u.T, u), minus(w, w.T))
         fades = minus(2, ETA, LAMBDA, gap) if weight_decay else sp.ZeroMatrix(w.rows, w.rows)
-        conserved.append(sp.Eq(Rate(gap), fades))
+        conserved.append(equal(Rate(gap), fades))
     # Balanced layers, their singular directions, and products of them as fractional powers.
     first, second = (sp.MatrixSymbol(f"A_{j}", *ws[j - 1].shape) for j in (1, 2))
-    balance = [sp.Eq(times(u.T, u), times(w, w.T)) for w, u in pairwise(ws)]
-    aligned = [sp.Eq(w, times(q[j], S, q[j - 1].T)) for j, w in enumerate(ws, 1)]
+    balance = [equal(times(u.T, u), times(w, w.T)) for w, u in pairwise(ws)]
+    aligned = [equal(w, times(q[j], S, q[j - 1].T)) for j, w in enumerate(ws, 1)]
     upper, lower = [], []
     for j in range(1, depth):
         over, under = list(reversed(ws[j:])), list(reversed(ws[:j]))
         top = sp.MatPow(W * W.T, sp.Rational(depth - j, depth))
         bottom = sp.MatPow(W.T * W, sp.Rational(j, depth))
-        upper.append(sp.Eq(times(*over, *turned(over)), top))
-        lower.append(sp.Eq(times(*turned(under), *under), bottom))
+        upper.append(equal(times(*over, *turned(over)), top))
+        lower.append(equal(times(*turned(under), *under), bottom))
     decay = [minus(depth, ETA, LAMBDA, W)] if weight_decay else []
     rule = [minus(ETA, *rule_term(j, depth)) for j in range(1, depth + 1)]
     steps = in_setting(
@@ -229,7 +229,7 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             f"A linear network of depth {depth} computes the product of its layers, so its loss "
             "is the linear model's loss at that product.",
             "definition",
-            where=(sp.Eq(W, product(ws)),),
+            where=(equal(W, product(ws)),),
             setting=symbols,
         ),
         Step(
@@ -238,13 +238,13 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             sp.Tuple(*gradients),
             "Chain rule: the gradient G at the product is multiplied by the transposed layers "
             "above, from the left, and by the transposed layers below, from the right.",
-            where=(sp.Eq(W, product(ws)),),
+            where=(equal(W, product(ws)),),
             setting=symbols,
         ),
         Step(
             "Every layer takes a step",
-            sp.Eq(new, times(*reversed(stepped))),
-            sp.Eq(new, plus(W, *changes)),
+            equal(new, times(*reversed(stepped))),
+            equal(new, plus(W, *changes)),
             "In the product of the new layers keep the terms with one eta; two steps at once "
             "bring eta squared.",
             "dropped order",
@@ -312,19 +312,19 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
         Step(
             "The directions are orthonormal",
             sp.Tuple(*aligned),
-            sp.Tuple(*(sp.Eq(times(b.T, b), sp.Identity(M)) for b in q)),
+            sp.Tuple(*(equal(times(b.T, b), sp.Identity(M)) for b in q)),
             "Singular vectors have length 1 and are perpendicular to each other.",
         ),
         Step(
             "The product in these directions",
-            sp.Eq(W, product(ws)),
-            sp.Eq(W, times(q[-1], sp.MatPow(S, depth), q[0].T)),
+            equal(W, product(ws)),
+            equal(W, times(q[-1], sp.MatPow(S, depth), q[0].T)),
             f"All inner directions cancel, so singular values are multiplied {depth} times.",
             setting=form,
         ),
         Step(
             "Layers above as a fractional power",
-            sp.Eq(times(W, W.T), times(q[-1], sp.MatPow(S, 2 * depth), q[-1].T)),
+            equal(times(W, W.T), times(q[-1], sp.MatPow(S, 2 * depth), q[-1].T)),
             sp.Tuple(*upper),
             f"Each layer brings the singular values squared, W W^T brings them to the power "
             f"{2 * depth}: so a part of the layers is a fractional power of the whole.",
@@ -332,15 +332,15 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
         ),
         Step(
             "Layers below as a fractional power",
-            sp.Eq(times(W.T, W), times(q[0], sp.MatPow(S, 2 * depth), q[0].T)),
+            equal(times(W.T, W), times(q[0], sp.MatPow(S, 2 * depth), q[0].T)),
             sp.Tuple(*lower),
             "The same from the other end, with W^T W.",
             setting=form,
         ),
         Step(
             "The end-to-end update rule",
-            sp.Eq(new, plus(W, *changes)),
-            sp.Eq(new, plus(W, *decay, *rule)),
+            equal(new, plus(W, *changes)),
+            equal(new, plus(W, *decay, *rule)),
             "The layers are gone: the step needs the end-to-end matrix, its gradient and the "
             "depth, but no hidden width.",
             setting=form,

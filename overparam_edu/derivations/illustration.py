@@ -6,7 +6,7 @@ import sympy as sp
 
 from overparam_edu.checks import number
 from overparam_edu.derivations.checker import Derivation
-from overparam_edu.derivations.signs import over
+from overparam_edu.derivations.signs import equal, over
 from overparam_edu.derivations.steps import Setting, Step
 
 P = sp.Symbol("p", positive=True, even=True)
@@ -61,27 +61,27 @@ def illustration() -> Derivation:
         ),
         Step(
             "Measure from the target",
-            sp.Eq(NEW, sp.Add(W2, -ETA * (W2 - Y2) ** (P - 1), -Y2, evaluate=False)),
-            sp.Eq(NEW, DELTA * sp.Add(1, -ETA * DELTA ** (P - 2), evaluate=False)),
+            equal(NEW, sp.Add(W2, -ETA * (W2 - Y2) ** (P - 1), -Y2, evaluate=False)),
+            equal(NEW, DELTA * sp.Add(1, -ETA * DELTA ** (P - 2), evaluate=False)),
             "Delta is how far the coordinate still is from its target. Each step multiplies it by "
             "a number that must lie between -1 and 1.",
             "definition",
-            where=(sp.Eq(DELTA, W2 - Y2),),
+            where=(equal(DELTA, W2 - Y2),),
             setting=_AT_POINTS,
         ),
         Step(
             "The largest stable learning rate",
-            sp.Eq(1 - ETA * DELTA ** (P - 2), -1),
-            sp.Eq(ETA, bound),
+            equal(1 - ETA * DELTA ** (P - 2), -1),
+            equal(ETA, bound),
             "At the factor -1 the distance only changes sign; any larger step makes it grow.",
             solves=ETA,
         ),
         Step(
             "The far coordinate sets it",
-            sp.Eq(ETA, bound),
-            sp.Eq(ETA, over(2, Y1 ** (P - 2))),
+            equal(ETA, bound),
+            equal(ETA, over(2, Y1 ** (P - 2))),
             "Near-zero start: the first coordinate is at distance y_1, by far the largest.",
-            where=(sp.Eq(DELTA, -Y1),),
+            where=(equal(DELTA, -Y1),),
         ),
         Step(
             "The near coordinate's path",
@@ -97,7 +97,7 @@ def illustration() -> Derivation:
             "For large t the start is forgotten, be it y_1 or y_2: Delta falls like t to the power "
             "-1/(p-2), no longer exponentially as for p = 2.",
             "dropped order",
-            where=(sp.Eq(T, 1 / EPS),),
+            where=(equal(T, 1 / EPS),),
             small=EPS,
             order=1,
         ),
@@ -108,7 +108,7 @@ def illustration() -> Derivation:
             "Once the first coordinate has arrived (g_1 = 0, w_1 = y_1), the rule multiplies the "
             "step of the second by the slide's factor, at the same learning rate.",
             "dropped order",
-            where=(sp.Eq(A, 2 - 2 / N), sp.Eq(W1, Y1), sp.Eq(G1, 0)),
+            where=(equal(A, 2 - 2 / N), equal(W1, Y1), equal(G1, 0)),
             small=W2,
             order=2,
         ),
@@ -118,7 +118,7 @@ def illustration() -> Derivation:
             N * W1**A * G1,
             "On the way there w lies almost on the first axis, where the step is multiplied by "
             "N w_1^a. So the bound is 2 over N w_1^a (y_1 - w_1)^(p-2).",
-            where=(sp.Eq(W2, 0),),
+            where=(equal(W2, 0),),
         ),
         Step(
             "Where the bound is tightest",
@@ -129,8 +129,8 @@ def illustration() -> Derivation:
         ),
         Step(
             "Solve for that place",
-            sp.Eq(slope, 0),
-            sp.Eq(W1, A * Y1 / total),
+            equal(slope, 0),
+            equal(W1, A * Y1 / total),
             "The slope is zero where the bracket is.",
             solves=W1,
         ),
@@ -139,18 +139,18 @@ def illustration() -> Derivation:
             climb,
             top,
             "Put that place in; call the value h.",
-            where=(sp.Eq(W1, A * Y1 / total),),
+            where=(equal(W1, A * Y1 / total),),
             setting=_AT_POINTS,
         ),
         Step(
             "The second coordinate's gain at tuned learning rates",
-            sp.Eq(BEST, Y1**A * over(ETA_N, ETA_1)),
-            sp.Eq(BEST, gain),
+            equal(BEST, Y1**A * over(ETA_N, ETA_1)),
+            equal(BEST, gain),
             "The slide's factor times the loss of learning rate: the targets drop out.",
             where=(
-                sp.Eq(LARGEST, top),
-                sp.Eq(ETA_N, over(2, N * LARGEST)),
-                sp.Eq(ETA_1, over(2, Y1 ** (P - 2))),
+                equal(LARGEST, top),
+                equal(ETA_N, over(2, N * LARGEST)),
+                equal(ETA_1, over(2, Y1 ** (P - 2))),
             ),
             setting=_AT_POINTS,
         ),
@@ -160,32 +160,32 @@ def illustration() -> Derivation:
             1 / N,
             "Depth is slower there (0 to the power 0 is 1): the rule makes a round bowl N times as "
             "steep along w as across.",
-            where=(sp.Eq(P, 2),),
+            where=(equal(P, 2),),
         ),
         Step(
             "Who holds the loss late",
-            sp.Eq(LATE, over(_crawl(N * Y1**A * ETA), _crawl(Y1**A * ETA)) ** P),
-            sp.Eq(LATE, N ** (-P / (P - 2))),
+            equal(LATE, over(_crawl(N * Y1**A * ETA), _crawl(Y1**A * ETA)) ** P),
+            equal(LATE, N ** (-P / (P - 2))),
             "Both coordinates crawl in the end, the first along w and so N times as fast: r is "
             "its loss over the other's. At depth 1 they are equal, however far apart the targets.",
         ),
         Step(
             "The time to a small loss",
-            sp.Eq((1 + LATE) * _crawl(C) ** P / P, TARGET),
-            sp.Eq(T, ((1 + LATE) / (P * TARGET)) ** ((P - 2) / P) / (C * (P - 2))),
+            equal((1 + LATE) * _crawl(C) ** P / P, TARGET),
+            equal(T, ((1 + LATE) / (P * TARGET)) ** ((P - 2) / P) / (C * (P - 2))),
             "Both losses together, when the second coordinate's steps are multiplied by c: by eta "
             "at depth 1, where r = 1, and by eta y_1^a at depth N.",
             solves=T,
         ),
         Step(
             "The estimated gain at tuned learning rates",
-            sp.Eq(GAIN, over(TIME_1, TIME_N)),
-            sp.Eq(GAIN, BEST * (2 / (1 + LATE)) ** ((P - 2) / P)),
+            equal(GAIN, over(TIME_1, TIME_N)),
+            equal(GAIN, BEST * (2 / (1 + LATE)) ** ((P - 2) / P)),
             "The ratio of the two times. An estimate: it leaves out the start and what w_2 is, "
             "and takes each bound on the learning rate to be reached.",
             where=(
-                sp.Eq(TIME_1, (2 / (P * TARGET)) ** ((P - 2) / P) / (ETA_1 * (P - 2))),
-                sp.Eq(
+                equal(TIME_1, (2 / (P * TARGET)) ** ((P - 2) / P) / (ETA_1 * (P - 2))),
+                equal(
                     TIME_N,
                     ((1 + LATE) / (P * TARGET)) ** ((P - 2) / P) / (ETA_1 * BEST * (P - 2)),
                 ),

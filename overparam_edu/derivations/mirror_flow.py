@@ -10,7 +10,7 @@ from overparam_edu.derivations.checker import Derivation
 from overparam_edu.derivations.end_to_end_rule import D
 from overparam_edu.derivations.letters import Letters
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, RATE, N, g, w
-from overparam_edu.derivations.signs import Grad, Inner, Norm, minus, over, plus, times
+from overparam_edu.derivations.signs import Grad, Inner, Norm, equal, minus, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 
 ROWS = sp.Symbol("n", positive=True, integer=True)
@@ -61,7 +61,7 @@ def mirror_flow() -> Derivation:
     >>> mirror_flow().verify().ok
     True
     """
-    flow = sp.Eq(v, minus(RATE, plus(g, times(N - 1, PR, g))))
+    flow = equal(v, minus(RATE, plus(g, times(N - 1, PR, g))))
     away = plus(OTHER, minus(END))
     to_start = _divergence(PSI_OTHER, OTHER, PSI_START, Z_START, START)
     end_to_start = _divergence(PSI_END, END, PSI_START, Z_START, START)
@@ -132,7 +132,7 @@ def mirror_flow() -> Derivation:
             FIRST_LAYER,
             "With hidden layers of width 1, balanced, each other layer is a number as large as the "
             "first layer is long.",
-            where=(sp.Eq(w, times(Norm(FIRST_LAYER) ** (N - 1), FIRST_LAYER)),),
+            where=(equal(w, times(Norm(FIRST_LAYER) ** (N - 1), FIRST_LAYER)),),
         ),
         Step(
             "Data see their rows only",
@@ -164,8 +164,8 @@ def mirror_flow() -> Derivation:
         ),
         Step(
             "What the data don't see grows",
-            sp.Eq(LENGTH_END ** (1 / N - 1) * BLIND_END, LENGTH_START ** (1 / N - 1) * BLIND_START),
-            sp.Eq(BLIND_END, over(LENGTH_END, LENGTH_START) ** (1 - 1 / N) * BLIND_START),
+            equal(LENGTH_END ** (1 / N - 1) * BLIND_END, LENGTH_START ** (1 / N - 1) * BLIND_START),
+            equal(BLIND_END, over(LENGTH_END, LENGTH_START) ** (1 - 1 / N) * BLIND_START),
             "b is the part of w across the rows, R the length of w. The mirror image keeps its "
             "part: so depth multiplies b as soon as w has grown.",
             solves=BLIND_END,

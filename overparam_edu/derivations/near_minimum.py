@@ -9,7 +9,7 @@ import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation, random_matrix
 from overparam_edu.derivations.letters import Letters, letter
-from overparam_edu.derivations.signs import Norm, minus, plus, times
+from overparam_edu.derivations.signs import Norm, equal, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
 
@@ -68,8 +68,8 @@ def near_minimum() -> Derivation:
     Derivation
     """
     identity = sp.Identity(D)
-    named = sp.Eq(P, times(RATE, plus(identity, times(N - 1, U, U.T))))
-    root = sp.Eq(R, times(Norm(END) ** (1 - 1 / N), plus(identity, times(sp.sqrt(N) - 1, U, U.T))))
+    named = equal(P, times(RATE, plus(identity, times(N - 1, U, U.T))))
+    root = equal(R, times(Norm(END) ** (1 - 1 / N), plus(identity, times(sp.sqrt(N) - 1, U, U.T))))
     at = plus(END, times(EPS, OFF))
     gradient = plus(times(EPS, H, OFF), times(EPS**2, Q))
     field = times(
@@ -78,7 +78,7 @@ def near_minimum() -> Derivation:
         gradient,
     )
     trace, determinant = N * ALONG + ACROSS, N * (ALONG * ACROSS - MIXED**2)
-    kappa = sp.Eq(KAPPA, LARGE / SMALL)
+    kappa = equal(KAPPA, LARGE / SMALL)
     steps = (
         Step(
             "The rule, near w*",
@@ -126,7 +126,7 @@ def near_minimum() -> Derivation:
             times(R, R, H, R),
             "So if R H R x is lambda x, then P H has the eigenvalue lambda with the eigenvector "
             "R x: all are real and none is negative.",
-            where=(sp.Eq(P, times(R, R)),),
+            where=(equal(P, times(R, R)),),
         ),
         Step(
             "w* along an axis of the bowl",
@@ -178,8 +178,8 @@ def near_minimum() -> Derivation:
         ),
         Step(
             "The best number of layers",
-            sp.Eq(N**2 * ALONG**2 - ACROSS**2, 0),
-            sp.Eq(N, ACROSS / ALONG),
+            equal(N**2 * ALONG**2 - ACROSS**2, 0),
+            equal(N, ACROSS / ALONG),
             "The derivative is negative before and positive after: best is the curvature across w* "
             "over the curvature along it, or 1 if that is less.",
             solves=N,
@@ -190,8 +190,8 @@ def near_minimum() -> Derivation:
             4 / (1 - RHO**2),
             "Depth cures all but the coupling of both directions, r.",
             where=(
-                sp.Eq(N, ACROSS / ALONG),
-                sp.Eq(RHO, MIXED / sp.sqrt(ALONG * ACROSS)),
+                equal(N, ACROSS / ALONG),
+                equal(RHO, MIXED / sp.sqrt(ALONG * ACROSS)),
             ),
         ),
         Step(
@@ -200,12 +200,12 @@ def near_minimum() -> Derivation:
             4 / (1 - RHO**2),
             "It is 1 where w* is an axis of the bowl, and large where flat and steep directions "
             "meet at w*.",
-            where=(sp.Eq(KAPPA, (1 + RHO) / (1 - RHO)),),
+            where=(equal(KAPPA, (1 + RHO) / (1 - RHO)),),
         ),
         Step(
             "Steps",
-            sp.Eq(1 - 2 / (LARGE + SMALL) * SMALL, (LARGE / SMALL - 1) / (LARGE / SMALL + 1)),
-            sp.Eq(-(1 - 2 / (LARGE + SMALL) * LARGE), (LARGE / SMALL - 1) / (LARGE / SMALL + 1)),
+            equal(1 - 2 / (LARGE + SMALL) * SMALL, (LARGE / SMALL - 1) / (LARGE / SMALL + 1)),
+            equal(-(1 - 2 / (LARGE + SMALL) * LARGE), (LARGE / SMALL - 1) / (LARGE / SMALL + 1)),
             "At the rate 2 over the sum both extremes shrink by the same factor, and no rate does "
             "better: kappa is the price in steps.",
         ),

@@ -12,7 +12,7 @@ from overparam_edu.checks import whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix
 from overparam_edu.derivations.end_to_end_rule import ETA, D, G, K, W, rule_term
 from overparam_edu.derivations.letters import Letters, letter
-from overparam_edu.derivations.signs import Inner, Norm, Vec, minus, plus, times
+from overparam_edu.derivations.signs import Inner, Norm, Vec, equal, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
 
@@ -24,7 +24,7 @@ ROW, ROW_G = sp.MatrixSymbol("W", 1, D), sp.MatrixSymbol("G", 1, D)
 PR = sp.MatrixSymbol("Pr_w", D, D)
 NEW = sp.MatrixSymbol("w'", D, 1)
 RATE = Norm(w) ** (2 - 2 / N)
-PROJECTION = sp.Eq(PR, times(1 / Norm(w) ** 2, w, w.T))
+PROJECTION = equal(PR, times(1 / Norm(w) ** 2, w, w.T))
 
 
 def _vectors(random: Random, turn: int) -> Values:
@@ -71,7 +71,7 @@ def single_output() -> Derivation:
         w' = w - eta*||w||**(2 - 2/N)*g - eta*(N - 1)*||w||**(2 - 2/N)*Pr_w*g
      => w' = w - eta*||w||**(2 - 2/N)*(g + (N - 1)*Pr_w*g) ...
     """
-    row = sp.Eq(ROW, w.T)
+    row = equal(ROW, w.T)
     low, high = 2 * (J - 1) / COUNT, 2 * (COUNT - J) / COUNT
     rate = Norm(w) ** (2 - 2 / COUNT)
     summed = (w, minus(ETA, RATE, g), minus(ETA, N - 1, RATE, times(PR, g)))
@@ -146,8 +146,8 @@ def single_output() -> Derivation:
         ),
         Step(
             "The rule for one output",
-            sp.Eq(NEW, plus(*summed)),
-            sp.Eq(NEW, plus(w, minus(ETA, RATE, plus(g, times(N - 1, PR, g))))),
+            equal(NEW, plus(*summed)),
+            equal(NEW, plus(w, minus(ETA, RATE, plus(g, times(N - 1, PR, g))))),
             "An adaptive learning rate, and extra weight along w; as a formula it makes sense for "
             "any real N of at least 1.",
         ),
@@ -156,7 +156,7 @@ def single_output() -> Derivation:
             plus(*(times(*rule_term(j, 3, ROW, ROW_G)) for j in (1, 2, 3))),
             times(RATE, plus(g.T, times(N - 1, g.T, PR))),
             "The formula is the sum of the three terms of the end-to-end rule, as a row.",
-            where=(sp.Eq(ROW, w.T), sp.Eq(ROW_G, g.T), sp.Eq(N, 3), PROJECTION),
+            where=(equal(ROW, w.T), equal(ROW_G, g.T), equal(N, 3), PROJECTION),
         ),
         Step(
             "Along w and across",
@@ -177,7 +177,7 @@ def single_output() -> Derivation:
             times(RATE, plus(g, times(N - 1, PR, g))),
             g,
             "With a single layer the rate is 1 and the projection term is gone.",
-            where=(sp.Eq(N, 1),),
+            where=(equal(N, 1),),
         ),
     )
     return Derivation(
@@ -294,12 +294,12 @@ def preconditioning(depth: int = 3) -> Derivation:
     power = sp.MatPow(W.T * W, sp.Rational(1, depth))
     high, exponent = sp.Rational(depth - 1, depth), sp.Rational(2, depth)
     svd = sp.Tuple(
-        sp.Eq(W, times(U, SIGMA, V.T)),
-        sp.Eq(times(U.T, U), sp.Identity(K)),
-        sp.Eq(times(V.T, V), sp.Identity(D)),
+        equal(W, times(U, SIGMA, V.T)),
+        equal(times(U.T, U), sp.Identity(K)),
+        equal(times(V.T, V), sp.Identity(D)),
     )
-    spectrum = sp.Eq(SPECTRUM, _kronecker_sum(depth, SIGMA * SIGMA.T, SIGMA.T * SIGMA))
-    preconditioner = sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W))
+    spectrum = equal(SPECTRUM, _kronecker_sum(depth, SIGMA * SIGMA.T, SIGMA.T * SIGMA))
+    preconditioner = equal(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W))
     turn = kron(V, U)
     direction = Vec(times(LEFT, RIGHT.T))
     half = {
@@ -341,7 +341,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             "Collect the big matrices: the gradient is multiplied by one matrix P_W that depends "
             "on the current W.",
             "definition",
-            where=(sp.Eq(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W)),),
+            where=(equal(PRECONDITIONER, _kronecker_sum(depth, W * W.T, W.T * W)),),
         ),
         Step(
             "Singular value decomposition",
@@ -354,8 +354,8 @@ def preconditioning(depth: int = 3) -> Derivation:
             "Powers change the stretch only",
             svd,
             sp.Tuple(
-                sp.Eq(sp.MatPow(W * W.T, high), times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T)),
-                sp.Eq(sp.MatPow(W.T * W, high), times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T)),
+                equal(sp.MatPow(W * W.T, high), times(U, sp.MatPow(SIGMA * SIGMA.T, high), U.T)),
+                equal(sp.MatPow(W.T * W, high), times(V, sp.MatPow(SIGMA.T * SIGMA, high), V.T)),
             ),
             "In W W^T the inner rotation cancels; a power then acts on the diagonal.",
         ),
@@ -379,7 +379,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             times(RATE_RS, direction),
             "Along u_r v_s^T the step is gradient descent with a learning rate multiplied by "
             "lambda_rs; unused directions count with sigma = 0.",
-            where=(preconditioner, sp.Eq(RATE_RS, _eigenvalue(depth))),
+            where=(preconditioner, equal(RATE_RS, _eigenvalue(depth))),
         ),
         Step(
             "P_W is positive semi-definite",
@@ -401,7 +401,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             value,
             depth * SIGMA_R ** (2 - exponent),
             "For equal singular values all terms are equal: N of them.",
-            where=(sp.Eq(SIGMA_S, SIGMA_R),),
+            where=(equal(SIGMA_S, SIGMA_R),),
             setting=_POSITIVE,
         ),
         Step(
@@ -409,7 +409,7 @@ def preconditioning(depth: int = 3) -> Derivation:
             value,
             SIGMA_R ** (2 - exponent),
             "With one singular value zero a single term is left: N times less.",
-            where=(sp.Eq(SIGMA_S, 0),),
+            where=(equal(SIGMA_S, 0),),
             setting=_POSITIVE,
         ),
         Step(

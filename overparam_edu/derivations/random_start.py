@@ -9,7 +9,7 @@ import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
 from overparam_edu.derivations.letters import Letters
-from overparam_edu.derivations.signs import Inner, Norm, times
+from overparam_edu.derivations.signs import Inner, Norm, equal, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
 
@@ -79,7 +79,7 @@ def random_start() -> Derivation:
             times(COLS, S**2, Norm(X) ** 2),
             "Layers are independent, so the mean over A may be taken first: each layer multiplies "
             "by s^2 times its number of columns.",
-            where=(sp.Eq(MEAN, times(COLS, S**2, sp.Identity(ROWS))),),
+            where=(equal(MEAN, times(COLS, S**2, sp.Identity(ROWS))),),
         ),
     )
     counted = (
@@ -100,8 +100,8 @@ def random_start() -> Derivation:
     rest = (
         Step(
             "The critical scale",
-            sp.Eq(S**2 * M, 1),
-            sp.Eq(S, 1 / sp.sqrt(M)),
+            equal(S**2 * M, 1),
+            equal(S, 1 / sp.sqrt(M)),
             "There depth does not change the mean. At a fixed s the width decides on which side "
             "one is.",
             solves=S,
@@ -139,8 +139,8 @@ def random_start() -> Derivation:
         ),
         Step(
             "until it is gone",
-            sp.Eq(FIRST ** (-power) - (DEPTH - 2) * SLOPE * T, 0),
-            sp.Eq(T, FIRST ** (-power) / ((DEPTH - 2) * SLOPE)),
+            equal(FIRST ** (-power) - (DEPTH - 2) * SLOPE * T, 0),
+            equal(T, FIRST ** (-power) / ((DEPTH - 2) * SLOPE)),
             "At this time r would be infinite: before it, the start has been left.",
             solves=T,
         ),
@@ -150,7 +150,7 @@ def random_start() -> Derivation:
             S ** (2 - DEPTH) / ((DEPTH - 2) * SLOPE),
             "N layers of size s have a product of size s^N: for s below 1 each layer more "
             "multiplies the wait by nearly 1/s.",
-            where=(sp.Eq(FIRST, S**DEPTH),),
+            where=(equal(FIRST, S**DEPTH),),
         ),
     )
     return Derivation(

@@ -111,3 +111,8 @@ def minus(*factors: Any) -> Any:
 def over(top: Any, bottom: Any) -> Any:
     """Return a fraction that keeps its denominator: ``2 / x^(p-2)``, not ``2 x^(2-p)``."""
     return sp.Mul(top, sp.Pow(bottom, -1, evaluate=False), evaluate=False)
+
+
+def equal(left: Any, right: Any) -> Any:
+    """Return an equation as it is written: judging it is what `Derivation.verify` is for."""
+    return sp.Eq(left, right, evaluate=False)

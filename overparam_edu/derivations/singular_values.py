@@ -10,7 +10,7 @@ from overparam_edu.derivations.checker import Derivation
 from overparam_edu.derivations.end_to_end_rule import D, K, M, W
 from overparam_edu.derivations.letters import Letters, letter
 from overparam_edu.derivations.preconditioning import COUNT, J, N
-from overparam_edu.derivations.signs import Grad, Inner, minus, over, plus, times
+from overparam_edu.derivations.signs import Grad, Inner, equal, minus, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step
 from overparam_edu.derivations.values import Values
 
@@ -80,7 +80,7 @@ def singular_values() -> Derivation:
             "The inputs are uncorrelated and equally strong, X X^T = I: the gradient is the "
             "distance to the best matrix, A.",
             setting=WHITENED,
-            where=(sp.Eq(TARGET, times(Y, X.T)),),
+            where=(equal(TARGET, times(Y, X.T)),),
         ),
         Step(
             "A start along the target's vectors",
@@ -89,7 +89,7 @@ def singular_values() -> Derivation:
             "W and A share their singular vectors: only the diagonal matrices S and T differ.",
             "definition",
             setting=ALIGNED,
-            where=(sp.Eq(W, times(U, S, V.T)), sp.Eq(TARGET, times(U, T, V.T))),
+            where=(equal(W, times(U, S, V.T)), equal(TARGET, times(U, T, V.T))),
         ),
         Step(
             "The rule keeps the vectors",
@@ -127,8 +127,8 @@ def singular_values() -> Derivation:
         ),
         Step(
             "When half is learned",
-            sp.Eq(path, SIGMA / 2),
-            sp.Eq(TIME, sp.log(SIGMA / START - 1) / (2 * SIGMA)),
+            equal(path, SIGMA / 2),
+            equal(TIME, sp.log(SIGMA / START - 1) / (2 * SIGMA)),
             "At this time the second term in the denominator is 1.",
             solves=TIME,
         ),

@@ -11,7 +11,7 @@ from overparam_edu.derivations.checker import Derivation, random_matrix, random_
 from overparam_edu.derivations.end_to_end_rule import D
 from overparam_edu.derivations.letters import Letters, letter
 from overparam_edu.derivations.preconditioning import PR, PROJECTION, N, g, w
-from overparam_edu.derivations.signs import Grad, Inner, Norm, over, plus, times
+from overparam_edu.derivations.signs import Grad, Inner, Norm, equal, over, plus, times
 from overparam_edu.derivations.steps import Setting, Step
 from overparam_edu.derivations.values import NUMBERS, Values
 
@@ -53,12 +53,12 @@ def theorem_2_by_line_integral() -> Derivation:
     th1, th2, th3, th4 = sp.symbols("theta_1:5", real=True)
     theta = sp.Symbol("theta", real=True)
     at = sp.Function("theta")(x)
-    power = sp.Eq(q, 3 - 2 / N)
+    power = equal(q, 3 - 2 / N)
     across = times(plus(sp.Identity(D), times(sp.Integer(-1), PR)), y)
     ring = R**q - r**q
-    straight = sp.Eq(s, over(N, q) * ring)
+    straight = equal(s, over(N, q) * ring)
     turns = s * (th1 + th3) + 2 * r**q * th2 - 2 * R**q * th4
-    constant = sp.Eq(kappa, (N - 1) * (N - 2) / (3 * N - 2))
+    constant = equal(kappa, (N - 1) * (N - 2) / (3 * N - 2))
     pieces = (
         s * (c + eps * th1),
         2 * r**q * (c + eps * th2),
@@ -67,9 +67,9 @@ def theorem_2_by_line_integral() -> Derivation:
     )
     along, over_all = (sp.Integral(at * x ** (q - 1), (x, r, end)) for end in (rho, R))
     across_it = sp.Integral(at, (x, -rho, rho))
-    means = (sp.Eq(th1, over(q * over_all, ring)), sp.Eq(th2, across_it / (2 * rho)))
-    split = sp.Eq(total, 2 * c * (s + r**q - R**q) + eps * turns)
-    bound = sp.Eq(B, 2 * c * kappa * ring - 2 * eps * (s + r**q + R**q))
+    means = (equal(th1, over(q * over_all, ring)), equal(th2, across_it / (2 * rho)))
+    split = equal(total, 2 * c * (s + r**q - R**q) + eps * turns)
+    bound = equal(B, 2 * c * kappa * ring - 2 * eps * (s + r**q + R**q))
     bracket = c * kappa * (1 - x) - eps * (over(N, q) * (1 - x) + 1 + x)
     signs = zip((th1, th2, th3, th4), (-1, -1, -1, 1), strict=True)
     steps = [
@@ -107,9 +107,9 @@ def theorem_2_by_line_integral() -> Derivation:
             "differs from b by at most epsilon, and theta is between -1 and 1.",
             "assumption",
             where=(
-                sp.Eq(g, plus(b, times(eps, n))),
-                sp.Eq(c, Norm(b)),
-                sp.Eq(theta, over(Inner(n, b), Norm(b))),
+                equal(g, plus(b, times(eps, n))),
+                equal(c, Norm(b)),
+                equal(theta, over(Inner(n, b), Norm(b))),
             ),
             setting=VECTORS,
         ),
@@ -119,7 +119,7 @@ def theorem_2_by_line_integral() -> Derivation:
             Norm(b) ** 4 * (Norm(n) ** 2 - theta**2),
             "A square is not negative, so theta is at most the length of n in size, and that is at "
             "most 1.",
-            where=(sp.Eq(theta, over(Inner(n, b), Norm(b))),),
+            where=(equal(theta, over(Inner(n, b), Norm(b))),),
             setting=VECTORS,
         ),
         Step(
@@ -169,7 +169,7 @@ def theorem_2_by_line_integral() -> Derivation:
         ),
         Step(
             "Once round",
-            sp.Eq(total, sp.Add(*pieces, evaluate=False)),
+            equal(total, sp.Add(*pieces, evaluate=False)),
             split,
             "In along a straight piece, of work s for a slope of 1; half round; out; and back on "
             "the large half circle, against the slope. Sort by c and epsilon.",
@@ -185,29 +185,29 @@ def theorem_2_by_line_integral() -> Derivation:
         Step(
             "A linear loss",
             split,
-            sp.Eq(total, 2 * c * kappa * ring),
+            equal(total, 2 * c * kappa * ring),
             "Its slope is c everywhere, so epsilon is 0 and this is the whole integral.",
-            where=(power, straight, constant, sp.Eq(eps, 0)),
+            where=(power, straight, constant, equal(eps, 0)),
         ),
         Step(
             "The worst case",
-            sp.Eq(B, 2 * c * kappa * ring + eps * turns),
+            equal(B, 2 * c * kappa * ring + eps * turns),
             bound,
             "The integral grows with the first three theta and falls with the last: it is at least "
             "B.",
-            where=tuple(sp.Eq(angle, sign) for angle, sign in signs),
+            where=tuple(equal(angle, sign) for angle, sign in signs),
         ),
         Step(
             "Small and large radius",
             bound,
-            sp.Eq(B, 2 * R**q * bracket),
+            equal(B, 2 * R**q * bracket),
             "x is between 0 and 1: the inner radius against the outer one.",
-            where=(sp.Eq(r, R * x ** (1 / q)), straight),
+            where=(equal(r, R * x ** (1 / q)), straight),
         ),
         Step(
             "Where the bound is 0",
-            sp.Eq(bracket, 0),
-            sp.Eq(eps, c * kappa * (1 - x) / (over(N, q) * (1 - x) + 1 + x)),
+            equal(bracket, 0),
+            equal(eps, c * kappa * (1 - x) / (over(N, q) * (1 - x) + 1 + x)),
             "For smaller epsilon the bound is positive, if N > 2. Fix x, say at 1/2, and shrink "
             "the curve: epsilon falls below this, since the gradient is continuous.",
             solves=eps,
@@ -251,8 +251,8 @@ def theorem_2_by_criterion() -> Derivation:
     level, c1, c2 = sp.symbols("L_0 c_1 c_2", real=True)
     p = sp.Symbol("p", even=True, positive=True)
     second_order = (
-        sp.Eq(g, plus(b, times(CURVED, w))),
-        sp.Eq(LOSS, level + Inner(b, w) + Inner(w, times(CURVED, w)) / 2),
+        equal(g, plus(b, times(CURVED, w))),
+        equal(LOSS, level + Inner(b, w) + Inner(w, times(CURVED, w)) / 2),
     )
     slope = (1 - 2 / N) * Inner(b, w)
     curved = (1 - 1 / N) * Inner(w, times(CURVED, w))
@@ -278,7 +278,7 @@ def theorem_2_by_criterion() -> Derivation:
             sp.Add(-2 / N * level, (1 - 2 / N) * eps * Norm(b), evaluate=False),
             "At distance epsilon in the direction of b.",
             "dropped order",
-            where=(sp.Eq(w, unit),),
+            where=(equal(w, unit),),
             setting=NEAR_ZERO,
             small=eps,
             order=2,
@@ -290,15 +290,15 @@ def theorem_2_by_criterion() -> Derivation:
             "At the same distance on the other side h is another: it does not depend on the "
             "length of w alone.",
             "dropped order",
-            where=(sp.Eq(w, times(-1, unit)),),
+            where=(equal(w, times(-1, unit)),),
             setting=NEAR_ZERO,
             small=eps,
             order=2,
         ),
         Step(
             "Unless the factor is 0",
-            sp.Eq(1 - 2 / N, 0),
-            sp.Eq(N, 2),
+            equal(1 - 2 / N, 0),
+            equal(N, 2),
             "So wherever the gradient at 0 is not 0, no function has the field as its gradient, "
             "for any real N > 1 except 2: more than the paper's N > 2.",
             solves=N,
@@ -309,7 +309,7 @@ def theorem_2_by_criterion() -> Derivation:
             + (1 - 1 / N) * Inner(w, times(CURVED, w)),
             sp.Add(-level, Inner(w, times(CURVED, w)) / 2, evaluate=False),
             "The linear part has left h.",
-            where=(sp.Eq(N, 2),),
+            where=(equal(N, 2),),
             setting=NEAR_ZERO,
         ),
         Step(
@@ -326,7 +326,7 @@ def theorem_2_by_criterion() -> Derivation:
             field,
             "The same curvature in all directions makes h depend on the length alone; the talk's "
             "illustration with p = 2 is such a loss.",
-            where=(sp.Eq(g, bowl), PROJECTION),
+            where=(equal(g, bowl), PROJECTION),
             setting=ANY_LOSS,
         ),
         Step(

@@ -9,7 +9,7 @@ import sympy as sp
 
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
 from overparam_edu.derivations.letters import Letters, letter
-from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, minus, plus, times
+from overparam_edu.derivations.signs import Grad, Inner, Loss, Norm, equal, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step, in_setting
 from overparam_edu.derivations.values import NUMBERS, Values
 
@@ -62,11 +62,11 @@ def unbalanced() -> Derivation:
     Derivation
     """
     velocity_1, velocity_2 = minus(OMEGA, G), -Inner(W1, G)
-    product = sp.Eq(W, times(OMEGA, W1))
+    product = equal(W, times(OMEGA, W1))
     moves = plus(times(OMEGA, velocity_1), times(velocity_2, W1))
-    conserved = sp.Eq(C, OMEGA**2 - Norm(W1) ** 2)
-    size = sp.Eq(SIZE, sp.sqrt(C**2 + 4 * Norm(W) ** 2))
-    projection = sp.Eq(PR, times(1 / Norm(W) ** 2, W, W.T))
+    conserved = equal(C, OMEGA**2 - Norm(W1) ** 2)
+    size = equal(SIZE, sp.sqrt(C**2 + 4 * Norm(W) ** 2))
+    projection = equal(PR, times(1 / Norm(W) ** 2, W, W.T))
     flow = plus(minus((SIZE + C) / 2, G), minus((SIZE - C) / 2, PR, G))
     # With the length n of w for ||w||.
     short = sp.sqrt(C**2 + 4 * LENGTH**2)
@@ -114,8 +114,8 @@ def unbalanced() -> Derivation:
         ),
         Step(
             "Two numbers from product and difference",
-            sp.Eq(SQUARE * (SQUARE - C), LENGTH**2),
-            sp.Eq(SQUARE, (short + C) / 2),
+            equal(SQUARE * (SQUARE - C), LENGTH**2),
+            equal(SQUARE, (short + C) / 2),
             "A quadratic equation for x = omega_2^2, with n the length of w; its other solution is "
             "negative.",
             solves=SQUARE,
@@ -123,10 +123,10 @@ def unbalanced() -> Derivation:
         Step(
             "The layers, from w and c alone",
             sp.Tuple(
-                sp.Eq(OMEGA**2, (SIZE + C) / 2),
-                sp.Eq(Norm(W1) ** 2, (SIZE - C) / 2),
+                equal(OMEGA**2, (SIZE + C) / 2),
+                equal(Norm(W1) ** 2, (SIZE - C) / 2),
             ),
-            sp.Eq(OMEGA**2 + Norm(W1) ** 2, SIZE),
+            equal(OMEGA**2 + Norm(W1) ** 2, SIZE),
             "S is the sum of both squares.",
             where=(product, conserved, size),
             setting=RANDOM,
@@ -144,7 +144,7 @@ def unbalanced() -> Derivation:
             flow,
             minus(Norm(W), plus(G, times(PR, G))),
             "With c = 0 both factors are the length of w.",
-            where=(sp.Eq(C, sp.Integer(0)), size),
+            where=(equal(C, sp.Integer(0)), size),
         ),
     )
     limits = (
@@ -181,7 +181,7 @@ def unbalanced() -> Derivation:
             RATE * (OMEGA + Inner(UNIT, W1)),
             "Near 0 g is constant, say -r e. Then omega_2 and the part of w_1 along e feed each "
             "other, and their sum grows as exp(rt): it decides when the layers leave.",
-            where=(sp.Eq(G, times(-RATE, UNIT)),),
+            where=(equal(G, times(-RATE, UNIT)),),
             setting=SLOPE,
         ),
     )

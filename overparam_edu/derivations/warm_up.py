@@ -14,7 +14,7 @@ import sympy as sp
 from overparam_edu.checks import whole_number
 from overparam_edu.derivations.checker import Derivation, random_matrix, random_number
 from overparam_edu.derivations.letters import Letters, slope
-from overparam_edu.derivations.signs import Grad, Inner, Loss, minus, plus, times
+from overparam_edu.derivations.signs import Grad, Inner, Loss, equal, minus, plus, times
 from overparam_edu.derivations.steps import Setting, Step
 from overparam_edu.derivations.values import NUMBERS, Values
 
@@ -96,7 +96,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
     named = plus(times(1 - GAMMA, W), minus(RHO, G))
     # Many updates: what is left of a gradient, the memory, and w as a sum of past gradients.
     fade = sp.Product(1 - gamma_[s], (s, tau + 1, t - 1))
-    mu = sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * fade)
+    mu = equal(mu_[t, tau], -gamma_[t] * rho_[tau] * fade)
     recurrence: Any = sp.Integer(0)
     for n in range(updates):
         recurrence = (1 - gamma_[n]) * recurrence - rho_[n] * g_[n]
@@ -110,7 +110,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "Replace the vector w by a vector times one extra scalar: the model can still be any "
             "w, so nothing is gained or lost in what it can say.",
             "definition",
-            where=(sp.Eq(W, product),),
+            where=(equal(W, product),),
             setting=GENERAL,
         ),
         Step(
@@ -137,33 +137,33 @@ def warm_up(*, updates: int = 4) -> Derivation:
         ),
         Step(
             "One step of gradient descent on both",
-            sp.Eq(new, sp.MatMul(new_omega2, new_w1)),
-            sp.Eq(new, stepped),
+            equal(new, sp.MatMul(new_omega2, new_w1)),
+            equal(new, stepped),
             "Each factor takes its own gradient step with the learning rate eta; the new w is "
             "the product of the new factors.",
             "definition",
-            where=(sp.Eq(new_omega2, next_omega2), sp.Eq(new_w1, next_w1)),
+            where=(equal(new_omega2, next_omega2), equal(new_w1, next_w1)),
             setting=PLAIN,
         ),
         Step(
             "Multiply out",
-            sp.Eq(new, stepped),
-            sp.Eq(new, plus(*terms, second)),
+            equal(new, stepped),
+            equal(new, plus(*terms, second)),
             "Two brackets give four terms: one without eta, two with eta, one with eta squared.",
             setting=PLAIN,
         ),
         Step(
             "Write w for the product",
-            sp.Eq(new, plus(*terms, second)),
-            sp.Eq(new, plus(*in_w, second)),
+            equal(new, plus(*terms, second)),
+            equal(new, plus(*in_w, second)),
             "w_1 is w / omega_2, so the third term is a multiple of w itself.",
-            where=(sp.Eq(W, OMEGA2 * W1),),
+            where=(equal(W, OMEGA2 * W1),),
             setting=PLAIN,
         ),
         Step(
             "Drop the square of eta",
-            sp.Eq(new, plus(*in_w, second)),
-            sp.Eq(new, plus(*in_w)),
+            equal(new, plus(*in_w, second)),
+            equal(new, plus(*in_w)),
             "Learning rates are small, and eta squared is much smaller than eta.",
             "dropped order",
             setting=PLAIN,
@@ -172,27 +172,27 @@ def warm_up(*, updates: int = 4) -> Derivation:
         ),
         Step(
             "Name the two coefficients",
-            sp.Eq(new, plus(*in_w)),
-            sp.Eq(new, named),
+            equal(new, plus(*in_w)),
+            equal(new, named),
             "rho is a learning rate that adapts itself; gamma shrinks w, or stretches it if < 0.",
             "definition",
-            where=(sp.Eq(RHO, ETA * OMEGA2**2), sp.Eq(GAMMA, ETA * Inner(W1, G) / OMEGA2)),
+            where=(equal(RHO, ETA * OMEGA2**2), equal(GAMMA, ETA * Inner(W1, G) / OMEGA2)),
             setting=PLAIN,
         ),
         Step(
             f"Follow {updates} updates from w = 0",
-            sp.Eq(w_[updates], recurrence),
-            sp.Eq(w_[updates], -past.subs(t, updates)),
+            equal(w_[updates], recurrence),
+            equal(w_[updates], -past.subs(t, updates)),
             "Each update adds one gradient and multiplies all earlier ones by 1 - gamma, so w is "
             "a weighted sum of every gradient it has seen.",
         ),
         Step(
             "And every further one",
-            sp.Eq(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
-            sp.Eq(w_[t + 1], -past.subs(t, t + 1)),
+            equal(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
+            equal(w_[t + 1], -past.subs(t, t + 1)),
             "Induction: if w_t is that sum for t updates, one more update makes it the sum for "
             "t + 1.",
-            where=(sp.Eq(w_[t], -past),),
+            where=(equal(w_[t], -past),),
             setting=TIMES,
         ),
         Step(
@@ -206,11 +206,11 @@ def warm_up(*, updates: int = 4) -> Derivation:
         ),
         Step(
             "Momentum appears",
-            sp.Eq(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
-            sp.Eq(w_[t + 1], line),
+            equal(w_[t + 1], plus((1 - gamma_[t]) * w_[t], -rho_[t] * g_[t])),
+            equal(w_[t + 1], line),
             "Put the weighted sum in for w in the term gamma w: every past gradient pushes again, "
             "with its own mu.",
-            where=(sp.Eq(w_[t], -past), mu),
+            where=(equal(w_[t], -past), mu),
             setting=TIMES,
         ),
         Step(
@@ -219,7 +219,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             (1 - gamma_[t]) * omega_[t],
             "The scalar's own gradient step multiplies it by 1 - gamma: gamma is negative just "
             "when the scalar grows in size, and then mu is positive, as for momentum.",
-            where=(sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),),
+            where=(equal(gamma_[t], ETA * slope_[t] / omega_[t]),),
         ),
         Step(
             "The memory does not fade",
@@ -227,7 +227,7 @@ def warm_up(*, updates: int = 4) -> Derivation:
             omega_[t] / omega_[tau + 1],
             "The factors are ratios of neighbours, so the product telescopes: an old gradient "
             "keeps its weight as long as the scalar does not shrink, however old it is.",
-            where=(sp.Eq(gamma_[t], 1 - omega_[t + 1] / omega_[t]),),
+            where=(equal(gamma_[t], 1 - omega_[t + 1] / omega_[t]),),
             setting=TIMES,
         ),
         Step(
@@ -237,9 +237,9 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "Insert rho, gamma and the telescoped product: mu needs the scalar and its "
             "derivative alone.",
             where=(
-                sp.Eq(mu_[t, tau], -gamma_[t] * rho_[tau] * (omega_[t] / omega_[tau + 1])),
-                sp.Eq(gamma_[t], ETA * slope_[t] / omega_[t]),
-                sp.Eq(rho_[t], ETA * omega_[t] ** 2),
+                equal(mu_[t, tau], -gamma_[t] * rho_[tau] * (omega_[t] / omega_[tau + 1])),
+                equal(gamma_[t], ETA * slope_[t] / omega_[t]),
+                equal(rho_[t], ETA * omega_[t] ** 2),
             ),
         ),
     ]
