@@ -129,8 +129,8 @@ def steps_to_level(curves: Curves, level: float) -> Arrivals:
     >>> from overparam_edu import load_record
     >>> record = load_record("cars_l4")
     >>> level = 1.01 * record.least
-    >>> [float(steps_to_level(record.of(depth=N), level).steps.max()) for N in (1, 2)]
-    [312.0, 123.0]
+    >>> [round(steps_to_level(record.of(depth=N), level).steps.max()) for N in (1, 2)]
+    [303, 136]
     """
     instance("curves", curves, Curves)
     level = number("level", level)

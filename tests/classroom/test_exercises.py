@@ -89,7 +89,7 @@ def test_every_exercise_declares_what_the_engine_needs(exercise):
 def test_every_notebook_has_its_exercises_of_every_kind():
     counts = Counter(exercise.notebook for exercise in EXERCISES.values())
     assert counts.pop("00") == 2
-    assert set(counts) == {f"{n:02}" for n in range(1, 11)}
+    assert set(counts) == {f"{n:02}" for n in range(1, 12)}
     assert all(3 <= count <= 6 for count in counts.values()), counts
     assert {exercise.kind for exercise in EXERCISES.values()} == set(KINDS)
 

@@ -188,6 +188,12 @@ TABLE = {
         "rates": ([0.1, 0.2], [*NOT_OPTIONAL, *NOT_POSITIVE]),
         "spread": (0.1, [*NOT_ONE_NUMBER, -0.1, 1.0]),
     },
+    oe.learning_time: {
+        "target": (1.0, [*NOT_ARRAYS, 0, -1]),
+        "start": (0.1, [*NOT_ARRAYS, 0, -0.1, 0.6]),
+        "depth": (2, NOT_DEPTHS),
+        "share": (0.5, [*NOT_ARRAYS, 0, -0.1, 1, 1.5]),
+    },
     oe.run_warm_up: {
         "loss": (LOSS, [*NOT_LOSSES, MATRIX_LOSS]),
         "w1": START,

@@ -123,6 +123,7 @@ def test_it_opens_with_the_record_and_scale_is_for_live_runs(explorer: Explorer)
 
 @pytest.mark.slow
 def test_the_end_stays_the_end_when_the_data_change(explorer: Explorer) -> None:
+    explorer.player.move(step=len(explorer.scene.axes[1].stops) - 1)
     for data, end in (("cars", 2_000), ("gas", 100_000)):
         explorer.set(data=data)
         step = explorer.scene.axes[1]

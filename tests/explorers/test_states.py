@@ -65,6 +65,8 @@ TEXTS = [
 TYPED = [-0.9, 0.9, 0.0, 1e-3, -1e-3, 1e3, -1e3]
 # What another control fills and overrides, while that is set.
 FILLED = {"loss": "example"}
+# The parts of the next step: where one is too short to see it is left out.
+ARROWS = ("adaptive rate", "projection")
 
 
 class Opened(NamedTuple):
@@ -297,19 +299,32 @@ def below_for_good(x: Any, y: Any, level: float) -> tuple[float, float]:
 def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: str) -> None:
     values = opened.widget.values
     p, minimum = values["p"], np.array([1.0, 1.0 / values["ratio"]])
-    gaps = None in numbers(list(drawn.values()))
+    # Of the names of all depths one is drawn, the rest are left out.
+    named = {i: x for i, x in enumerate(drawn["depth named", "x"]) if x is not None}
+    assert list(named) == [at["depth"]]
+    apart = (*ARROWS, "depth named")
+    lines = [value for (trace, _), value in drawn.items() if trace not in apart]
+    gaps = None in numbers(lines)
     assert not gaps or "diverges" in words or "not finite" in words
     step, *losses = said("At iteration #, loss # (depth 1: #).", words)
     assert step == near(stop_of(scene, at, "step"))
     for loss, dot in zip(losses, ("now", "now of depth 1"), strict=True):
         if not math.isfinite(loss):
             continue
+        assert drawn[dot, "x"]
         w = np.array([drawn[dot, "x"][0], drawn[dot, "y"][0]])
         off, grain = np.abs(w - minimum), 1e-7 * (1 + np.abs(w))  # points are float32
         low, high = (((off + sign * grain).clip(0) ** p).sum() / p for sign in (-1, 1))
         assert 0.99 * low <= loss <= 1.01 * high, words
-    whole, level = at_end(scene, at, "step"), 0.01 * minimum[1] ** p / p
     depth = stop_of(scene, at, "depth")
+    true_arrows(scene, drawn, minimum, p, depth)
+    by_hand = values["start"] == "hand"
+    start = [values["start_1"], values["start_2"]] if by_hand else [values["start"]] * 2
+    dot = scene.drawn.data[scene.place("start")]
+    assert [*dot.x, *dot.y] == start
+    for path in ("path", "path of depth 1"):
+        assert [drawn[path, a][0] for a in "xy"] == pytest.approx(start, rel=1e-5, abs=1e-6)
+    whole, level = at_end(scene, at, "step"), 0.01 * minimum[1] ** p / p
     if at["step"] < len(scene.axes[1].stops) - 1:  # the end is told at the end
         assert "arrives" not in words
         assert not words.endswith(" Arrived.") or drawn["loss", "y"][-1] <= level * (1 + 1e-5)
@@ -317,6 +332,36 @@ def true_trajectories(opened: Opened, scene: Scene, at: Any, drawn: Any, words: 
     fate = true_fate(words, depth, whole["loss", "x"], whole["loss", "y"], level)
     if fate == "never moves":
         assert len(set(whole["path", "x"])) == len(set(whole["path", "y"])) == 1
+
+
+def true_arrows(scene: Scene, drawn: Any, minimum: Any, p: float, depth: float) -> None:
+    """Check the two parts of the next step; an arrow is left out only if it is too short to see."""
+    arrows = [np.array([drawn[name, a] for a in "xy"], float).T for name in ARROWS]
+    for arrow in arrows:  # it is there as a whole, or not at all
+        assert np.isfinite(arrow).all() or np.isnan(arrow).all()
+    w = np.array([drawn["now", a] for a in "xy"], float)[:, -1:].ravel()
+    if len(w) == 0 or not (np.abs(w) < 1e3).all():  # it has diverged
+        assert np.isnan(arrows).all()
+        return
+    axes = [scene.drawn.layout[name].range for name in ("xaxis", "yaxis")]
+    size, off, norm = np.ptp(axes, axis=1), w - minimum, np.linalg.norm(w)
+    step = -(norm ** (2 - 2 / depth)) * np.sign(off) * np.abs(off) ** (p - 1)
+    along = w / norm if norm > 0 else w
+    parts = np.array([step, (depth - 1) * (step @ along) * along])
+    lengths = np.linalg.norm(parts / size, axis=1)
+    # The longer part is drawn over 0.22 of the picture; both are enlarged alike.
+    parts *= 0.22 / max(lengths) if max(lengths) > 0 else 0
+    away = np.linalg.norm(off / size)
+    for arrow, part in zip(arrows, parts, strict=True):
+        shown, length = not np.isnan(arrow).any(), np.linalg.norm(part / size)
+        if shown:
+            np.testing.assert_allclose(arrow[0] / size, w / size, atol=1e-6)
+            # Near the minimum, rounding of w to float32 turns the gradient.
+            slack = 1e-5 + 1e-6 * p / away
+            np.testing.assert_allclose((arrow[1] - arrow[0] - part) / size, 0, atol=slack)
+        visible = min(length, away)
+        assert shown or visible < 1.1e-3
+        assert not shown or visible > 0.9e-3
 
 
 def true_fate(words: str, depth: float, x: Any, y: Any, level: float) -> str:
