@@ -76,6 +76,7 @@ LEARNING_RATE = {"learning_rate": (0.1, NOT_RATES)}
 EPS = {"eps": (1e-8, NEGATIVE)}
 W = {"w": ([1.0, 1.0], [*NOT_ARRAYS, 1.0, np.ones(3), np.ones((2, 1))])}
 
+AFTER_THE_PAPER = ("near_minimum", "unbalanced", "random_start", "mirror_flow", "singular_values")
 TABLE = {
     oe.SeparableLp: {"targets": ((1.0, 0.1), [*NOT_ARRAYS, 1.0, EYE]), "p": (4, NOT_P)},
     oe.LpRegression: {
@@ -315,12 +316,19 @@ def test_arguments_that_do_not_fit_each_other_are_refused(function, arguments, a
 
 
 def test_every_public_function_and_every_argument_is_in_the_table():
-    things = [thing for name, thing in vars(oe).items() if name in oe.__all__ and callable(thing)]
-    public = {thing for thing in things if thing.__module__.startswith("overparam_edu.dynamics.")}
+    things = [getattr(oe, name) for name in oe.__all__]
+    public = {
+        thing
+        for thing in things
+        if getattr(thing, "__module__", "").startswith("overparam_edu.dynamics.")
+        # Of these, tests/test_fuzz.py tries every argument.
+        and thing.__module__.rpartition(".")[2] not in AFTER_THE_PAPER
+    }
     # What is abstract or made by a function takes no input from outside.
     made = {oe.Loss, oe.Optimizer, oe.Preconditioner, oe.Trajectory, oe.TunedLearningRate}
     made |= {oe.LineIntegral, oe.Walk, oe.WarmUpRun, oe.WarmUpCoefficients}
-    assert public - made == {function for function in TABLE if not hasattr(function, "__self__")}
+    tried = {function for function in TABLE if not hasattr(function, "__self__")}
+    assert public - made == tried - {oe.learning_time}
     for function, arguments in TABLE.items():
         switches = {"progress", "nesterov", "control"}
         assert set(inspect.signature(function).parameters) - switches == set(arguments)
