@@ -7,7 +7,6 @@ import os
 import signal
 import textwrap
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from overparam_edu.player.frames import carried, stops_at
-from overparam_edu.player.page import save_html
+from overparam_edu.player.page import player_module, save_html
 from overparam_edu.player.scene import Axis, Board, Scene
 from overparam_edu.player.wire import message
 
@@ -312,7 +311,7 @@ def test_page_without_a_kernel(watch: Any, browser: Any, room: dict[str, Any]) -
     """The same script in a bare page, here one with AMD names that plotly.js must not fall for."""
     scene = room["make_scene"]()
     sent = message(scene)
-    script = resources.files("overparam_edu.player").joinpath("player.js").read_bytes()
+    script = player_module().encode()
     page = browser.new_page()
     page.set_content("<script>window.define = () => { throw 'AMD'; }; define.amd = {};</script>")
     packed = [base64.b64encode(part).decode() for part in (script, sent["buffer"])]
@@ -367,7 +366,7 @@ def test_page_and_python_carry_sliders_to_the_same_stops(browser: Any) -> None:
     rng = np.random.default_rng(0)
     scenes = [random_scene(rng) for _ in range(300)]
     moves = [{a.name: int(rng.integers(len(a.stops))) for a in one.axes[:2]} for one in scenes]
-    script = resources.files("overparam_edu.player").joinpath("player.js").read_bytes()
+    script = player_module().encode()
     sent = [message(one) for one in scenes]
     packed = [base64.b64encode(part).decode() for part in (script, sent[0]["buffer"])]
     page = browser.new_page()
@@ -408,7 +407,7 @@ def test_several_tabs_of_one_kernel_follow_each_other(notebook: Any, view: Any) 
 
 def test_silent_kernel_is_said_plainly(browser: Any, room: dict[str, Any]) -> None:
     sent = message(room["make_scene"]())
-    script = resources.files("overparam_edu.player").joinpath("player.js").read_bytes()
+    script = player_module().encode()
     page = browser.new_page()
     page.clock.install()
     packed = [base64.b64encode(part).decode() for part in (script, sent["buffer"])]
