@@ -116,6 +116,17 @@ def whole_number(name: str, value: Any, *, lower: int, upper: int | None = None)
     return result
 
 
+def whole_numbers(name: str, values: Any, *, lower: int) -> tuple[int, ...]:
+    """Return a sequence of one or more integers of at least `lower`."""
+    sized = hasattr(values, "__len__") and getattr(values, "ndim", 1) == 1
+    if isinstance(values, str) or not sized:
+        raise TypeError(f"{name} must be a sequence of whole numbers; got {brief(values)}")
+    affordable(name, values, numbers=8 * len(values))
+    if not len(values):
+        raise ValueError(f"{name} must not be empty; got {brief(values)}")
+    return tuple(whole_number(name, value, lower=lower) for value in values)
+
+
 def generator(name: str, value: Any) -> np.random.Generator:
     """Return `value` if it is a random generator, or the generator with `value` as its seed."""
     try:

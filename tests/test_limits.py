@@ -72,6 +72,10 @@ TOO_MUCH: dict[str, Callable[[], Any]] = {
     "records of learning_curves": lambda: oe.learning_curves(
         CARS.X, CARS.y, steps=10**6, records=BILLION
     ),
+    "depths of learning_curves": lambda: oe.learning_curves(
+        CARS.X, CARS.y, depths=range(1, BILLION)
+    ),
+    "seeds of going_deeper": lambda: oe.going_deeper(CARS.X, CARS.y, seeds=range(BILLION)),
     "steps of going_deeper": lambda: oe.going_deeper(CARS.X, CARS.y, steps=BILLION),
     "steps of one_change_at_a_time": lambda: oe.one_change_at_a_time(CARS.X, CARS.y, steps=BILLION),
     "widths of convnet_parameter_count": lambda: oe.convnet_parameter_count(
@@ -250,6 +254,19 @@ def test_numbers_near_the_ends_of_floats_give_no_warning(name: str, size: float)
         warnings.simplefilter("error")
         with contextlib.suppress(ValueError):
             getattr(oe, name)(*calls[name], **named)
+
+
+@pytest.mark.parametrize("run", [oe.learning_curves, oe.going_deeper, oe.one_change_at_a_time])
+def test_seeds_are_a_sequence(run: Any) -> None:
+    for seeds in (3, "01", 2.5, np.array(1)):
+        with pytest.raises(TypeError, match="seeds must be a sequence of whole numbers"):
+            run(CARS.X, CARS.y, steps=3, seeds=seeds)
+    with pytest.raises(ValueError, match="seeds must not be empty"):
+        run(CARS.X, CARS.y, steps=3, seeds=[])
+    with pytest.raises(ValueError, match="rates must be given: X, y and p have the curvature"):
+        run(1e-200 * CARS.X, CARS.y, steps=3)
+    with pytest.raises(ValueError, match=r"y must have shape \(n,\)"):
+        run(CARS.X, CARS.X, steps=3)
 
 
 def test_a_mirror_image_is_right_at_any_size() -> None:

@@ -305,6 +305,7 @@ def loop_axes(
     if second is None:
         second = np.zeros(d)
         second[np.argmin(np.abs(e))] = 1.0
+    second = second / (np.abs(second).max() or 1.0)  # any length will do, and squares are floats
     across = second - (second @ e) * e
     if np.linalg.norm(across) <= 1e-12 * np.linalg.norm(second):
         raise ValueError(f"plane must not be along the axis {e.tolist()}; got {brief(plane)}")

@@ -19,6 +19,7 @@ from overparam_edu.checks import (
     one_of,
     positive,
     whole_number,
+    whole_numbers,
 )
 from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.dynamics.networks import (
@@ -194,7 +195,11 @@ def learning_curves(
     if rates is None:
         rates = usual_rates(loss.X, loss.y, p, optimizer)
     tried = np.unique(positive("rates", rates))
-    lanes = tried.size * len(seeds) * len(depths)
+    numbers, starts = (
+        whole_numbers("depths", depths, lower=1),
+        whole_numbers("seeds", seeds, lower=0),
+    )
+    lanes = tried.size * len(starts) * len(numbers)
     affordable(
         "steps",
         whole_number("steps", steps, lower=1),
@@ -210,15 +215,15 @@ def learning_curves(
             loss.X,
             loss.y,
             loss.p,
-            whole_number("depths", N, lower=1),
+            N,
             optimizer,
             tuple(tried.tolist()),
-            tuple(whole_number("seeds", seed, lower=0) for seed in seeds),
+            starts,
             tuple(record.tolist()),
             start,
             number("scale", scale, lower=0),
         )
-        for N in depths
+        for N in numbers
     ]
     results = sweep(runs, store=store, progress=progress)
     return tuple(run.curves(result) for run, result in zip(runs, results, strict=True))
@@ -230,7 +235,10 @@ def usual_rates(X: Array, y: Array, p: float, optimizer: str = "gradient descent
         return np.geomspace(*_RATES[optimizer], _HOW_MANY_RATES)
     # For p = 2 the linear model diverges above 2 / curvature at 0, for larger p later, as the
     # curvature falls on the way.
-    unit = 2 / curvature_at_zero(X, y, p)
+    curvature = curvature_at_zero(X, y, p)
+    if not 0 < curvature < np.inf:
+        raise ValueError(f"rates must be given: X, y and p have the curvature {curvature:g} at 0")
+    unit = 2 / curvature
     return np.geomspace(0.2 * p * unit, 0.4 * p**2 * unit, _HOW_MANY_RATES)
 
 
@@ -247,8 +255,9 @@ def curvature_at_zero(X: ArrayLike, y: ArrayLike, p: float) -> float:
     rates above 2 over this.
     """
     X, y, p = finite_array("X", X), finite_array("y", y), number("p", p, lower=2)
-    hessian = (p - 1) / len(y) * (X.T * np.abs(y) ** (p - 2)) @ X
-    return float(np.linalg.eigvalsh(hessian)[-1])
+    with np.errstate(all="ignore"):
+        hessian = (p - 1) / len(y) * (X.T * np.abs(y) ** (p - 2)) @ X
+    return float(np.linalg.eigvalsh(hessian)[-1]) if np.isfinite(hessian).all() else np.nan
 
 
 def least_loss(loss: LpRegression) -> float:

@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overparam_edu.checks import Array, affordable, comparable, number, positive, whole_number
+from overparam_edu.checks import (
+    Array,
+    affordable,
+    comparable,
+    number,
+    positive,
+    whole_number,
+    whole_numbers,
+)
 from overparam_edu.dynamics.losses import Loss, LpRegression
 from overparam_edu.dynamics.networks import LinearNetwork
 from overparam_edu.dynamics.optimizers import GradientDescent, Optimizer
@@ -142,6 +150,8 @@ def one_change_at_a_time(
     near = 1 + float(positive("tolerance", number("tolerance", tolerance)))
     far = 1 + float(positive("loose", number("loose", loose)))
     loss = LpRegression(X, y, number("p", p, lower=2), reduction="mean")
+    if loss.y.ndim != 1:
+        raise ValueError(f"y must have shape (n,); got {loss.y.shape}")
     squared = LpRegression(X, y, 2, reduction="mean")
     with_bias = LpRegression(_with_ones(loss.X), loss.y, loss.p, reduction="mean")
 
@@ -151,7 +161,7 @@ def one_change_at_a_time(
         """Return the runs of the linear model and of the deep network."""
         tried = usual_rates(loss.X, loss.y, p) if rates is None else rates
         grid = tuple(np.unique(positive("rates", tried)).tolist())
-        chosen = tuple(whole_number("seeds", seed, lower=0) for seed in seeds)
+        chosen = whole_numbers("seeds", seeds, lower=0)
         record = tuple(range(whole_number("steps", steps, lower=1) + 1))
         make = partial(kind, loss.X, loss.y, p, optimizer="gradient descent", rates=grid)
         return [make(depth=n, seeds=chosen, record=record, start=start) for n in (1, N)]

@@ -252,16 +252,19 @@ def test_with_reduced_motion_play_shows_a_few_stills_from_the_start(
     opened = saved(site.lessons[1], reduced_motion="reduce")
     player = opened.players[0]
     player.press("step", "End")
-    player.root.locator("button.oe-play").click()
-    seen = opened.page.evaluate(
-        """() => new Promise(done => {
-            const seen = new Set();
+    opened.page.evaluate(  # it watches before Play is pressed
+        """() => {
+            window.seen = new Set();
             (function look() {
-                seen.add(Number(document.querySelector('[data-axis=step] input').value));
-                document.querySelector('.oe-pause') ? requestAnimationFrame(look) : done([...seen]);
+                window.seen.add(Number(document.querySelector('[data-axis=step] input').value));
+                requestAnimationFrame(look);
             })();
-        })"""
+        }"""
     )
+    opened.page.wait_for_function("window.seen.size")
+    player.root.locator("button.oe-play").click()
+    opened.page.wait_for_function("!document.querySelector('.oe-pause')", polling=500)
+    seen = opened.page.evaluate("[...window.seen]")
     stood, *seen = seen
     assert (stood, seen[0]) == (39, 0)
     assert seen == sorted(seen)
