@@ -261,10 +261,12 @@ def test_with_reduced_motion_play_shows_a_few_stills_from_the_start(
             })();
         }"""
     )
-    opened.page.wait_for_function("window.seen.size")
     player.root.locator("button.oe-play").click()
-    opened.page.wait_for_function("!document.querySelector('.oe-pause')", polling=500)
-    seen = opened.page.evaluate("[...window.seen]")
+    seen = opened.page.evaluate(
+        """() => new Promise(done => (function look() {
+            document.querySelector('.oe-pause') ? setTimeout(look, 100) : done([...window.seen]);
+        })())"""
+    )
     stood, *seen = seen
     assert (stood, seen[0]) == (39, 0)
     assert seen == sorted(seen)
