@@ -45,7 +45,7 @@ _BLOCK = 16_384
 # A progress bar appears when a run has taken this long, in seconds.
 _PATIENCE = 2.0
 # Evaluations of the field along a flow; the lessons' flows take a few thousand.
-_PATIENT = 1_000_000
+_PATIENT = 200_000
 
 
 @comparable
