@@ -144,7 +144,8 @@ class SymbolicLoss(Loss):
             raise TypeError(
                 f"expression must be text or a SymPy expression; got {brief(expression)}"
             )
-        named = [i + 1 for i, w in enumerate(VARIABLES) if self.expression.has(w)]
+        read = [self.expression, *(part for part, _ in self._domain)]  # 0/w3 is 0, but not at 0
+        named = [i + 1 for i, w in enumerate(VARIABLES) if any(part.has(w) for part in read)]
         largest = max([2, *named])
         d = largest if dimension is None else whole_number("dimension", dimension, lower=2)
         if not largest <= d <= len(VARIABLES):

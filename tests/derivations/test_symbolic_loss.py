@@ -382,3 +382,13 @@ def test_a_sympy_expression_is_no_number_where_it_is_written_so() -> None:
     loss = oe.SymbolicLoss(sp.log(sp.Symbol("w1")))
     assert np.isnan(loss.gradient([-1.0, 0.0])).all()
     assert np.isnan(oe.SymbolicLoss("log(-1 - w1^2)").value([1.0, 1.0]))
+
+
+@pytest.mark.parametrize("text", ["0/(1 + w3)", "w1 + 0/w3", "0*log(w3)", "(w3/w3) * w1"])
+def test_a_variable_that_cancels_is_still_one_of_the_loss(text):
+    loss = oe.SymbolicLoss(text)
+    assert loss.shape == (3,)
+    assert np.isfinite(loss.value([0.5, 0.5, 0.5]))
+    assert loss.gradient([0.5, 0.5, 0.5]).shape == (3,)
+    with pytest.raises(ValueError, match="dimension must be from 3 to 9"):
+        oe.SymbolicLoss(text, dimension=2)
