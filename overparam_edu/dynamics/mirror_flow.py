@@ -161,7 +161,7 @@ def _vectors(name: str, value: ArrayLike, depth: ArrayLike) -> tuple[Array, Arra
     """Return vectors (..., d) and depths of shapes that fit."""
     vectors, N = finite_array(name, value), at_least("depth", depth, 1)
     if vectors.ndim < 1:
-        raise ValueError(f"{name} must have shape (..., d); got a single number")
+        raise ValueError(f"{name} must have shape (..., d); got shape {vectors.shape}")
     broadcast(depth=N.shape, **{name: vectors.shape[:-1]})
     return vectors, N
 

@@ -260,6 +260,12 @@ def curvature_at_zero(X: ArrayLike, y: ArrayLike, p: float) -> float:
     return float(np.linalg.eigvalsh(hessian)[-1]) if np.isfinite(hessian).all() else np.nan
 
 
+def loss_at_zero(networks: Sequence[Curves]) -> float:
+    """Return the loss at w = 0, as the deepest network that starts near zero has it."""
+    near = [curves for curves in networks if curves.start == "near zero"]
+    return float(np.median(max(near, key=lambda curves: curves.depth).losses[0]))
+
+
 def least_loss(loss: LpRegression) -> float:
     """Return the minimum of a regression loss, by BFGS to about 12 digits unless p is 2."""
     if loss.p == 2:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from overparam_edu.checks import Array, comparable, instance, number, one_of, positive
 from overparam_edu.experiments.compare import Band, band, best_curve, crossings, shared_rate
-from overparam_edu.experiments.curves import Curves, learning_curves
+from overparam_edu.experiments.curves import Curves, learning_curves, loss_at_zero
 from overparam_edu.experiments.datasets import load_auto_mpg
 
 
@@ -134,7 +134,7 @@ def compare_starts(deeper: Deeper, *, learning_rate: str = "tuned") -> Starts:
     else:
         rates = [shared_rate(networks)] * len(networks)
         losses = [c.losses[..., np.flatnonzero(c.rates == rates[0])[0]] for c in networks]
-    at_zero = float(np.median(deeper.near_zero[-1].losses[0]))  # as good as at zero itself
+    at_zero = loss_at_zero(deeper.near_zero)
     moves = [first_move(c, at_zero, rate=r) for c, r in zip(networks, rates, strict=True)]
     shape = (2, len(deeper.depths))
     edges = zip(*map(band, losses), strict=True)

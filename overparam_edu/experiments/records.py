@@ -19,7 +19,13 @@ import numpy as np
 from overparam_edu.checks import Array, comparable, one_of, whole_number
 from overparam_edu.dynamics.losses import LpRegression
 from overparam_edu.experiments.convnet import RATE, recorded_convnet, run_convnets
-from overparam_edu.experiments.curves import Curves, WidthOneRun, least_loss, log_spaced
+from overparam_edu.experiments.curves import (
+    Curves,
+    WidthOneRun,
+    least_loss,
+    log_spaced,
+    loss_at_zero,
+)
 from overparam_edu.experiments.datasets import (
     load_auto_mpg,
     load_gas_ethanol,
@@ -155,9 +161,8 @@ class Record(NamedTuple):
 
     @property
     def at_zero(self) -> float:
-        """The loss at w = 0, as the deepest network that starts near zero has it."""
-        near = [curves for curves in self.curves if curves.start == "near zero"]
-        return float(np.median(max(near, key=lambda curves: curves.depth).losses[0]))
+        """The loss at w = 0, as `loss_at_zero` reads it off the curves."""
+        return loss_at_zero(self.curves)
 
     def of(
         self, *, depth: int, optimizer: str = "gradient descent", start: str = "near zero"
@@ -371,13 +376,13 @@ def _reproduce_convnet(
     block = int(record.steps[0])
     parts = max(1, int(min(CONVNET_STEPS, most) // block))
     train, _ = load_mnist(path)
+    steps = block * parts
     now = run_convnets(
-        train, steps=block * parts, block=block, seeds=record.seeds[:1], checkpoints=checkpoints
+        train, steps=steps, block=block, seeds=record.seeds[:1], checkpoints=checkpoints
     )
     apart = _apart(now.term("total"), record.at(RATE).term("total")[:, :, :1, :parts])
     largest = float(np.where(np.isfinite(apart), apart, np.inf).max())
     same_data = train.sha256 == record.provenance["train_sha256"]
-    steps = block * parts
     return Reproduction(CONVNET, steps, largest, CONVNET_TOLERANCE, apart.size, 0, same_data)
 
 

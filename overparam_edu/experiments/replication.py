@@ -146,7 +146,8 @@ def one_change_at_a_time(
         If an argument is not finite, has the wrong shape or is out of range.
     """
     N = whole_number("depth", depth, lower=2)
-    affordable("steps", steps, seconds=whole_number("steps", steps, lower=1) * 1e-4)
+    steps = whole_number("steps", steps, lower=1)
+    affordable("steps", steps, seconds=steps * 1e-4)
     near = 1 + float(positive("tolerance", number("tolerance", tolerance)))
     far = 1 + float(positive("loose", number("loose", loose)))
     loss = LpRegression(X, y, number("p", p, lower=2), reduction="mean")
@@ -162,7 +163,7 @@ def one_change_at_a_time(
         tried = usual_rates(loss.X, loss.y, p) if rates is None else rates
         grid = tuple(np.unique(positive("rates", tried)).tolist())
         chosen = whole_numbers("seeds", seeds, lower=0)
-        record = tuple(range(whole_number("steps", steps, lower=1) + 1))
+        record = tuple(range(steps + 1))
         make = partial(kind, loss.X, loss.y, p, optimizer="gradient descent", rates=grid)
         return [make(depth=n, seeds=chosen, record=record, start=start) for n in (1, N)]
 

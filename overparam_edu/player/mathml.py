@@ -100,13 +100,6 @@ def typeset(latex: str, *, names: bool = True) -> str:
     return f'<div style="font-size: {size:.2f}em">{maths}</div>'
 
 
-def height(latex: str) -> float:
-    """Return about how many em the lines that `typeset` makes are tall."""
-    rows = _rows(latex)
-    tall = sum(any(sign in row for sign in (r"\frac", r"\prod", r"\sum")) for row in rows)
-    return 1.6 * len(rows) + 0.8 * tall
-
-
 def _rows(latex: str, *, names: bool = True) -> list[str]:
     """Return the rows of an aligned display, side by side where there is room for it.
 

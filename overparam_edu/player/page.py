@@ -22,6 +22,7 @@ import plotly.graph_objects as go
 from overparam_edu.checks import brief
 from overparam_edu.player.frames import describe
 from overparam_edu.player.mathml import math_font
+from overparam_edu.player.question import question_module
 from overparam_edu.player.scene import Scene, still
 from overparam_edu.player.wire import PLOTLY_JS, message
 
@@ -107,12 +108,12 @@ def _resource(name: str) -> str:
 def player_script() -> str:
     """Return what brings players and questions to life as one plain script."""
     player = _plain("player.js", player_module(), "overparamEduMount")
-    return player + _plain("question.js", _resource("question.js"), "overparamEduQuestion")
+    return player + _plain("question.js", question_module(), "overparamEduQuestion")
 
 
 def player_module() -> str:
-    """Return what a notebook loads for each player: one module, of two files."""
-    return _resource("sketch.js") + _resource("player.js")
+    """Return what a notebook loads for each player: one module, of three files."""
+    return "".join(map(_resource, ("fonts.js", "sketch.js", "player.js")))
 
 
 def player_styles() -> str:

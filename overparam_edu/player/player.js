@@ -18,14 +18,12 @@ const GONE = "The kernel is gone. Sliders still move; for all else, run every ce
 const AWAY = "No connection to the kernel. Sliders still move; the rest waits until it is back.";
 const SILENT = "The kernel is busy, stopped or out of reach. The picture is still the one before.";
 const OLD = "this browser has no DecompressionStream. Chrome or Edge 80, Firefox 113, Safari 16.4 and later have it.";
-const MATH_FONT = "STIX Two Math";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
-// ---------------------------------------------------------------- plotly.js and a font, once per page
+// ---------------------------------------------------------------- plotly.js, once per page
 
 // It is 4.8 MB, so a page asks a kernel for it once, whatever the number of players, notebooks
 // and copies of this file in it.
-const page = () => (window.overparamEduPage ??= { plotly: null, arrived: null, font: false });
 const pagePlotly = () => (parseInt(window.Plotly?.version) >= 3 ? window.Plotly : null);
 
 function loadPlotly(ask, say) {
@@ -46,14 +44,6 @@ function loadPlotly(ask, say) {
   const silence = "plotly.js did not arrive: is the kernel alive? Run this cell again.";
   setTimeout(() => pagePlotly() || say(silence), PATIENCE); // a busy kernel may still send it
   return shared.plotly;
-}
-
-// Few systems have a font that can lower a subscript. A page asks for one once, and does without it
-// until it is there.
-function loadMathFont(ask) {
-  if (!ask || page().font || [...document.fonts].some(({ family }) => family.includes(MATH_FONT))) return;
-  page().font = true;
-  ask("font");
 }
 
 // plotly.js is a UMD bundle: where a page has AMD or CommonJS names it would hide in them.
@@ -754,7 +744,7 @@ function initialize({ model }) {
   model.on("change", () => hear(model));
   model.on("msg:custom", (content, [source]) => {
     if (content?.kind === "plotly.js") page().arrived?.(new TextDecoder().decode(bytesOf(source)));
-    if (content?.kind === "font") document.fonts.add(new FontFace(MATH_FONT, bytesOf(source)));
+    if (content?.kind === "font") takeMathFont(bytesOf(source));
   });
 }
 

@@ -2,7 +2,6 @@
 // what is said of the checked one, so it all works without this file, which keeps the choice and adds
 // keys. It runs in a notebook (`render`, called by anywidget) and in a page without a kernel (`mount`).
 
-const MATH_FONT = "STIX Two Math";
 const WAYS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 
 /**
@@ -30,21 +29,13 @@ export function mount(form, chosen, tell) {
   return put;
 }
 
-// Whichever widget of a page needs the font first asks for it (player.js).
-function loadMathFont(model) {
-  const page = (window.overparamEduPage ??= { plotly: null, arrived: null, font: false });
-  if (page.font || [...document.fonts].some(({ family }) => family.includes(MATH_FONT))) return;
-  page.font = true;
-  model.send({ kind: "font" });
-}
-
 function initialize({ model }) {
-  model.on("msg:custom", (_, [font]) => document.fonts.add(new FontFace(MATH_FONT, font)));
+  model.on("msg:custom", (_, [font]) => takeMathFont(font));
 }
 
 function render({ model, el }) {
   el.innerHTML = model.get("html");
-  if (el.querySelector("math")) loadMathFont(model);
+  if (el.querySelector("math")) loadMathFont((kind) => model.send({ kind }));
   const put = mount(el.querySelector("form"), model.get("chosen"), (chosen) => {
     model.set("chosen", chosen); // other views hear
     // A state that changes waits for a busy kernel, and is lost with the tab; a message leaves now.

@@ -13,13 +13,18 @@ from overparam_edu.player.mathml import math_font
 _HERE = Path(__file__).parent
 
 
+def question_module() -> str:
+    """Return what a notebook loads for each question: one module, of two files."""
+    return "".join((_HERE / name).read_text("utf-8") for name in ("fonts.js", "question.js"))
+
+
 class QuestionCard(anywidget.AnyWidget):
     """A form of radio buttons, written as HTML that needs no script to be read and answered.
 
     `text` is what is shown where there are no widgets.
     """
 
-    _esm = _HERE / "question.js"
+    _esm = question_module()
     _css = _HERE / "question.css"
     html = traitlets.Unicode().tag(sync=True)
     # Never echoed: the hand may have chosen again since.

@@ -279,6 +279,10 @@ def _wrong_where(name, where, wrong):
     return replaced
 
 
+def _of_the_grids_end(best):
+    return best._replace(at_the_end=True)
+
+
 def _last_layer_drifts(flow):
     *rest, last = flow.weights
     return SimpleNamespace(weights=(*rest, last * (1 + 0.01 * flow.times[:, None, None])))
@@ -348,22 +352,22 @@ CORNERS = {
     "adam_on_top": (
         "best_curve",
         lambda *a, at=None: at == 3_000,
-        lambda b: b._replace(at_the_end=True),
+        _of_the_grids_end,
     ),
     "adagrad": (
         "best_curve",
         lambda *a, at=None: at == 1_000_000,
-        lambda b: b._replace(at_the_end=True),
+        _of_the_grids_end,
     ),
     "quartic_on_gas": (
         "best_curve",
         lambda *a, at=None: at == 100,
-        lambda b: b._replace(at_the_end=True),
+        _of_the_grids_end,
     ),
     "squares_on_gas": (
         "best_curve",
         lambda *a, at=None: at == 10_000,
-        lambda b: b._replace(at_the_end=True),
+        _of_the_grids_end,
     ),
     "conserved": ("gradient_flow", lambda *a, **o: True, _last_layer_drifts),
     "end_to_end_rule": (

@@ -7,7 +7,7 @@ something wrong in its place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise, product
 
@@ -43,7 +43,7 @@ from overparam_edu.dynamics.warm_up import (
     warm_up_coefficients,
 )
 from overparam_edu.experiments.compare import best_curve, contest_on_cars, steps_to_level
-from overparam_edu.experiments.convnet import convnet_parameter_count, recorded_convnet
+from overparam_edu.experiments.convnet import ConvnetRuns, convnet_parameter_count, recorded_convnet
 from overparam_edu.experiments.datasets import load_auto_mpg, two_feature_loss
 from overparam_edu.experiments.deeper import compare_starts, deeper_on_cars, first_move
 from overparam_edu.experiments.records import Record, load_record
@@ -960,13 +960,16 @@ def convnet_parameters() -> Finding:
     return Finding((original, deep - original) == (1_663_370, 262_244), number)
 
 
+def _shared_and_own(runs: ConvnetRuns, term: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield the talk's rate for all networks, and the one that is best for a term of each."""
+    yield "at rate 0.01", dict.fromkeys(runs.networks, 0.01)
+    yield "each at its best", {name: runs.best_rate(name, term) for name in runs.networks}
+
+
 def convnet_faster() -> Finding:
     """Compare when the data term falls below levels, at a shared rate and each network's best."""
     runs, said, sooner = recorded_convnet(), [], {"factors": True, "product": True}
-    for words, rates in (
-        ("at rate 0.01", dict.fromkeys(runs.networks, 0.01)),
-        ("each at its best", {name: runs.best_rate(name, "data") for name in runs.networks}),
-    ):
+    for words, rates in _shared_and_own(runs, "data"):
         for level in (0.05, 0.03, 0.02):
             steps = {name: runs.steps_to(level, name, rate=rates[name]) for name in runs.networks}
             for name in sooner:
@@ -980,10 +983,7 @@ def convnet_faster() -> Finding:
 def convnet_batch_loss() -> Finding:
     """Compare the sum that is plotted, with the decay on the factors or their product."""
     runs, said, further = recorded_convnet(), [], {"factors": True, "product": True}
-    for words, rates in (
-        ("at rate 0.01", dict.fromkeys(runs.networks, 0.01)),
-        ("each at its best", {name: runs.best_rate(name) for name in runs.networks}),
-    ):
+    for words, rates in _shared_and_own(runs, "total"):
         ends = {name: runs.at_end(name, rate=rates[name]) for name in runs.networks}
         for name in further:
             further[name] &= bool(np.all(ends[name] < ends["original"]))
@@ -996,14 +996,15 @@ def convnet_batch_loss() -> Finding:
 def mostly_decay() -> Finding:
     """Measure how much of the plotted loss is weight decay, all the way."""
     runs = recorded_convnet()
-    shares = [
-        float(np.min(runs.of(name, "decay", rate=rate) / runs.of(name, rate=rate)))
-        for name in runs.networks
-        for rate in (0.01, runs.best_rate(name))
-    ]
-    shared, own = (min(shares[k::2]) for k in (0, 1))
+    shared, own = (
+        min(
+            float(np.min(runs.of(name, "decay", rate=rate) / runs.of(name, rate=rate)))
+            for name, rate in rates.items()
+        )
+        for _, rates in _shared_and_own(runs, "total")
+    )
     number = f"{shared:.0%} or more at rate 0.01, {own:.0%} or more at each network's best"
-    return Finding(min(shares) > 0.5, number)
+    return Finding(min(shared, own) > 0.5, number)
 
 
 # --- lesson 10: after the paper ---
