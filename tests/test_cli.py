@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -238,7 +239,8 @@ def test_the_address_of_a_presentation_holds_any_name(tmp_path, monkeypatch, cap
     monkeypatch.setattr(present, "before_serving", lambda *_: None)
     monkeypatch.setattr(present, "_secret", lambda _: bytes(32))
     monkeypatch.setattr(present, "_server", lambda *_: Server())
-    assert cli.main(["present", str(path), "--no-browser"]) == 0
+    with ThreadPoolExecutor(1) as apart:  # Playwright's loop may run in this thread
+        assert apart.submit(cli.main, ["present", str(path), "--no-browser"]).result() == 0
     address = re.search(r"http://\S+", capsys.readouterr().out)[0]
     found = urllib.parse.urlsplit(address)
     assert urllib.parse.unquote(found.path) == f"/voila/render/{path.name}"

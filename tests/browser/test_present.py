@@ -337,6 +337,7 @@ def test_a_question_stays_open_until_it_is_answered(shown: Presentation) -> None
     expect(None)
     shown.press("ArrowUp", "ArrowUp", "ArrowUp", "ArrowDown", "ArrowUp")
     expect("C")
+    shown.page.wait_for_function("address => location.href !== address", arg=moment)
     shown.page.evaluate("hash => { location.hash = hash }", moment.split("#")[1])
     said.nth(2).wait_for()
     expect("B")

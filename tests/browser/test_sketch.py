@@ -201,6 +201,7 @@ def test_a_finger_draws_and_does_not_scroll(saved: Any, sheets: Any) -> None:
         kind = "touchMove" if n else "touchStart"
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    one.page.wait_for_timeout(1000)  # a tap at once would end the fling, and click nothing
     assert one.page.evaluate("scrollY") == 0
     assert one.drawn() > 40
     one.root.get_by_role("button", name="Reveal").tap()

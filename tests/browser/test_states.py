@@ -544,7 +544,7 @@ def test_what_is_seen_is_true_in_random_sequences(book: Any, seed: int) -> None:
             row = seen.root.locator("[data-axis] input").nth(int(rng.integers(2)))
             row.press(str(rng.choice(["ArrowLeft", "ArrowRight", "Home", "End"])))
         elif what == "play":
-            seen.root.locator("button").first.click()
+            seen.root.locator(".oe-play, .oe-pause").first.click()
         elif what == "code":
             book.run(f"shown.set(power={rng.integers(1, 4)}, fail='no')")
         else:
