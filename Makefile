@@ -67,7 +67,7 @@ docs: $(READY)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra demo --extra docs --extra export --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra docs --universal --python-version 3.11 \
 	  --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --quiet --output-file requirements.lock
 

@@ -27,6 +27,11 @@ _NUMBERS, _SECONDS = 2.5e8, 3600.0
 _LARGEST = 2**63
 
 
+def install(extra: str) -> str:
+    """Return what to type where the packages of an extra are missing."""
+    return f'pip install "overparam-edu[{extra}]"'
+
+
 def brief(value: Any) -> str:
     """Return `value` for an error message, cut to one short line."""
     text = " ".join(repr(value).split())

@@ -248,10 +248,23 @@ def test_the_address_of_a_presentation_holds_any_name(tmp_path, monkeypatch, cap
     assert not found.fragment
 
 
-def test_a_missing_jupyterlab_is_said_plainly(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        (["lab"], "lab"),
+        (["present"], "present"),
+        (["pages", "--out", "never"], "pages"),
+        (["assign", "02", "--out", "never"], "pages"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_says_which_extra_it_lacks(words, extra, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert cli.main(["lab"]) == 2
-    assert "pip install jupyterlab" in capsys.readouterr().err
+    assert cli.main(words) == 2
+    said = capsys.readouterr().err
+    assert f'pip install "overparam-edu[{extra}]"' in said
+    assert sys.executable in said
+    assert not Path("never").exists()
 
 
 def test_a_port_in_use_is_said_plainly(capsys):

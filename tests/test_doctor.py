@@ -56,7 +56,7 @@ def test_which_versions_fit():
 )
 def test_a_version_out_of_range(row, words, remedy, monkeypatch):
     rows = [setup.Installed(*row, False), setup.Installed("numpy", "2.0", ">=1", True)]
-    monkeypatch.setattr(setup, "installed", lambda: rows)
+    monkeypatch.setattr(setup, "installed", lambda _: rows)
     line = found("versions")
     assert line.matters
     assert words in line.words
@@ -161,14 +161,20 @@ def test_the_gas_data_are_missing_damaged_or_there(monkeypatch, tmp_path):
     assert found("data cache") == doctor.Diagnosis(f"the gas data are in {archive}")
 
 
-NEEDED = [("presenter", "voila", "voila"), ("pictures", "kaleido", "kaleido")]
+NEEDED = [
+    ("widgets", "jupyterlab", "lab"),
+    ("data cache", "pooch", "data"),
+    ("presenter", "voila", "present"),
+    ("pictures", "kaleido", "export"),
+    ("pictures", "PIL", "export"),
+]
 
 
-@pytest.mark.parametrize(("name", "module", "package"), [*NEEDED, ("pictures", "PIL", "pillow")])
-def test_a_package_that_only_some_commands_need(name, module, package, monkeypatch):
+@pytest.mark.parametrize(("name", "module", "extra"), NEEDED)
+def test_a_package_that_only_some_commands_need(name, module, extra, monkeypatch):
     _without(monkeypatch, module)
-    assert package in found(name).remedy
-    assert not found(name).matters
+    assert found(name).remedy.endswith(f'pip install "overparam-edu[{extra}]"')
+    assert found(name).matters == (extra == "lab")
 
 
 def test_a_port_that_is_taken(monkeypatch):

@@ -50,9 +50,19 @@ def _requirements(lines):
 
 
 RUN = _requirements(PROJECT["dependencies"])
-EXTRAS = {name: _requirements(lines) for name, lines in PROJECT["optional-dependencies"].items()}
-LOCKED_DIRECTLY = RUN | EXTRAS["test"] | EXTRAS["demo"] | EXTRAS["docs"]
-LOCKED_DIRECTLY |= _requirements(BUILD["requires"])
+
+
+def _extra(name):
+    """Return what an extra brings, and the extras of ours that it names."""
+    found = _requirements(PROJECT["optional-dependencies"][name])
+    for other in found.pop(PROJECT["name"], Requirement("none")).extras:
+        found |= _extra(other)
+    return found
+
+
+EXTRAS = {name: _extra(name) for name in PROJECT["optional-dependencies"]}
+COURSE = RUN | EXTRAS["lab"] | EXTRAS["pages"] | EXTRAS["present"] | EXTRAS["data"]
+LOCKED_DIRECTLY = RUN | EXTRAS["test"] | EXTRAS["docs"] | _requirements(BUILD["requires"])
 
 
 def locked(text):
@@ -114,28 +124,60 @@ def test_every_dependency_has_both_bounds():
 
 
 def _imported():
-    """Return the distributions of all that the package imports, wherever in a file it does so."""
-    tops = set()
+    """Return the distributions that each file imports, wherever in it."""
+    owners = packages_distributions()
+    found = {}
     for path in (ROOT / "overparam_edu").rglob("*.py"):
+        tops = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 tops |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 tops.add(node.module.split(".")[0])
-    owners = packages_distributions()
-    third = tops - set(sys.stdlib_module_names) - {"overparam_edu"}
-    return {canonicalize_name(owners.get(top, [top])[0]) for top in third}
+        third = tops - set(sys.stdlib_module_names) - {"overparam_edu"}
+        name = path.relative_to(ROOT / "overparam_edu").as_posix()
+        found[name] = {canonicalize_name(owners.get(top, [top])[0]) for top in third}
+    return found
 
 
-# Found through others: a browser of kaleido's or of Playwright's; a cluster that the user brings.
-NOT_NAMED = {"choreographer", "dask", "distributed", "playwright"}
+# Found through others: a browser of kaleido's or of Playwright's.
+NOT_NAMED = {"choreographer", "playwright"}
+# Programs that are started, what is read where it is installed, and what brings choreographer.
+NOT_IMPORTED = {"ipykernel", "kaleido", "jupyterlite-core", "jupyterlite-pyodide-kernel"}
+# The files that an extra is for. All others do with the core alone.
+FOR = {
+    "lab": {"cli/lab.py", "cli/doctor.py", "cli/present.py"},
+    "pages": {
+        "publish/pages.py",
+        "publish/plans.py",
+        "publish/presenter.py",
+        "classroom/assignment.py",
+        "classroom/__main__.py",
+        "cli/assign.py",
+    },
+    "present": {"cli/present.py", "publish/presenter.py"},
+    "data": {"experiments/datasets.py", "cli/doctor.py"},
+    "export": {"player/pictures.py"},
+    "convnet": {"experiments/convnet.py", "experiments/datasets.py"},
+    "live": {"publish/live.py"},
+}
 
 
-def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
-    optional = {name for extra in ("demo", "export", "convnet") for name in EXTRAS[extra]}
-    used = _imported()
-    assert used - set(RUN) - optional - NOT_NAMED == set()
-    assert set(RUN) == used & set(RUN)
+def test_each_file_imports_what_its_extra_brings_and_else_the_core_alone():
+    for name, used in _imported().items():
+        allowed = set(RUN).union(*(EXTRAS[extra] for extra, files in FOR.items() if name in files))
+        assert used - allowed - NOT_NAMED == set(), name
+
+
+def test_what_is_declared_is_imported():
+    used = set().union(*_imported().values())
+    assert set(RUN) - used == set()
+    for extra in FOR:
+        assert set(EXTRAS[extra]) - used - NOT_IMPORTED == set(), extra
+
+
+def test_all_is_all_that_a_user_may_want():
+    assert EXTRAS["all"] == {n: i for extra in FOR for n, i in EXTRAS[extra].items()}
 
 
 # --- conda and Binder ---
@@ -154,7 +196,7 @@ def test_conda_has_the_ranges_of_pyproject():
     *from_pip, package = pip
     found = _requirements([*lines, *from_pip])
     python = found.pop("python")
-    expected = RUN | EXTRAS["demo"] | _requirements(BUILD["requires"])
+    expected = COURSE | _requirements(BUILD["requires"])
     assert {n: i.specifier for n, i in found.items()} == {
         n: i.specifier for n, i in expected.items()
     }
@@ -167,7 +209,7 @@ def test_binder_pins_what_the_lock_pins_and_names_no_local_file():
     lines, pip = _conda("binder/environment.yml")
     [python] = [line.removeprefix("python=") for line in lines]
     assert python in SUPPORTED
-    expected = set(RUN | EXTRAS["demo"] | _requirements(BUILD["requires"]))
+    expected = set(COURSE | _requirements(BUILD["requires"]))
     assert {line.split("==")[0] for line in pip} == expected
     assert pip == sorted(f"{name}=={locked_version(name, python)}" for name in expected)
 

@@ -26,14 +26,14 @@ class Installed(NamedTuple):
     fits: bool
 
 
-def installed() -> list[Installed]:
-    """Return Python and each package that the course needs, with what is there."""
+def installed(extra: str = "") -> list[Installed]:
+    """Return Python and each package that the course or an extra needs, with what is there."""
     about = metadata.metadata("overparam-edu")
     needs = [Requirement(line) for line in metadata.requires("overparam-edu") or []]
     wanted = {"python": about["Requires-Python"]} | {
         need.name: str(need.specifier)
         for need in needs
-        if need.marker is None or need.marker.evaluate({"extra": ""})
+        if need.marker is None or need.marker.evaluate({"extra": extra})
     }
     rows = []
     for name, versions in wanted.items():

@@ -10,12 +10,13 @@ import argparse
 from copy import deepcopy
 from pathlib import Path
 
-from overparam_edu.cli.command import CommandError
+from overparam_edu.cli.command import CommandError, need
 from overparam_edu.cli.present import find_notebook
 
 
 def run(options: argparse.Namespace) -> int:
     """Write both notebooks, and say what to do with them."""
+    need("nbformat", "pages")
     import nbformat
 
     from overparam_edu.classroom.assignment import add_points, remove_solutions

@@ -9,6 +9,8 @@ import os
 import socket
 import sys
 
+from overparam_edu.checks import install
+
 
 class CommandError(Exception):
     """What stopped a command, in words for its user."""
@@ -29,13 +31,17 @@ def opens_browser(options: argparse.Namespace) -> bool:
     return display and not options.no_browser
 
 
-def before_serving(package: str, name: str, ip: str, port: int | None) -> None:
-    """Refuse what can't work, and keep Jupyter from starting other kernels or warning students."""
+def need(package: str, extra: str) -> None:
+    """Refuse to start without a package, which stands for all that its extra brings."""
     if importlib.util.find_spec(package) is None:
         raise CommandError(
-            f"{name} is not installed for {sys.executable}; "
-            f"install it with: python -m pip install {package}"
+            f"{package} is not installed for {sys.executable}; "
+            f"install it with: python -m {install(extra)}"
         )
+
+
+def before_serving(ip: str, port: int | None) -> None:
+    """Refuse what can't work, and keep Jupyter from starting other kernels or warning students."""
     if port is not None:
         check_port(ip, port)
     # The kernel "python3" is this interpreter's, whatever the user's home folder registers.

@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
+from overparam_edu.checks import install
 from overparam_edu.cli.command import CommandError, check_port
 from overparam_edu.cli.lab import (
     DEFAULT_FOLDER,
@@ -64,6 +65,10 @@ def _broken(words: str, remedy: str) -> Diagnosis:
     return Diagnosis(words, remedy, True)
 
 
+def _extra(name: str) -> str:
+    return f"{sys.executable} -m {install(name)}"
+
+
 def _pip(*names: str) -> str:
     return f"{sys.executable} -m pip install {' '.join(names)}"
 
@@ -71,7 +76,7 @@ def _pip(*names: str) -> str:
 def _versions() -> Diagnosis:
     from overparam_edu.classroom.setup import installed
 
-    rows = installed()
+    rows = installed("lab")
     wrong = [row for row in rows if not row.fits]
     if not wrong:
         python = next(row.version for row in rows if row.name == "python")
@@ -83,6 +88,8 @@ def _versions() -> Diagnosis:
 
 
 def _widgets() -> Diagnosis:
+    if importlib.util.find_spec("jupyterlab") is None:
+        return _broken("JupyterLab is not installed", _extra("lab"))
     from jupyter_core.paths import jupyter_path
     from jupyterlab.commands import get_app_dir
     from jupyterlab_server.config import get_page_config
@@ -164,12 +171,12 @@ def _measured(browser_path: str) -> tuple[list[float], list[str]]:
     from playwright.sync_api import sync_playwright
 
     from overparam_edu.explorers.trajectories import explore_trajectories
-    from overparam_edu.player.page import save_html
+    from overparam_edu.player.pictures import save
 
     asked: list[str] = []
     root = getattr(os, "geteuid", lambda: 1)() == 0
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        page_file = save_html(explore_trajectories().scene, Path(folder) / "explorer.html")
+        page_file = save(explore_trajectories().scene, Path(folder) / "explorer.html")
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox"] if root else []
         )
@@ -182,6 +189,9 @@ def _measured(browser_path: str) -> tuple[list[float], list[str]]:
 
 
 def _cache() -> Diagnosis:
+    if importlib.util.find_spec("pooch") is None:
+        words = "the gas data can't be downloaded without pooch; Auto MPG stands in"
+        return Diagnosis(words, _extra("data"))
     import pooch
 
     from overparam_edu.experiments.datasets import UCI_270, cached_archive
@@ -199,7 +209,7 @@ def _cache() -> Diagnosis:
 def _voila() -> Diagnosis:
     if importlib.util.find_spec("voila") is None:
         words = "`overparam-edu present` needs Voila, which is not installed"
-        return Diagnosis(words, _pip("'voila>=0.5.8,<1'"))
+        return Diagnosis(words, _extra("present"))
     return Diagnosis("Voila is there for `overparam-edu present`")
 
 
@@ -216,10 +226,10 @@ def _pictures() -> Diagnosis:
     names = {"kaleido": "kaleido", "PIL": "pillow"}
     missing = [name for module, name in names.items() if importlib.util.find_spec(module) is None]
     if missing:
-        return Diagnosis(f"save_png and save_gif need {' and '.join(missing)}", _pip(*missing))
+        return Diagnosis(f"pictures as files need {' and '.join(missing)}", _extra("export"))
     if find_browser() is None:
-        return Diagnosis("save_png and save_gif need Chrome or Chromium", "install one of them")
-    return Diagnosis("save_png and save_gif have what they need")
+        return Diagnosis("pictures as files need Chrome or Chromium", "install one of them")
+    return Diagnosis("pictures can be saved as files")
 
 
 def _folders() -> Diagnosis:

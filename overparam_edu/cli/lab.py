@@ -14,7 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from overparam_edu.cli.command import CommandError, before_serving, opens_browser, server_options
+from overparam_edu.cli.command import (
+    CommandError,
+    before_serving,
+    need,
+    opens_browser,
+    server_options,
+)
 from overparam_edu.publish import FIRST_NOTEBOOK, is_checkout, lesson_folder, own_checkout
 
 DEFAULT_FOLDER = "overparam-edu-notebooks"
@@ -201,7 +207,8 @@ def _address(server: Any, notebook: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the folder until it is stopped."""
-    before_serving("jupyterlab", "JupyterLab", options.ip, options.port)
+    need("jupyterlab", "lab")
+    before_serving(options.ip, options.port)
     if refused := unwritable(*jupyter_folders()):
         raise CommandError(f"{'; '.join(refused)}; {JUPYTER_ELSEWHERE}")
     folder, notebook = prepare(options.dir)

@@ -10,11 +10,12 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from overparam_edu.cli.command import CommandError
+from overparam_edu.cli.command import CommandError, need
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the pages, and say what is done meanwhile."""
+    need("nbclient", "pages")
     from overparam_edu.publish.pages import build_pages
 
     notebooks = [Path(name) for name in options.notebooks] or None

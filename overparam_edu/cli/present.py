@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from overparam_edu.cli.command import CommandError, before_serving, opens_browser, server_options
+from overparam_edu.cli.command import (
+    CommandError,
+    before_serving,
+    need,
+    opens_browser,
+    server_options,
+)
 from overparam_edu.cli.lab import own_notebooks
 from overparam_edu.publish import FIRST_NOTEBOOK
 
@@ -80,7 +86,8 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the lesson until it is stopped."""
-    before_serving("voila", "Voila", HERE, options.port)
+    need("voila", "present")
+    before_serving(HERE, options.port)
     notebook = find_notebook(options.notebook)
     from jupyter_core.paths import jupyter_data_dir
     from tornado.ioloop import IOLoop

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import sys
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from overparam_edu.checks import Array, comparable, finite_array, flag, number, one_of, whole_number
+from overparam_edu.checks import (
+    Array,
+    comparable,
+    finite_array,
+    flag,
+    install,
+    number,
+    one_of,
+    whole_number,
+)
 from overparam_edu.dynamics.losses import LpRegression
 
 # Where the gas data are kept, if not where the user's system keeps caches.
@@ -26,8 +36,8 @@ _FILE, _MNIST_FILE = "gas_sensor_array_drift.zip", "mnist.npz"
 _ETHANOL, _FEATURES = "1", 128
 # Bytes of a download, bytes a second of one, and bytes of a copy, unpacked: MNIST has 11 and 55 MB.
 _LARGEST_DOWNLOAD, _SLOWEST, _LARGEST_COPY = 100_000_000, 5_000, 500_000_000
-# What to type where the optional packages are missing.
-INSTALL = 'pip install "overparam-edu[convnet]"'
+# What to type where the packages of the convolutional network are missing.
+INSTALL = install("convnet")
 
 
 @comparable
@@ -463,13 +473,19 @@ def _download(
     progress: bool,
 ) -> Path:
     """Return the path of a file in the cache, downloaded if it is not there."""
-    import pooch
-    import requests
-    from urllib3.exceptions import HTTPError
-
     timeout = number("timeout", timeout, lower=1e-3)
+    by_hand = f"get {source.url} in another way and give its path"
+    try:
+        import pooch
+        import requests
+        from urllib3.exceptions import HTTPError
+    except ImportError as problem:
+        if sys.platform == "emscripten":
+            raise DataUnavailableError("a browser's Python can't do that", by_hand) from problem
+        reason = f"{problem.name} is not installed"
+        raise DataUnavailableError(reason, f"{install('data')}, or {by_hand}") from problem
     folder = cached_archive(cache, file=file).parent
-    by_hand = f"try again later, or get {source.url} in another way and give its path"
+    by_hand = f"try again later, or {by_hand}"
 
     def loader(url: str, output: str, _: Any) -> None:
         with Path(output).open("wb") as target:
