@@ -16,6 +16,8 @@ BENCH_PYTHON ?= $(VENV)/bin/python
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
+# Whoever forbids Python to keep what it compiled starts each kernel in three times the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-all check bench docs lock clean
