@@ -146,8 +146,7 @@ from .explorers.trajectories import explore_trajectories as explore_trajectories
 from .explorers.unbalanced import explore_unbalanced as explore_unbalanced
 from .explorers.update_rule import explore_update_rule as explore_update_rule
 from .explorers.warm_up import explore_warm_up as explore_warm_up
-from .player.page import save_html as save_html
-from .player.pictures import save_gif as save_gif, save_png as save_png
+from .player.pictures import save as save
 from .publish.pages import build_pages as build_pages
 
 __version__: str

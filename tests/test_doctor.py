@@ -165,7 +165,7 @@ NEEDED = [
     ("widgets", "jupyterlab", "lab"),
     ("data cache", "pooch", "data"),
     ("presenter", "voila", "present"),
-    ("pictures", "kaleido", "export"),
+    ("pictures", "choreographer", "export"),
     ("pictures", "PIL", "export"),
 ]
 

@@ -214,7 +214,7 @@ NEEDS_NO_FUZZ = {
     "a record of results, made by other functions": """Certificate DataUnavailableError
         LineIntegral Loss Potential Preconditioner Report StepReport Trajectory TunedLearningRate
         Walk WarmUpCoefficients WarmUpRun""",
-    "writes files": "build_pages save_gif save_html save_png",
+    "writes files": "build_pages save",
     "asks the network": "load_gas_ethanol load_mnist load_regression_data",
     "needs PyTorch": "ConvnetTraining load_digits run_convnets split_digits train_convnet",
     "takes code, not values": "Setting",

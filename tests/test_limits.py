@@ -81,9 +81,9 @@ TOO_MUCH: dict[str, Callable[[], Any]] = {
     "widths of convnet_parameter_count": lambda: oe.convnet_parameter_count(
         "original", widths=(BILLION, 2, 2)
     ),
-    "width of save_png": lambda: oe.save_png(PICTURE, "a.png", width=BILLION),
-    "width of save_gif": lambda: oe.save_gif(PICTURE, "a.gif", width=BILLION),
-    "frames of save_gif": lambda: oe.save_gif(PICTURE, "a.gif", frames=BILLION),
+    "inches of save": lambda: oe.save(PICTURE, "a.png", inches=BILLION),
+    "dpi of save": lambda: oe.save(PICTURE, "a.png", dpi=BILLION),
+    "frames of save": lambda: oe.save(PICTURE, "a.gif", frames=BILLION),
 }
 
 

@@ -140,10 +140,10 @@ def _imported():
     return found
 
 
-# Found through others: a browser of kaleido's or of Playwright's.
-NOT_NAMED = {"choreographer", "playwright"}
-# Programs that are started, what is read where it is installed, and what brings choreographer.
-NOT_IMPORTED = {"ipykernel", "kaleido", "jupyterlite-core", "jupyterlite-pyodide-kernel"}
+# Found through others: Playwright's browser.
+NOT_NAMED = {"playwright"}
+# Programs that are started, and what is read where it is installed.
+NOT_IMPORTED = {"ipykernel", "jupyterlite-core", "jupyterlite-pyodide-kernel"}
 # The files that an extra is for. All others do with the core alone.
 FOR = {
     "lab": {"cli/lab.py", "cli/doctor.py", "cli/present.py"},
@@ -158,6 +158,7 @@ FOR = {
     "present": {"cli/present.py", "publish/presenter.py"},
     "data": {"experiments/datasets.py", "cli/doctor.py"},
     "export": {"player/pictures.py"},
+    "video": {"player/pictures.py"},
     "convnet": {"experiments/convnet.py", "experiments/datasets.py"},
     "live": {"publish/live.py"},
 }

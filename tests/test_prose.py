@@ -26,9 +26,7 @@ NOT_RUN = {"load_mnist", "load_gas_ethanol", "load_regression_data", "run_convne
 NOT_RUN |= {
     "learning_curves",
     "explore_convnet",
-    "save_html",
-    "save_png",
-    "save_gif",
+    "save",
     "build_pages",
 }
 NOT_RUN |= {"load_digits", "split_digits", "train_convnet", "ConvnetTraining"}

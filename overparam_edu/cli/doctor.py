@@ -223,7 +223,7 @@ def _port() -> Diagnosis:
 
 
 def _pictures() -> Diagnosis:
-    names = {"kaleido": "kaleido", "PIL": "pillow"}
+    names = {"choreographer": "choreographer", "PIL": "pillow"}
     missing = [name for module, name in names.items() if importlib.util.find_spec(module) is None]
     if missing:
         return Diagnosis(f"pictures as files need {' and '.join(missing)}", _extra("export"))

@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -108,12 +107,13 @@ def _resource(name: str) -> str:
 def player_script() -> str:
     """Return what brings players and questions to life as one plain script."""
     player = _plain("player.js", player_module(), "overparamEduMount")
-    return player + _plain("question.js", question_module(), "overparamEduQuestion")
+    question = _plain("question.js", question_module(), "overparamEduQuestion")
+    return f"{player}{question}(() => {{\n{_resource('share.js')}}})();\n"
 
 
 def player_module() -> str:
-    """Return what a notebook loads for each player: one module, of three files."""
-    return "".join(map(_resource, ("fonts.js", "sketch.js", "player.js")))
+    """Return what a notebook loads for each player: one module, of four files."""
+    return "".join(map(_resource, ("fonts.js", "sketch.js", "strip.js", "player.js")))
 
 
 def player_styles() -> str:
@@ -186,43 +186,9 @@ def page(title: str, body: str, *, scripts: Iterable[str] | None = None) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], skeleton)
 
 
-def save_html(what: Any, path: str | Path, *, title: str | None = None) -> Path:
-    """Save a picture as one file that moves in any browser, without Python and without a network.
-
-    Parameters
-    ----------
-    what : ipywidgets.Widget, Scene or plotly.graph_objects.Figure
-        An explorer brings along some settings of its controls, computed now; a box of widgets, all
-        pictures in it.
-    path : str or Path
-        The file to write; an existing one is replaced.
-    title : str, optional
-        Title and heading of the page; by default it is titled by what the picture shows, and has no
-        heading.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    TypeError
-        If there is no picture in `what`.
-    OSError
-        If the file can't be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = save_html(go.Figure(go.Scatter(y=[1, 2])), f"{folder}/line.html", title="A line")
-    ...     "<title>A line</title>" in file.read_text(encoding="utf-8")
-    True
-    """
-    found = needed_pieces(what)
+def moving_page(found: Sequence[Piece], title: str | None = None) -> str:
+    """Return pictures as one page that needs nothing else."""
     text = re.sub("<[^>]+>", "", found[0].scene.alt) if title is None else title
     body = "".join(piece_html(piece.to_json()) for piece in found)
     heading = f"<h1>{html.escape(text)}</h1>" if title is not None else ""
-    target = Path(path).expanduser()
-    target.write_text(page(text, f"<main>{heading}{body}</main>"), encoding="utf-8")
-    return target
+    return page(text, f"<main>{heading}{body}</main>")

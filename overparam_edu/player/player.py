@@ -24,7 +24,7 @@ _MOVES = "(A picture that moves where Jupyter shows widgets.)"
 class Saves:
     """What every widget with pictures in it can do: save them, and say in words what they show."""
 
-    save_html, save_png, save_gif = page.save_html, pictures.save_png, pictures.save_gif
+    save = pictures.save
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return what Jupyter shows: the widget, or words where it can't show widgets."""

@@ -21,7 +21,8 @@ from overparam_edu.explorers.derivation import derivation_scene
 from overparam_edu.explorers.own_loss import EXAMPLES, understood
 from overparam_edu.explorers.preconditioner import preconditioner_scene
 from overparam_edu.player.mathml import mathml, prose
-from overparam_edu.player.page import page, save_html, styles
+from overparam_edu.player.page import page, styles
+from overparam_edu.player.pictures import save
 from overparam_edu.player.player import Player
 from overparam_edu.publish.pages import build_pages, lesson_notebooks
 
@@ -352,7 +353,7 @@ def test_firefox_draws_the_first_picture_of_a_page(
     firefox: Callable[..., Any], tmp_path: Path
 ) -> None:
     scene = preconditioner_scene()
-    save_html(Player(scene), tmp_path / "page.html")
+    save(Player(scene), tmp_path / "page.html")
     shown = firefox()
     shown.resize(1280, 720)
     shown.open(tmp_path / "page.html")

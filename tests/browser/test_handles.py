@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from overparam_edu.player.page import save_html
+from overparam_edu.player.pictures import save
 
 pytestmark = pytest.mark.browser
 
@@ -186,7 +186,7 @@ def test_another_change_lays_the_ghost(view: Any, notebook: Any, room: dict[str,
 @pytest.fixture
 def page(room: dict[str, Any], saved: Any, tmp_path: Any) -> Any:
     explorer = eval(CHOSEN, room)
-    path = save_html(explorer, tmp_path / "squares.html", title="Squares")
+    path = save(explorer, tmp_path / "squares.html", title="Squares")
     return saved(path, viewport={"width": 900, "height": 900}, has_touch=True)
 
 
@@ -232,6 +232,6 @@ def test_on_a_page_with_one_place_nothing_can_be_dragged(
     room: dict[str, Any], saved: Any, tmp_path: Any
 ) -> None:
     fixed = eval("squares(a=widgets.FloatText(1), b=widgets.FloatText(1))", room)
-    opened = saved(save_html(fixed, tmp_path / "one.html"))
+    opened = saved(save(fixed, tmp_path / "one.html"))
     assert opened.page.locator(".oe-player").count() == 1
     assert opened.page.locator(".oe-handle").count() == 0

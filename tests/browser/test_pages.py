@@ -12,7 +12,8 @@ import nbformat
 import plotly.graph_objects as go
 import pytest
 
-from overparam_edu.player.page import pieces, save_html
+from overparam_edu.player.page import pieces
+from overparam_edu.player.pictures import save
 from overparam_edu.publish.pages import Pages, build_pages, lesson_notebooks
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -295,7 +296,7 @@ def test_code_folds_links_lead_on_and_print_leaves_the_controls_out(made_up: Any
 def test_one_file_holds_everything(
     saved: Any, room: dict[str, Any], tmp_path: Path, touch: bool
 ) -> None:
-    path = save_html(room["explorer"], tmp_path / "a & <b> #1.html", title=HOSTILE)
+    path = save(room["explorer"], tmp_path / "a & <b> #1.html", title=HOSTILE)
     opened = saved(path, has_touch=touch)
     assert opened.requests == [path.as_uri()]
     assert opened.page.title() == HOSTILE
@@ -311,7 +312,7 @@ def test_one_file_holds_everything(
 @pytest.fixture(params=["index", "lesson", "file"])
 def opened(request: Any, saved: Any, site: Pages, tmp_path: Path) -> Any:
     figure = go.Figure(go.Scatter(y=[1, 2], name=HOSTILE), {"title": HOSTILE})
-    file = save_html(figure, tmp_path / "one.html", title=HOSTILE)
+    file = save(figure, tmp_path / "one.html", title=HOSTILE)
     paths = {"index": site.start, "lesson": site.lessons[2], "file": file}
     return watched(saved, paths[request.param])
 

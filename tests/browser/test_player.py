@@ -15,7 +15,8 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from overparam_edu.player.frames import carried, stops_at
-from overparam_edu.player.page import player_module, save_html
+from overparam_edu.player.page import player_module
+from overparam_edu.player.pictures import save
 from overparam_edu.player.scene import Axis, Board, Scene
 from overparam_edu.player.wire import message
 
@@ -423,7 +424,7 @@ def test_silent_kernel_is_said_plainly(browser: Any, room: dict[str, Any]) -> No
 def test_a_browser_that_is_too_old_is_told_what_it_lacks(
     saved: Any, room: dict[str, Any], tmp_path: Path
 ) -> None:
-    path = save_html(room["make_scene"](), tmp_path / "old.html")
+    path = save(room["make_scene"](), tmp_path / "old.html")
     page = saved(path, script="delete window.DecompressionStream", settle=False)
     assert "No picture: this browser has no DecompressionStream" in page.player().reading()
     page.check_quiet()

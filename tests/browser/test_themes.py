@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import pytest
 
 from overparam_edu.classroom.questions import QUESTIONS
-from overparam_edu.player.page import page, save_html
+from overparam_edu.player.page import page
+from overparam_edu.player.pictures import save
 from overparam_edu.player.scene import Axis, Board, Scene
 
 pytestmark = pytest.mark.browser
@@ -41,7 +42,7 @@ def saved_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     axis = Axis("step", "step", [1, 2, 3], play=True, buttons=True)
     board = Board(["<p>one</p>", "<p>two</p>", "<p>three</p>"], ["step"])
     scene = Scene(go.Figure(go.Scatter(y=[1, 2])), [axis], [], alt="A line", board=board)
-    return save_html(scene, tmp_path_factory.mktemp("themes") / "a.html")
+    return save(scene, tmp_path_factory.mktemp("themes") / "a.html")
 
 
 def test_pictures_boards_and_questions_are_dark_on_a_dark_page(

@@ -17,7 +17,8 @@ import pytest
 
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import frame
-from overparam_edu.player.page import Settings, page, pieces, player_script, save_html
+from overparam_edu.player.page import Settings, page, pieces, player_script
+from overparam_edu.player.pictures import save
 from overparam_edu.player.player import Player
 from overparam_edu.player.scene import Axis, Handle, Scene, Track
 from overparam_edu.player.wire import message
@@ -163,7 +164,7 @@ class Scripts(HTMLParser):
 def test_text_of_others_can_neither_end_nor_begin_a_script(tmp_path: Path) -> None:
     scene = build(1)
     scene.drawn.update_layout(title=HOSTILE)
-    text = save_html(scene, tmp_path / "a.html", title=HOSTILE).read_text(encoding="utf-8")
+    text = save(scene, tmp_path / "a.html", title=HOSTILE).read_text(encoding="utf-8")
     found = Scripts(text)
     kinds = [attributes.get("type") for attributes, _ in found.scripts]
     assert kinds == [None, None, None, "application/json"]
@@ -176,7 +177,7 @@ def test_text_of_others_can_neither_end_nor_begin_a_script(tmp_path: Path) -> No
 
 
 def test_the_policy_names_every_script_of_the_page(tmp_path: Path) -> None:
-    text = save_html(build(1), tmp_path / "a.html").read_text(encoding="utf-8")
+    text = save(build(1), tmp_path / "a.html").read_text(encoding="utf-8")
     found = Scripts(text)
     [policy] = [
         attributes["content"]
@@ -194,7 +195,7 @@ def test_the_policy_names_every_script_of_the_page(tmp_path: Path) -> None:
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
     for what in (widgets.Button(), 3.0, None):
         with pytest.raises(TypeError, match="what must be a widget, scene or figure"):
-            save_html(what, tmp_path / "a.html")
+            save(what, tmp_path / "a.html")
     assert list(tmp_path.iterdir()) == []
 
 
