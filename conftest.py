@@ -42,6 +42,8 @@ THOROUGH = {
     "tests/derivations/test_derivations.py::test_other_depths": "^(?!end_to_end_rule-5)",
     "tests/explorers/test_states.py::test_random_states": "^(?!explore_trajectories)",
     "tests/explorers/test_states.py::test_corners": "^(?!explore_going_deeper)",
+    # It installs the wheel and what it needs, and runs every lesson.
+    "tests/test_core.py::test_": None,  # test_packaging.py::test_each_file_imports
     # It installs nbgrader; what its notebooks hold is tested without.
     "tests/test_assign.py::test_nbgrader": None,  # test_each_exercise_is_whole_and_worth_one_point
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from IPython.core.getipython import get_ipython
+from IPython.display import display
 from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
@@ -19,7 +22,8 @@ from overparam_edu.dynamics.tuning import TunedLearningRate
 from overparam_edu.experiments.compare import band, best_curve
 from overparam_edu.experiments.curves import Curves
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Track
+from overparam_edu.player.player import Player
+from overparam_edu.player.scene import Track, still
 from overparam_edu.player.style import (
     BLACK,
     MINUS,
@@ -34,6 +38,13 @@ from overparam_edu.player.style import (
 )
 
 _HEIGHT = 520
+
+_shell = get_ipython()
+if _shell is not None and _shell.display_formatter is not None and find_spec("nbformat") is None:
+    # Plotly shows a figure only beside nbformat, which the core and a browser's Python do without.
+    _shell.display_formatter.ipython_display_formatter.for_type(
+        go.Figure, lambda figure: display(Player(still(figure)))
+    )
 
 
 def plot_trajectories(
