@@ -33,7 +33,7 @@ from overparam_edu.player.style import (
 
 _NAMES = ("near zero", "identity")
 # Where "never" is written, in multiples of the last iteration.
-_NEVER = 3.0
+_NEVER = 4.0
 
 
 def explore_going_deeper(*, predict: bool = False) -> Explorer:

@@ -17,7 +17,7 @@ from overparam_edu.explorers import plots, predicting
 from overparam_edu.player import style
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import number_text
-from overparam_edu.player.scene import Axis, Handle, Reading, Scene, Sketch, Track
+from overparam_edu.player.scene import Axis, Handle, Reading, Scene, Sketch, Strip, Track
 from overparam_edu.player.style import BLACK, BLUE, GREEN, GREY, TEMPLATE, VERMILLION
 
 
@@ -201,9 +201,12 @@ def trajectory_scene(
         narrow=narrow,
         handles=[hand],
         sketch=sketch if predict else None,
+        strip=Strip("path", "depth", [n for n, N in enumerate(depths) if N in _SMALL]),
     )
 
 
+# Depths whose paths are seen small, beside each other, where there are such.
+_SMALL = (1, 1.5, 2, 3, 4, 8)
 # How far beyond 0 and the minimum the picture goes, relative to their distance; and any start.
 _ROOM, _FAR, _NEAR_0 = 0.08, 10.0, (0.01, 0.01)
 
@@ -295,7 +298,7 @@ def _figure(
     for traces, row, column in ((plane, 1, 1), (losses, 1, 2), (effective, 2, 2)):
         figure.add_traces(traces, rows=row, cols=column)
     margin = {"t": 56, "b": 56, "r": 16}
-    figure.update_layout(template=TEMPLATE, height=440, showlegend=False, margin=margin)
+    figure.update_layout(template=TEMPLATE, height=470, showlegend=False, margin=margin)
     figure.update_xaxes(range=spans[0], title="w₁", row=1, col=1)
     figure.update_yaxes(range=spans[1], title="w₂", row=1, col=1)
     loss_axis = plots.log_axis(

@@ -13,9 +13,11 @@ const STILLS = 10; // how many pictures Play shows where motion is unwelcome
 const SAMPLE = 200; // how many values are looked at for the longest, and boards for the tallest
 const SIZE = 18; // CSS pixels of a picture's type
 const SMALL = 14; // CSS pixels of a narrow picture's headings
+const [STRIP, BAR, NARROW_BAR] = [84, 62, 100]; // CSS pixels that a picture gives up for what is above it
 const NARROW = 640; // CSS pixels below which a scene's `narrow` layout holds
 const GONE = "The kernel is gone. Sliders still move; for all else, run every cell again, or reload a presentation.";
 const AWAY = "No connection to the kernel. Sliders still move; the rest waits until it is back.";
+const FLAT = " (this browser has no WebGL)";
 const SILENT = "The kernel is busy, stopped or out of reach. The picture is still the one before.";
 const OLD = "this browser has no DecompressionStream. Chrome or Edge 80, Firefox 113, Safari 16.4 and later have it.";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
@@ -146,6 +148,10 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+let webgl; // whether this browser draws in space
+const offered = ({ webgl: word }, stop) =>
+  word !== stop || (webgl ??= Boolean(document.createElement("canvas").getContext("webgl")));
+
 // Native inputs: they bring roles, focus and keys along, and unlike an ipywidgets slider, which
 // sends a message per move even under jslink, they leave the kernel in peace.
 function slider(axis, move) {
@@ -164,12 +170,13 @@ function slider(axis, move) {
 
 function choice(axis, move) {
   const name = crypto.randomUUID?.() ?? String(Math.random());
-  const radios = axis.stops.map((_, stop) => {
+  const radios = axis.stops.map((text, stop) => {
     const radio = element("input", { ...OURS, type: "radio", name });
+    radio.disabled = !offered(axis, text);
     radio.addEventListener("change", () => move(stop));
     return radio;
   });
-  const labels = axis.stops.map((text, stop) => element("label", {}, radios[stop], text));
+  const labels = axis.stops.map((text, stop) => element("label", {}, radios[stop], radios[stop].disabled ? text + FLAT : text));
   const box = element("div", { class: "oe-choice", role: "radiogroup", "aria-label": axis.label }, ...labels);
   return { nodes: [box], set: (stop) => (radios[stop].checked = true) };
 }
@@ -216,6 +223,12 @@ function tallest(node, width, texts) {
   return Math.max(0, ...heights);
 }
 
+// Plotly's axes of a trace, across and up.
+function axesOf({ _fullLayout: layout, _fullData: traces }, trace) {
+  const { xaxis = "x", yaxis = "y" } = traces[trace];
+  return [xaxis, yaxis].map((name) => layout[name.replace(/^[xy]/, "$&axis")]);
+}
+
 // What a hand can put elsewhere: a button over the first point of a trace, which draws it.
 class Handle {
   constructor(player) {
@@ -229,9 +242,7 @@ class Handle {
   }
 
   axes() {
-    const { _fullLayout: layout, _fullData: traces } = this.player.picture;
-    const { xaxis = "x", yaxis = "y" } = traces[this.spec.trace];
-    return [xaxis, yaxis].map((name) => layout[name.replace(/^[xy]/, "$&axis")]);
+    return axesOf(this.player.picture, this.spec.trace);
   }
 
   // Where it is by Python's word, unless a hand holds it, or has moved it since.
@@ -296,6 +307,15 @@ class Handle {
   }
 }
 
+// Make all type of a layout, and its margins, so many times as large.
+function enlarge(part, times) {
+  for (const [key, value] of Object.entries(part)) {
+    if (/font$/.test(key) && value?.size) value.size *= times;
+    else if (key === "margin") for (const side of "lrtb") value[side] *= times;
+    else if (value && typeof value === "object") enlarge(value, times);
+  }
+}
+
 class Player {
   constructor(el, { spec, buffer, position, onPosition, onRest, onEdit, onDrawn, onGuess, guesses, ask }) {
     // `drawn` is the position in the picture; null asks for a complete drawing. `playing` is
@@ -314,7 +334,9 @@ class Player {
     this.more = element("details", { class: "oe-more" }, element("summary"), element("div", { class: "oe-controls" }));
     this.root.append(this.picture, this.panel, this.status, this.more, this.notice, this.stale);
     this.sketch = new Sketch(this, guesses, onGuess);
-    this.root.prepend(this.sketch.bar);
+    this.strip = new Strip(this);
+    this.above = element("div", { class: "oe-above" }, this.sketch.bar);
+    this.root.prepend(this.above);
     el.append(this.root);
     this.watchHands();
     this.more.addEventListener("toggle", () => window.dispatchEvent(new Event("resize"))); // who laid this out, again
@@ -338,6 +360,7 @@ class Player {
     // The sliders are the new scene's at once; its numbers take a moment, and until then nothing is drawn.
     Object.assign(this, { spec, floats: null, drawn: null });
     this.picture.hidden = !spec.figure;
+    this.strip.adopt();
     if (spec.figure) this.picture.style.height = `${this.layout().height}px`;
     this.buildControls();
     const floats = await unpack(buffer).catch((error) => this.say(`No picture: ${error.message}`));
@@ -358,16 +381,13 @@ class Player {
     const name = held && held.closest("[data-axis]")?.dataset.axis;
     const same = (axis) => before[axis.name]?.suits(axis) && before[axis.name];
     this.controls = Object.fromEntries(axes.map((axis) => [axis.name, same(axis) || this.build(axis)]));
-    const rows = Object.values(this.controls).map(({ row }) => row), [summary, experts] = this.more.children;
+    const rows = Object.values(this.controls).map(({ row }) => row), experts = this.more.querySelector(".oe-controls");
     for (const { row } of Object.values(before)) rows.includes(row) || row.remove();
     for (const [panel, expert] of [[this.panel, false], [experts, true]]) {
       const own = rows.filter((_, n) => axes[n].expert === expert);
       own.forEach((row, n) => panel.children[n] === row || panel.insertBefore(row, panel.children[n] ?? null));
     }
-    this.placeBoard();
-    const folded = [...axes.filter(({ expert }) => expert).map(({ label }) => label), this.spec.board?.folded].filter(Boolean);
-    summary.textContent = `More: ${folded.join(", ")}`;
-    this.more.hidden = !folded.length;
+    this.fold();
     for (const { name } of axes) this.controls[name].set(this.at[name]);
     this.controls[this.playing?.name]?.playing(true);
     if (held && !this.isControl(held)) this.controls[name]?.row.querySelector(held.tagName)?.focus();
@@ -375,7 +395,7 @@ class Player {
   }
 
   isControl(node) {
-    return this.root.contains(node) && Boolean(node.closest(".oe-row"));
+    return this.root.contains(node) && Boolean(node.closest(".oe-row, .oe-strip"));
   }
 
   // Room for the longest sentence and the tallest board, so that nothing below them moves.
@@ -392,16 +412,24 @@ class Player {
     this.board.style.minHeight = board && !board.folded ? `${tallest(this.board, width, some(board.words))}px` : "";
   }
 
-  // A board is the picture, or stands below the sentence, or is folded away.
-  placeBoard() {
-    const { figure, board } = this.spec;
+  // A board is the picture, or stands below the sentence, or is folded away with what experts move.
+  // Small pictures are above the picture, where there is room.
+  fold() {
+    const { figure, board, axes, strip } = this.spec, { box } = this.strip;
     if (board?.folded) this.more.append(this.board);
     else (figure ? this.status : this.picture).after(this.board);
+    const [home, place] = this.narrow ? [this.more, 1] : [this.above, 0];
+    if (box.parentNode !== home) home.insertBefore(box, home.children[place]);
+    const experts = axes.filter(({ expert }) => expert).map(({ label }) => label);
+    const folded = [strip && this.narrow && this.strip.words, ...experts, board?.folded].filter(Boolean);
+    this.more.querySelector("summary").textContent = `More: ${folded.join(", ")}`;
+    this.more.hidden = !folded.length;
   }
 
   // What can be moved in the picture, after it in the order of the keys.
   placeHandles() {
-    const given = (this.onEdit && this.spec.handles) ?? [], before = this.handles;
+    const seen = ({ trace }) => this.picture._fullData?.[trace]?.visible === true;
+    const given = (this.onEdit && this.spec.handles?.filter(seen)) ?? [], before = this.handles;
     this.handles = Object.fromEntries(given.map(({ name }) => [name, before[name] ?? new Handle(this)]));
     for (const name in before) name in this.handles || before[name].button.remove();
     given.reduce((last, spec) => {
@@ -449,7 +477,8 @@ class Player {
 
   within({ axes }, wanted) {
     const stop = ({ name, start }) => (Number.isInteger(wanted[name]) ? wanted[name] : start);
-    const kept = (axis) => Math.min(Math.max(stop(axis), 0), axis.stops.length - 1);
+    const near = (axis) => Math.min(Math.max(stop(axis), 0), axis.stops.length - 1);
+    const kept = (axis) => (offered(axis, axis.stops[near(axis)]) ? near(axis) : axis.start);
     return Object.fromEntries(axes.map((axis) => [axis.name, kept(axis)]));
   }
 
@@ -491,16 +520,22 @@ class Player {
     if (laid) this.ghost = null;
     if (!before || laid) return this.drawAll();
     const moved = ({ axes }) => axes.some((name) => before[name] !== this.drawn[name]);
-    const changed = this.spec.tracks.filter(moved);
+    const turned = this.spec.tracks.filter(moved);
+    if (turned.some(({ attribute }) => attribute === "visible")) return this.drawAll();
+    const changed = turned.filter(({ trace }) => this.picture.data[trace]?.visible !== false);
     const isPoint = ({ trace, attribute }) => this.isScatter(trace) && /^[xy]$/.test(attribute);
     // A restyle draws everything again: points that move beside other things go with them.
     if (!changed.every(isPoint)) await this.restyle(changed);
     else if (changed.length) await this.movePoints(changed);
+    this.strip.draw();
   }
 
   async drawAll() {
-    await this.Plotly.react(this.picture, this.wholeFigure());
+    const figure = this.wholeFigure();
+    this.fold();
+    await this.Plotly.react(this.picture, figure);
     this.sketch.place();
+    this.strip.place();
     if (!this.alive) return;
     this.picture.removeAllListeners("plotly_afterplot");
     this.picture.on("plotly_afterplot", () => this.placeHandles()); // other widths, other ranges
@@ -520,17 +555,27 @@ class Player {
       axis.tickfont = { ...axis.tickfont, size: (axis.tickfont?.size ?? layout.font?.size ?? SIZE) / 1.25 };
     }
     layout.height ??= 480;
+    if ((this.type = this.typeSize()) > 1) enlarge(layout, this.type);
+    // What stands above the picture takes its room from it.
+    const { sketch, strip } = this.spec;
+    layout.height -= this.narrow ? (sketch ? NARROW_BAR : 0) : strip ? STRIP : sketch ? BAR : 0;
     return layout;
+  }
+
+  // How many times as large as usual the page wants a picture's type.
+  typeSize() {
+    return Number(getComputedStyle(this.root).getPropertyValue("--oe-type")) || 1;
   }
 
   wholeFigure() {
     const data = structuredClone(this.spec.figure.data), layout = this.layout();
     this.spec.tracks.forEach((track) => put(data[track.trace] ?? layout, track.attribute, this.value(track)));
+    for (const { textfont } of data) if (textfont?.size && this.type > 1) textfont.size *= this.type;
     this.sketch.dress(data, layout);
     data.push(...(this.ghost?.data ?? []));
     this.picture.style.height = `${layout.height}px`;
     this.picture.setAttribute("aria-label", this.spec.alt);
-    return { data, layout, config: { displaylogo: false, displayModeBar: false } };
+    return { data, layout, config: { displaylogo: false, displayModeBar: false, scrollZoom: false } };
   }
 
   value(track) {
@@ -575,8 +620,8 @@ class Player {
     if (width !== this.fitted) this.reserve();
     this.fitted = width;
     if (!this.drawn || !this.spec.figure || !width || width === this.width) return; // hidden, or not there yet
-    if (this.narrow !== width < NARROW) this.drawn = null;
-    else this.Plotly.Plots.resize(this.picture).then(() => this.alive && this.sketch.place());
+    if (this.narrow !== width < NARROW || this.type !== this.typeSize()) this.drawn = null;
+    else this.Plotly.Plots.resize(this.picture).then(() => this.alive && (this.sketch.place(), this.strip.place()));
     this.width = width;
     this.settle();
   }

@@ -30,6 +30,7 @@ class Axis:
     play: bool = False  # with a Play button
     buttons: bool = False  # with buttons that go one stop back and forward
     expert: bool = False  # folded away below the sentence
+    webgl: str = ""  # the word that shows a picture in space: not on offer without WebGL
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
@@ -43,6 +44,8 @@ class Axis:
         if any(words) and (self.play or self.buttons):
             option = "play" if self.play else "buttons"
             raise ValueError(f"{option} must be False with words; got {brief(stops)}")
+        if self.webgl:
+            one_of("webgl", self.webgl, stops)
         if not any(words):
             stops = tuple(finite_array("stops", np.asarray(stops)).tolist())
         if whole_number("start", self.start, lower=0) >= len(stops):
@@ -187,6 +190,24 @@ class Sketch:
 
 
 @dataclass(frozen=True, eq=False)
+class Strip:
+    """Small copies of a panel, each with one path as it is at a stop of an axis (`strip.js`).
+
+    They are played together, and a click on one goes to its stop.
+    """
+
+    trace: str  # the name of the path: a trace whose x and y are trails that follow the axis
+    axis: str
+    stops: Sequence[int]  # positions of the axis, from left to right
+
+    def __post_init__(self) -> None:
+        stops = tuple(whole_number("stops", stop, lower=0) for stop in self.stops)
+        if not stops or len(set(stops)) < len(stops):
+            raise ValueError(f"stops must be one or more different positions; got {stops}")
+        object.__setattr__(self, "stops", stops)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A figure and all that the sliders can make of it.
 
@@ -210,6 +231,7 @@ class Scene:
     board: Board | None = None
     handles: Sequence[Handle] = ()  # what a hand can move in the picture itself
     sketch: Sketch | None = None  # what the reader draws before the run is seen
+    strip: Strip | None = None  # small pictures of other stops, above the picture
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "narrow", MappingProxyType(dict(self.narrow)))
@@ -287,6 +309,20 @@ class Scene:
         for name in (sketch.along, *re.findall(r"\{(\w+)\}", sketch.asks)):
             one_of("sketch", name, names)
 
+    def _check_strip(self, strip: Strip) -> None:
+        """Check that a strip is of a path that follows its axis, at stops that there are."""
+        stops = {axis.name: len(axis.stops) for axis in self.axes}
+        one_of("strip.axis", strip.axis, tuple(stops))
+        if max(strip.stops) >= stops[strip.axis]:
+            raise ValueError(f"strip.stops must be below {stops[strip.axis]}; got {strip.stops}")
+        trails = [one for one in self.tracks if one.trace == strip.trace and one.trail]
+        follow = {one.attribute for one in trails if strip.axis in one.axes}
+        if not {"x", "y"} <= follow:
+            raise ValueError(
+                f"strip.trace must have trails of x and y that follow {strip.axis!r}; "
+                f"got {strip.trace!r}"
+            )
+
     def _check_axes(self) -> None:
         """Check that all follow axes of the scene, with an entry for each of their stops."""
         sliced = [
@@ -298,6 +334,8 @@ class Scene:
             self._check_sketch(self.sketch)
             *both, along = self.sketch.arrival or ((),)
             sliced += [("sketch.arrival", values, along) for values in both]
+        if self.strip is not None:
+            self._check_strip(self.strip)
         stops = {axis.name: len(axis.stops) for axis in self.axes}
         if self.reading is not None:
             for name, pair in self.reading.fields.items():

@@ -42,6 +42,9 @@ def message(scene: Scene) -> dict[str, Any]:
         spec["board"] = board | ({"folded": scene.board.folded} if scene.board.folded else {})
     if scene.sketch is not None:
         spec["sketch"] = _sketch(scene, scene.sketch, numbers)
+    if scene.strip is not None:
+        strip = scene.strip
+        spec["strip"] = vars(strip) | {"trace": scene.place(strip.trace)}
     if scene.handles:
         spec["handles"] = [_handle(scene, handle) for handle in scene.handles]
     return {"spec": spec, "buffer": packed(b"".join(numbers.offsets))}

@@ -1,14 +1,15 @@
 """Every explorer and board on a laptop, a phone and a projector: all seen at once, nothing cut.
 
 A laptop shows 600 pixels of a notebook 1,035 wide beside Lab's files, a phone a page of 390 x 844,
-the projector 1280 x 720. Picture, main slider and sentence must be on one screen; no two texts of a
-picture may overlap, and none may be cut.
+the projector 1280 x 720. Picture, main slider and sentence must be on one screen, with what stands
+above them; no two texts of a picture may overlap, and none may be cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import overparam_edu as oe
 from overparam_edu.explorers.convnet import convnet_scene, recorded_convnet
 from overparam_edu.explorers.derivation import derivation_scene
 from overparam_edu.explorers.own_loss import EXAMPLES
-from overparam_edu.player.page import save_html
+from overparam_edu.player.pictures import save
 from overparam_edu.player.scene import Scene
 
 pytestmark = pytest.mark.browser
@@ -71,6 +72,8 @@ def _cases() -> dict[str, Callable[[], Scene]]:
             cases[name] = lambda: convnet_scene(recorded_convnet())
             continue
         cases[name] = lambda name=name: _explored(name)
+        if "predict" in signature(getattr(oe, full)).parameters:
+            cases[f"{name}, predict"] = lambda full=full: getattr(oe, full)(predict=True).scene
         for word, settings in SETTINGS.get(name, {}).items():
             cases[f"{name}, {word}"] = lambda name=name, s=settings: _explored(name, **s)
     for name in PROOFS:
@@ -92,9 +95,10 @@ WRONG = """(root, budget) => {
     const pairs = (nodes, found) => nodes.forEach((a, i) =>
         nodes.slice(i + 1).forEach((b) => found(a, b)));
     const parts = [main, find('row'), find('reading')].filter((node) => !node.hidden);
-    const tall = Math.max(...parts.map((node) => box(node).bottom)) - box(main).top;
+    const tall = Math.max(...parts.map((node) => box(node).bottom)) - box(find('above')).top;
     if (tall > budget) wrong.push(`${Math.round(tall)} px tall`);
-    for (const node of all('.oe-reading, .oe-label, .oe-row output, .oe-choice label')) {
+    const words = '.oe-reading, .oe-label, .oe-row output, .oe-choice label, .oe-sketch p';
+    for (const node of all(words)) {
         const wide = node.clientWidth && node.scrollWidth > node.clientWidth + 1;
         if (seen(node) && (wide || box(node).right > box(root).right + 1))
             wrong.push(`cut: ${node.textContent}`);
@@ -146,7 +150,7 @@ def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     @cache
     def made(case: str) -> Path:
-        return save_html(CASES[case](), folder / f"{list(CASES).index(case)}.html")
+        return save(CASES[case](), folder / f"{list(CASES).index(case)}.html")
 
     return made
 
@@ -165,10 +169,28 @@ MOVE = """(root, part) => {
 }"""
 
 
+def _guess(view: Any) -> None:
+    """Draw a level line, and see the whole picture with what is said of it."""
+    box = view.root.locator(".oe-surface").bounding_box()
+    level = box["y"] + box["height"] / 3
+    view.page.mouse.move(box["x"] + 2, level)
+    view.page.mouse.down()
+    view.page.mouse.move(box["x"] + box["width"] - 2, level, steps=20)
+    view.page.mouse.up()
+    view.root.locator(".oe-reveal").click()
+    whole = view.root.locator(".oe-all")
+    if whole.is_visible():
+        whole.click()
+    view.root.locator(".oe-again").wait_for()
+
+
 def _faults(saved: Any, path: Path, screen: str, places: dict[str, float | None]) -> list[str]:
     width, height, budget = SCREENS[screen]
     opened = saved(path, viewport={"width": width, "height": height})
     view, faults = opened.player(), []
+    if view.root.locator(".oe-surface").is_visible():
+        faults += [f"drawing: {fault}" for fault in view.root.evaluate(WRONG, budget)]
+        _guess(view)
     for place, part in places.items():
         if part is not None:
             view.root.evaluate(MOVE, part)

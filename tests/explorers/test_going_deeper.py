@@ -76,7 +76,7 @@ def test_the_sentence_says_where_each_starts_to_move(small: tuple) -> None:
 
 def test_marks_and_rings_are_where_the_curves_start_to_move(small: tuple) -> None:
     scene, deeper = small
-    never = 3 * 300
+    never = 4 * 300
     for column, N in enumerate(deeper.depths):
         drawn = frame(scene, {"depth": column})
         for name, networks in (("near zero", deeper.near_zero), ("identity", deeper.identity)):
