@@ -64,11 +64,13 @@ def explore_line_integral() -> Explorer:
     :math:`e = g(0)/\|g(0)\|`; or a polygon of one's own, whose corners can be dragged or typed.
     On the right the work done so far, and the work on each of the curve's pieces, split into
     adaptive rate (blue) and projection (green). A gradient's work would come back to 0; walked
-    for several laps, the field's climbs like a perpetual motion machine. Below, quadrature beside
-    the closed form (talk, "Beyond regularization"; paper, section 6 and proof of Theorem 2).
+    for several laps, the field's climbs like a perpetual motion machine. Lifted into space, with
+    the work so far as height above the plane, it is a staircase that never closes, where the walk
+    of a gradient is a ring that does. Below, quadrature beside the closed form (talk, "Beyond
+    regularization"; paper, section 6 and proof of Theorem 2).
 
-    Depth and the walk move in the browser. The loss, the curve, the plane, the control field and
-    the number of laps ask Python.
+    Depth, the walk and the view move in the browser. The loss, the curve, the plane, the control
+    field and the number of laps ask Python.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def line_integral_scene(
     parts = np.concatenate([loop.parts, loop.parts.sum(axis=-1, keepdims=True)], axis=-1)
     low, high = (cut(parts, 0).sum(axis=0) for cut in (np.minimum, np.maximum))
     amounts = [
-        [number_text(float(f"{amount:.3g}")) if abs(amount) > 1e-13 else "0" for amount in row]
+        [_short(amount) if abs(amount) > 1e-13 else "0" for amount in row]
         for row in parts.sum(axis=0)
     ]
     tracks = [
@@ -177,23 +179,29 @@ def line_integral_scene(
         Track("sum", "text", amounts, ["depth"]),
         Track(None, "yaxis3.range", _with_room(low.min(1), high.max(1), 0.45), ["depth"]),
     ]
+    figure = _figure(loop, points, way, laps, grid, arrows.shape[1] // 3)
+    tracks += _lifted(figure, points, so_far)
     verdicts = _verdicts(loop.integral, LOSSES[loss][1], laps, control)
     reading = Reading(
         f"{'Work so far' if laps == 1 else 'Height gained'}: {{so_far}}. {{verdict}}",
         {"so_far": (so_far, ["depth", "walk"]), "verdict": (verdicts, ["depth"])},
     )
     return Scene(
-        _figure(loop, way, laps, grid, arrows.shape[1] // 3),
+        figure,
         [
             Axis("depth", "depth N", DEPTHS, start=int(np.argmax(DEPTHS == 3))),
             Axis("walk", "walk", np.arange(len(way)), start=len(way) // 3, play=True),
+            Axis("view", "view", VIEWS, webgl=VIEWS[1]),
         ],
         tracks,
         reading,
         alt="Left: the field's arrows over its curl in colours, and the closed curve with a point "
-        "that walks round it. Right: the work done so far along the way, and below it the work on "
-        "each of the curve's pieces, split into adaptive rate and projection.",
-        narrow=stacked(540, (0.62, 1), (0.33, 0.48), (0, 0.17)),
+        "that walks round it; or the walk in space, lifted by the work done so far. Right: the "
+        "work done so far along the way, and below it the work on each of the curve's pieces, "
+        "split into adaptive rate and projection.",
+        narrow=stacked(540, (0.62, 1), (0.33, 0.48), (0, 0.17))
+        | {"scene.domain.x": [0, 1], "scene.domain.y": [0.6, 1], "scene.camera": _FAR}
+        | {f"scene.{side}axis.{font}.size": 12 for side in "xyz" for font in _FONTS},
         board=Board(_in_digits(loop.integral, "g" if control else "F"), ["depth"], folded=_DIGITS),
         handles=[
             Handle(
@@ -331,12 +339,17 @@ def _background(
     coarse = np.linspace(0.9 * left, 0.9 * right, 13), np.linspace(0.85 * low, 0.9 * high, 8)
     colours = np.zeros((len(DEPTHS), 22, 32))
     if not control:
-        colours = plots.curl_colours(plane, DEPTHS, *grid)
+        # As fine as a screen's colours, which travel at a quarter of the bytes.
+        colours = np.round(128 * plots.curl_colours(plane, DEPTHS, *grid)) / 128
     return grid, colours, plots.arrow_ends(plane, DEPTHS, *coarse, control=control)
 
 
 # --- words and picture ---
 
+VIEWS = ("flat", "in space")
+_NEAR = {"eye": {"x": 1.0, "y": -2.0, "z": 1.0}, "center": {"z": -0.15}}
+_FAR = {"eye": {"x": 1.35, "y": -2.7, "z": 1.35}, "center": {"z": -0.25}}  # a narrow picture
+_FONTS = ("title.font", "tickfont")
 _DIGITS = "the lap’s work in all its digits"
 _PARTS_KEY = key(("■", "adaptive rate", BLUE), ("▨", "projection", GREEN))
 
@@ -383,14 +396,59 @@ def _in_digits(integral: LineIntegral, field: str) -> list[str]:
     return lines
 
 
-def _with_room(low: Array, high: Array, above: float) -> Array:
-    """Return the range of an axis for each depth, (depths, 2)."""
+def _in_space(
+    name: str, colour: str, size: float, dash: str = "solid", *, mode: str = "lines", **more: Any
+) -> go.Scatter3d:
+    """Return a line, or a dot, in space under a name."""
+    line = {"color": colour, "width": size, "dash": dash}
+    marker = {"color": colour, "size": size}
+    look = {"marker": marker} if mode == "markers" else {"line": line}
+    return go.Scatter3d(uid=name, mode=mode, **look, **more)
+
+
+def _short(amount: float) -> str:
+    """Return an amount so that five of them stand side by side on a phone."""
+    return number_text(float(f"{amount:.3g}" if abs(amount) >= 1 else f"{amount:.2g}"))
+
+
+def _with_room(low: Array, high: Array, above: float, below: float = 0.1) -> Array:
+    """Return the range of an axis, (2,), or for each depth, (depths, 2)."""
     height = np.maximum(high - low, 1e-9)
-    ranges: Array = np.stack([low - 0.1 * height, high + above * height], axis=1)
+    ranges: Array = np.stack([low - below * height, high + above * height], axis=-1)
     return ranges
 
 
-def _figure(loop: Loop, way: Array, laps: int, grid: tuple[Array, Array], arrows: int) -> go.Figure:
+def _lifted(figure: go.Figure, points: Array, so_far: Array) -> list[Track]:
+    """Return what lifts the walk into space, and what is seen of the figure in which view."""
+    x, y = points.T
+    ends = np.stack([so_far[:, 0], so_far[:, -1]], -1)
+    tracks = [
+        Track("staircase", "z", so_far, ["depth"]),
+        Track("gained", "z", ends, ["depth"]),
+        *plots.line_tracks("climb", x, y, ["walk"]),
+        Track("climb", "z", so_far, ["depth", "walk"], trail="step"),
+        *plots.point_tracks("foot", points, ["walk"]),
+        *plots.point_tracks("top", points, ["walk"]),
+        Track("top", "z", so_far[..., None], ["depth", "walk"]),
+    ]
+    heights = _with_room(so_far.min(1), so_far.max(1), 0.1, below=0.2)
+    tracks.append(Track(None, "scene.zaxis.range", heights, ["depth"]))
+    flat = [one.uid for one in figure.data if one.type != "scatter3d" and one.xaxis in (None, "x")]
+    space = [one.uid for one in figure.data if one.type == "scatter3d"]
+    written = enumerate(figure.layout.annotations)
+    words = [f"annotations[{n}].visible" for n, one in written if one.xref in (None, "x domain")]
+    seen = np.array([True, False])
+    tracks += [Track(uid, "visible", seen, ["view"]) for uid in flat]
+    tracks += [Track(uid, "visible", ~seen, ["view"]) for uid in space]
+    tracks += [
+        Track(None, name, seen, ["view"]) for name in [*words, "xaxis.visible", "yaxis.visible"]
+    ]
+    return tracks
+
+
+def _figure(
+    loop: Loop, points: Array, way: Array, laps: int, grid: tuple[Array, Array], arrows: int
+) -> go.Figure:
     """Return the figure with the curve, empty traces for what moves, and fixed axes."""
     x, y = loop.points.T
     right: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2"}
@@ -411,6 +469,12 @@ def _figure(loop: Loop, way: Array, laps: int, grid: tuple[Array, Array], arrows
             go.Bar(uid="adaptive rate", marker={"color": BLUE}, **below),
             go.Bar(uid="projection", marker={"color": GREEN, "pattern": stripes}, **below),
             go.Scatter(uid="sum", mode="text", **look, **below),
+            _in_space("ground", BLACK, 4, "dash", x=x, y=y, z=0 * x),
+            _in_space("staircase", PLUS, 2, x=points[:, 0], y=points[:, 1]),
+            _in_space("gained", BLACK, 4, x=x[[0, 0]], y=y[[0, 0]]),
+            _in_space("climb", PLUS, 10),
+            _in_space("foot", BLACK, 6, mode="markers", z=[0]),
+            _in_space("top", PLUS, 9, mode="markers"),
         ]
     )
     figure.update_traces(hoverinfo="skip")
@@ -438,6 +502,17 @@ def _figure(loop: Loop, way: Array, laps: int, grid: tuple[Array, Array], arrows
         xaxis3={"domain": [0.62, 1], "anchor": "y3"},
         yaxis3={"domain": [0, 0.38], "anchor": "x3", "title": titles[3], "nticks": 5},
     )
+    figure.update_layout(
+        scene={"domain": {"x": [0, 0.56], "y": [0, 1]}, "camera": _NEAR, "aspectmode": "manual"},
+        scene_aspectratio={"x": 1.5, "y": 1.1, "z": 1.1},
+    )
+    for side, title, span in zip("xyz", titles, (x, y, way), strict=False):
+        figure.layout.scene[f"{side}axis"].update(
+            title={"text": title["text"], "font": {"size": 16}},
+            tickfont={"size": 16},
+            nticks=4,
+            range=_with_room(np.min(span), np.max(span), 0.1),
+        )
     dotted = {"showgrid": True, "gridcolor": GREY, "griddash": "dot", "ticklen": 0}
     figure.update_layout(xaxis2={"tickvals": ends, "ticktext": words, **dotted})
     heading(figure, plots.CURL_KEY)

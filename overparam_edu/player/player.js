@@ -540,6 +540,8 @@ class Player {
     this.picture.removeAllListeners("plotly_afterplot");
     this.picture.on("plotly_afterplot", () => this.placeHandles()); // other widths, other ranges
     this.placeHandles();
+    // A picture in space that a hand has turned stays so; Plotly notes it in a layout that has gone.
+    this.turned ??= this.picture.on("plotly_relayout", ({ "scene.camera": camera }) => camera && put(this.picture.layout, "scene.camera", camera));
   }
 
   // The layout at this width.

@@ -162,6 +162,11 @@ class Shown:
     def differences(self, drawn: dict[Any, Any], reading: str) -> list[str]:
         """Return where the page does not show what Python says."""
         self.settle()
+        # What is out of sight waits until it is seen.
+        hidden = {
+            trace for (trace, path), value in drawn.items() if (path, value) == ("visible", 0)
+        }
+        drawn = {k: v for k, v in drawn.items() if k[0] not in hidden or k[1] == "visible"}
         seen = self.root.evaluate(DRAWN, [list(key) for key in drawn])
         pairs = [*zip(drawn, seen, drawn.values(), strict=True), ("", self.reading(), reading)]
         return [

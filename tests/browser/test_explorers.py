@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overparam_edu.explorers.line_integral import CORNERS, line_integral_scene
 from overparam_edu.explorers.own_loss import own_loss_scene
+from overparam_edu.player.pictures import save
 
 pytestmark = pytest.mark.browser
 
@@ -102,6 +104,67 @@ def test_depth_and_walk_move_without_a_message(loop: Any) -> None:
         ("walk", "End", 96),
     ]
     check_keys(loop, scene, position, presses)
+
+
+def test_in_space_the_walk_climbs_without_a_message(loop: Any) -> None:
+    scene, view, sent = line_integral_scene(), loop.player(), len(loop.sent)
+    position = start_of(scene) | {"walk": 32, "view": 1}
+    view.press("walk", "Home")
+    view.control("view").nth(1).click()
+    for _ in range(2):  # pages of 10
+        view.press("walk", "PageUp")
+    position["walk"] = view.stops()["walk"]
+    position["depth"] = view.stops()["depth"]
+    assert position["walk"] > 0
+    view.check(scene, position)
+    assert len(loop.sent) == sent
+    view.control("view").first.click()  # and the flat picture is whole again
+    view.check(scene, position | {"view": 0})
+    loop.page.evaluate("() => document.activeElement.blur()")
+
+
+CAMERA = """root => JSON.stringify(
+    root.querySelector('.oe-picture')._fullLayout.scene._scene.getCamera().eye)"""
+WITHOUT_WEBGL = """{
+    const { getContext } = HTMLCanvasElement.prototype;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+        return kind.includes('webgl') ? null : getContext.call(this, kind, ...more);
+    };
+}"""
+
+
+def test_without_webgl_the_flat_picture_stays_and_says_why(saved: Any, tmp_path: Path) -> None:
+    scene = line_integral_scene()
+    for script in ("", WITHOUT_WEBGL):
+        opened = saved(save(scene, tmp_path / "loop.html"), script=script)
+        view = opened.player()
+        space = view.control("view").nth(1)
+        assert space.is_disabled() == bool(script)
+        assert ("has no WebGL" in view.root.inner_text()) == bool(script)
+        if script:
+            view.press("view", "ArrowRight")
+            view.check(scene, start_of(scene))
+
+
+def test_a_picture_in_space_is_turned_by_hand_and_stays_turned(saved: Any, tmp_path: Path) -> None:
+    opened = saved(save(line_integral_scene(), tmp_path / "loop.html"))
+    view = opened.player()
+    view.control("view").nth(1).click()
+    view.settle()
+    before = view.root.evaluate(CAMERA)
+    box = view.root.locator(".oe-picture canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2
+    opened.page.mouse.move(x, y)
+    opened.page.mouse.down()
+    opened.page.mouse.move(x + 60, y + 10, steps=5)
+    opened.page.wait_for_function(
+        f"([root, before]) => ({CAMERA})(root) !== before", arg=[view.root.element_handle(), before]
+    )
+    opened.page.mouse.up()
+    turned = view.root.evaluate(CAMERA)
+    view.press("walk", "End")
+    view.press("depth", "ArrowRight")
+    assert view.root.evaluate(CAMERA) == turned
 
 
 def test_a_corner_moves_by_mouse_and_the_work_with_it(polygon: Any) -> None:

@@ -52,7 +52,7 @@ def in_bold(scene: Scene, depth: int) -> list[float]:
 
 def positions(scene: Scene) -> list[dict[str, int]]:
     """Return the four corners, and two positions within."""
-    depths, stops = (len(axis.stops) - 1 for axis in scene.axes)
+    depths, stops = (len(axis.stops) - 1 for axis in scene.axes[:2])
     corners = itertools.product((0, depths), (0, stops))
     return [{"depth": d, "walk": w} for d, w in [*corners, (4, 17), (8, 50)]]
 
@@ -123,6 +123,47 @@ def test_the_colours_are_the_signs_of_the_curl_and_the_arrows_the_field() -> Non
     for setting, depth in (({"loss": "round"}, 4), ({"field": "control"}, 8)):
         colours = frame(line_integral_scene(**setting), {"depth": depth})["curl", "z"]
         assert np.abs(colours).max() < 1e-6
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_in_space_the_height_is_the_work_and_only_a_gradients_walk_closes(
+    setting: dict[str, Any],
+) -> None:
+    scene = line_integral_scene(**setting)
+    for at in positions(scene):
+        drawn = frame(scene, at | {"view": 1})
+        stop, heights = at["walk"], drawn["staircase", "z"]
+        assert heights == drawn["lap", "y"]
+        assert drawn["climb", "z"] == drawn["work", "y"] == heights[: stop + 1]
+        assert [drawn["climb", a] for a in "xy"] == [drawn["walk", a] for a in "xy"]
+        for a in "xy":  # the foot of the height is the point on the flat picture
+            assert drawn["foot", a] == drawn["top", a] == drawn["here", a]
+        assert drawn["top", "z"] == drawn["now", "y"]
+        assert drawn["gained", "z"] == [heights[0], heights[-1]]
+        low, high = drawn[None, "scene.zaxis.range"]
+        assert low < min(heights) <= max(heights) < high
+        closed, N = heights[-1] == 0, DEPTHS[at["depth"]]
+        assert closed == ("no function" not in describe(scene, at))
+        if setting.get("field") == "control" or N in LOSSES[setting.get("loss", "p4")][1]:
+            assert closed
+
+
+def test_each_view_has_its_own_traces_axes_and_words() -> None:
+    scene = line_integral_scene(corners=SQUARE)
+    seen = [
+        {key for key, value in frame(scene, {"view": view}).items() if value is False}
+        for view in (0, 1)
+    ]
+    space = {one.uid for one in scene.figure.data if one.type == "scatter3d"}
+    left = {"curl", "field", "curve", "walk", "here", *(f"corner {c}" for c in "ABCD")}
+    assert seen[0] == {(name, "visible") for name in space}
+    assert seen[1] >= {(name, "visible") for name in left} | {(None, "xaxis.visible")}
+    words = scene.figure.layout.annotations
+    hidden = {int(path[12:-9]) for trace, path in seen[1] if path.startswith("annotations")}
+    assert {words[n].text for n in hidden} == {words[0].text}
+    gamma = line_integral_scene()
+    hidden = [path for path, value in frame(gamma, {"view": 1}).items() if value is False]
+    assert sum("annotations" in path for _, path in hidden) == 5  # its key, and four pieces
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
