@@ -128,8 +128,8 @@ def beyond_regularization() -> Derivation:
             "The curl of the field",
             (N - 1) * RHO ** (A - 2) * _slopes(HERE),
             -(N - 1) * RHO ** (A - 2) * TURN,
-            "For N > 1 the curl is 0 everywhere if and only if no turn changes h, that is if h "
-            "depends on the length of w alone.",
+            "With rho the length of w: for N > 1 the curl is 0 everywhere if and only if no turn "
+            "changes h, that is if h depends on rho alone.",
             setting=_circle(),
         ),
         Step(

@@ -245,8 +245,8 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             "Every layer takes a step",
             equal(new, times(*reversed(stepped))),
             equal(new, plus(W, *changes)),
-            "In the product of the new layers keep the terms with one eta; two steps at once "
-            "bring eta squared.",
+            "In W', the product of the new layers, keep the terms with one eta; two steps at once "
+            "bring eta squared." + (" lambda is the weight decay." if weight_decay else ""),
             "dropped order",
             setting=unbalanced,
             small=ETA,
@@ -287,8 +287,8 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             "A start near zero is nearly balanced, in absolute terms",
             plus(times(SCALE * second.T, SCALE * second), minus(SCALE * first, SCALE * first.T)),
             sp.ZeroMatrix(ws[0].rows, ws[0].rows),
-            "Layers of size s have an imbalance of size s squared, and the flow keeps it there. "
-            "Beside their own squares it is no smaller than that of large layers.",
+            "Layers s A_1 and s A_2, of size s, have an imbalance of size s squared, and the flow "
+            "keeps it there. Beside their own squares it is no smaller than that of large layers.",
             "dropped order",
             setting=unbalanced,
             small=SCALE,
@@ -306,8 +306,8 @@ def end_to_end_rule(depth: int = 3, *, weight_decay: bool = False) -> Derivation
             sp.Tuple(*balance),
             sp.Tuple(*aligned),
             "Equal squares have equal eigenvalues and eigenvectors, so all layers share their "
-            "singular values S, and each layer's output directions are the next one's input "
-            "directions.",
+            "singular values S, and each layer's output directions, the columns of its left Q, "
+            "are the next one's input directions.",
         ),
         Step(
             "The directions are orthonormal",

@@ -57,14 +57,15 @@ def illustration() -> Derivation:
             "The coordinates don't talk to each other",
             sp.Derivative(loss, W2),
             (W2 - Y2) ** (P - 1),
-            "Each term holds one coordinate, so each gradient entry does too.",
+            "Each term holds one coordinate of w and of its target y, so each gradient entry does "
+            "too.",
         ),
         Step(
             "Measure from the target",
             equal(NEW, sp.Add(W2, -ETA * (W2 - Y2) ** (P - 1), -Y2, evaluate=False)),
             equal(NEW, DELTA * sp.Add(1, -ETA * DELTA ** (P - 2), evaluate=False)),
-            "Delta is how far the coordinate still is from its target. Each step multiplies it by "
-            "a number that must lie between -1 and 1.",
+            "Delta is how far the coordinate still is from its target. Each step, with the "
+            "learning rate eta, multiplies it by a number that must lie between -1 and 1.",
             "definition",
             where=(equal(DELTA, W2 - Y2),),
             setting=_AT_POINTS,
@@ -94,8 +95,8 @@ def illustration() -> Derivation:
             "It crawls, and so does the far one",
             over(path, asymptote),
             sp.Integer(1),
-            "For large t the start is forgotten, be it y_1 or y_2: Delta falls like t to the power "
-            "-1/(p-2), no longer exponentially as for p = 2.",
+            "For large t, written as 1/epsilon, the start is forgotten, be it y_1 or y_2: Delta "
+            "falls like t to the power -1/(p-2), no longer exponentially as for p = 2.",
             "dropped order",
             where=(equal(T, 1 / EPS),),
             small=EPS,
@@ -105,8 +106,8 @@ def illustration() -> Derivation:
             "With depth: the second coordinate speeds up",
             second,
             Y1 ** (2 - 2 / N) * G2,
-            "Once the first coordinate has arrived (g_1 = 0, w_1 = y_1), the rule multiplies the "
-            "step of the second by the slide's factor, at the same learning rate.",
+            "Once the first coordinate has arrived (g_1 = 0, w_1 = y_1), the rule of depth N "
+            "multiplies the step of the second by the slide's factor, at the same learning rate.",
             "dropped order",
             where=(equal(A, 2 - 2 / N), equal(W1, Y1), equal(G1, 0)),
             small=W2,
@@ -146,7 +147,7 @@ def illustration() -> Derivation:
             "The second coordinate's gain at tuned learning rates",
             equal(BEST, Y1**A * over(ETA_N, ETA_1)),
             equal(BEST, gain),
-            "The slide's factor times the loss of learning rate: the targets drop out.",
+            "s_N is the slide's factor times the loss of learning rate: the targets drop out.",
             where=(
                 equal(LARGEST, top),
                 equal(ETA_N, over(2, N * LARGEST)),
@@ -181,8 +182,8 @@ def illustration() -> Derivation:
             "The estimated gain at tuned learning rates",
             equal(GAIN, over(TIME_1, TIME_N)),
             equal(GAIN, BEST * (2 / (1 + LATE)) ** ((P - 2) / P)),
-            "The ratio of the two times. An estimate: it leaves out the start and what w_2 is, "
-            "and takes each bound on the learning rate to be reached.",
+            "S_N is the ratio of the two times. An estimate: it leaves out the start and what w_2 "
+            "is, and takes each bound on the learning rate to be reached.",
             where=(
                 equal(TIME_1, (2 / (P * TARGET)) ** ((P - 2) / P) / (ETA_1 * (P - 2))),
                 equal(

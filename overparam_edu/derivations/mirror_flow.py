@@ -80,7 +80,8 @@ def mirror_flow() -> Derivation:
             "Its Hessian, applied to any vector",
             Grad(Inner(MIRROR, a), w),
             _bent(1 / N - 1, a),
-            "Across w the mirror image stretches with the factor in front, along w N times less.",
+            "Applied to a, any vector: across w the mirror image stretches with the factor in "
+            "front, along w N times less.",
             where=(PROJECTION,),
         ),
         Step(
@@ -97,7 +98,8 @@ def mirror_flow() -> Derivation:
             "The flow of the rule",
             v,
             flow.rhs,
-            "The velocity of w for small learning rates: Claim 2, in the time eta times steps.",
+            "The velocity of w for small learning rates, with g the gradient: Claim 2, in the "
+            "time eta times steps.",
             "definition",
             where=(flow,),
         ),
@@ -138,15 +140,16 @@ def mirror_flow() -> Derivation:
             "Data see their rows only",
             Inner(a, times(X.T, RESIDUAL)),
             Inner(times(X, a), RESIDUAL),
-            "A regression's gradient is X^T times the residuals. In a direction a with X a = 0 the "
-            "mirror image never moves.",
+            "A regression's gradient is X^T times the residuals r. In a direction a with X a = 0 "
+            "the mirror image never moves.",
         ),
         Step(
             "Three points",
             to_start - end_to_start - to_end,
             Inner(plus(Z_END, minus(Z_START)), away),
-            "The divergence of u from the start is what psi at u lies above its tangent there. "
-            "Compare the end of the flow with any other solution u.",
+            "z is the mirror image of w, at the start (0) and end (e). The divergence of u from "
+            "w_0 is what psi at u lies above its tangent there. Compare the end with any solution "
+            "u.",
         ),
         Step(
             "The last term is 0",
@@ -174,8 +177,9 @@ def mirror_flow() -> Derivation:
             "Without the clock it is no mirror flow",
             _twist(2 / N - 2),
             -(1 - 1 / N) * Norm(w) ** (2 / N - 4) * turn,
-            "A mirror flow needs a metric, here the inverse of what depth multiplies g by, that is "
-            "a Hessian: derivatives in any order. For N > 1 in two dimensions it is not.",
+            "A mirror flow needs a metric, here the inverse of what depth multiplies g by, that "
+            "is a Hessian: derivatives along a and along c in any order. For N > 1 in two "
+            "dimensions it is not.",
             where=(PROJECTION,),
         ),
         Step(

@@ -84,8 +84,8 @@ def near_minimum() -> Derivation:
             "The rule, near w*",
             field,
             times(EPS, RATE, plus(identity, times(N - 1, U, U.T)), H, OFF),
-            "At w* + eps delta the gradient is eps H delta and terms of second order; so to first "
-            "order all else in the rule may be taken at w*.",
+            "At w* + epsilon delta the gradient is epsilon H delta and q of second order; so to "
+            "first order all else, for depth N, may be taken at w*, whose direction is u.",
             "dropped order",
             small=EPS,
             order=2,
@@ -109,7 +109,7 @@ def near_minimum() -> Derivation:
             "And not across",
             times(P, V),
             times(RATE, V),
-            "What is at right angles to w* has no projection on it.",
+            "What is at right angles to w*, as v is, has no projection on it.",
             where=(named,),
             setting=RANDOM,
         ),
@@ -141,8 +141,8 @@ def near_minimum() -> Derivation:
             "The other axes",
             times(P, H, V),
             times(RATE, MU, V),
-            "Their curvatures get the common factor only: depth helps where w* lies along a flat "
-            "axis, and costs where it lies along a steep one.",
+            "Their curvatures mu get the common factor only: depth helps where w* lies along a "
+            "flat axis, and costs where it lies along a steep one.",
             where=(named,),
             setting=AXES,
         ),

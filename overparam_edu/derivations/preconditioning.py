@@ -127,7 +127,8 @@ def single_output() -> Derivation:
             "Terms with the projection",
             times(Norm(w) ** low, sp.MatPow(w * w.T, (COUNT - J) / COUNT), g),
             times(rate, PR, g),
-            "Term j of the rule, for j < N: the two exponents add up to 2 - 2/N for every j.",
+            "Term j of the rule, for j < N and the gradient g: the two exponents add up to 2 - "
+            "2/N for every j.",
             where=(PROJECTION,),
         ),
         Step(
@@ -148,8 +149,8 @@ def single_output() -> Derivation:
             "The rule for one output",
             equal(NEW, plus(*summed)),
             equal(NEW, plus(w, minus(ETA, RATE, plus(g, times(N - 1, PR, g))))),
-            "An adaptive learning rate, and extra weight along w; as a formula it makes sense for "
-            "any real N of at least 1.",
+            "The learning rate eta times a factor that adapts, and extra weight along w; as a "
+            "formula it makes sense for any real N of at least 1.",
         ),
         Step(
             "Against the matrix rule at depth 3",
@@ -319,13 +320,15 @@ def preconditioning(depth: int = 3) -> Derivation:
             "Stack the columns",
             Vec(plus(W, *(minus(ETA, *term) for term in terms))),
             split,
-            "vec writes the columns of a matrix below each other; it keeps sums and factors.",
+            "G is the gradient at W, and eta the learning rate. vec writes the columns of a "
+            "matrix below each other; it keeps sums and factors.",
         ),
         Step(
             "A product becomes a Kronecker product (2 x 2)",
             Vec(times(SIDE_A, G, SIDE_B)),
             times(kron(SIDE_B.T, SIDE_A), Vec(G)),
-            "Multiplying G from both sides is one big matrix acting on its stacked columns.",
+            "Multiplying G by A from the left and by B from the right is one big matrix acting on "
+            "its stacked columns.",
             setting=SYMBOLS,
         ),
         Step(
@@ -347,7 +350,8 @@ def preconditioning(depth: int = 3) -> Derivation:
             "Singular value decomposition",
             W,
             svd,
-            "Every matrix is a rotation, a stretch along the axes and another rotation.",
+            "Every matrix is a rotation V^T, a stretch Sigma along the axes and another rotation "
+            "U.",
             "definition",
         ),
         Step(

@@ -141,7 +141,7 @@ def random_start() -> Derivation:
             "until it is gone",
             equal(FIRST ** (-power) - (DEPTH - 2) * SLOPE * T, 0),
             equal(T, FIRST ** (-power) / ((DEPTH - 2) * SLOPE)),
-            "At this time r would be infinite: before it, the start has been left.",
+            "At this time t the size r would be infinite: before it, the start has been left.",
             solves=T,
         ),
         Step(

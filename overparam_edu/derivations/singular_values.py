@@ -77,8 +77,8 @@ def singular_values() -> Derivation:
             "Whitened inputs",
             Grad(Inner(error, error) / 2, W),
             plus(W, minus(TARGET)),
-            "The inputs are uncorrelated and equally strong, X X^T = I: the gradient is the "
-            "distance to the best matrix, A.",
+            "The inputs X are uncorrelated and equally strong, X X^T = I: with the outputs Y, the "
+            "gradient at W is the distance to the best matrix, A.",
             setting=WHITENED,
             where=(equal(TARGET, times(Y, X.T)),),
         ),
@@ -86,7 +86,8 @@ def singular_values() -> Derivation:
             "A start along the target's vectors",
             plus(W, minus(TARGET)),
             times(U, plus(S, minus(T)), V.T),
-            "W and A share their singular vectors: only the diagonal matrices S and T differ.",
+            "W and A share their singular vectors U and V: only the diagonal matrices S and T "
+            "differ.",
             "definition",
             setting=ALIGNED,
             where=(equal(W, times(U, S, V.T)), equal(TARGET, times(U, T, V.T))),
@@ -101,15 +102,17 @@ def singular_values() -> Derivation:
             times(
                 U, sp.MatPow(S, 2 * POWER), plus(S, minus(T)), sp.MatPow(S, 2 * OTHER_POWER), V.T
             ),
-            "Each term of the rule has the same rotations outside, and so has the next W. Inside "
-            "all is diagonal: each singular value moves by itself.",
+            "Each term of the rule, whatever its exponents alpha and beta, has the same rotations "
+            "outside, and so has the next W. Inside all is diagonal: each singular value moves by "
+            "itself.",
             setting=ALIGNED,
         ),
         Step(
             "The clock of one singular value",
             sp.Sum(term, (J, 1, COUNT)),
             COUNT * SIZE ** (2 - 2 / COUNT) * (SIGMA - SIZE),
-            "The N terms of the rule are equal. This is the velocity of s: slow while s is small.",
+            "The N terms of the rule are equal. This is the velocity of s, on its way to sigma: "
+            "slow while s is small.",
             setting=ANY_DEPTH,
         ),
         Step(

@@ -77,8 +77,8 @@ def theorem_2_by_line_integral() -> Derivation:
             "Work is the field times the velocity",
             Inner(FIELD, v),
             Norm(w) ** A * Inner(g, v) + (N - 1) * Norm(w) ** A * Inner(times(PR, g), v),
-            "On a closed curve a gradient does no work in all: up is paid back by down. So one "
-            "curve with work refutes every regularizer.",
+            "v is the velocity of a walk, g the gradient, Pr_w projects onto w, a = 2 - 2/N. A "
+            "gradient does no work on a closed curve: up is paid back by down.",
             setting=VECTORS,
         ),
         Step(
@@ -104,7 +104,7 @@ def theorem_2_by_line_integral() -> Derivation:
             over(Inner(g, b), Norm(b)),
             c + eps * theta,
             "g(0) = b is not 0, and the gradient is continuous: on a small enough curve it "
-            "differs from b by at most epsilon, and theta is between -1 and 1.",
+            "differs from b by epsilon n, with n no longer than 1, and theta is between -1 and 1.",
             "assumption",
             where=(
                 equal(g, plus(b, times(eps, n))),
@@ -126,8 +126,8 @@ def theorem_2_by_line_integral() -> Derivation:
             "A straight piece",
             sp.Derivative(N * (c * over(rho**q, q) + eps * along), rho),
             N * (c + eps * at.subs(x, rho)) * rho ** (2 - 2 / N),
-            "Right is the work per length at distance rho from 0, where theta has a value of its "
-            "own.",
+            "The piece goes from distance r out to rho. Right is the work per length there, where "
+            "theta has a value of its own.",
             where=(power,),
             setting=ANY_THETA,
         ),
@@ -171,8 +171,9 @@ def theorem_2_by_line_integral() -> Derivation:
             "Once round",
             equal(total, sp.Add(*pieces, evaluate=False)),
             split,
-            "In along a straight piece, of work s for a slope of 1; half round; out; and back on "
-            "the large half circle, against the slope. Sort by c and epsilon.",
+            "I is the work once round: in along a straight piece, of work s for a slope of 1; "
+            "half round; out; and back on the large half circle, against the slope. Sort by c and "
+            "epsilon.",
         ),
         Step(
             "The constant",
@@ -324,8 +325,8 @@ def theorem_2_by_criterion() -> Derivation:
             "So has an isotropic bowl",
             Grad(Norm(w) * (square + Inner(b, w)) + bend / 6 * Norm(w) ** 3, w),
             field,
-            "The same curvature in all directions makes h depend on the length alone; the talk's "
-            "illustration with p = 2 is such a loss.",
+            "The same curvature lambda in all directions makes h depend on the length alone; the "
+            "talk's illustration with p = 2 is such a loss.",
             where=(equal(g, bowl), PROJECTION),
             setting=ANY_LOSS,
         ),

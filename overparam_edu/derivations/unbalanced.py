@@ -152,8 +152,8 @@ def unbalanced() -> Derivation:
             "c large: gradient descent",
             EPS * (1 / EPS + sp.sqrt(1 / EPS**2 + 4 * LENGTH**2)) / 2,
             sp.Integer(1),
-            "With c = 1/eps the factor of g, divided by c, tends to 1. The layers barely move for "
-            "what w does: the lazy side.",
+            "With c = 1/epsilon the factor of g, divided by c, tends to 1. The layers barely move "
+            "for what w does: the lazy side.",
             "dropped order",
             small=EPS,
             order=2,

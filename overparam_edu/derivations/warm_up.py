@@ -107,8 +107,8 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "Overparameterize",
             Loss(W),
             Loss(product),
-            "Replace the vector w by a vector times one extra scalar: the model can still be any "
-            "w, so nothing is gained or lost in what it can say.",
+            "Replace the vector w by a vector w_1 times one extra scalar omega_2: the model can "
+            "still be any w, so nothing is gained or lost in what it can say.",
             "definition",
             where=(equal(W, product),),
             setting=GENERAL,
@@ -132,7 +132,8 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "The talk's loss",
             Grad(error**P / P, W),
             error ** (P - 1) * X,
-            "For the l_p loss of one example, g is the error to the power p - 1 times the input.",
+            "For the l_p loss of one example, with input x and target y, g is the error to the "
+            "power p - 1 times the input.",
             setting=Setting("vectors of any length", (LETTERS,)),
         ),
         Step(
@@ -183,8 +184,8 @@ def warm_up(*, updates: int = 4) -> Derivation:
             f"Follow {updates} updates from w = 0",
             equal(w_[updates], recurrence),
             equal(w_[updates], -past.subs(t, updates)),
-            "Each update adds one gradient and multiplies all earlier ones by 1 - gamma, so w is "
-            "a weighted sum of every gradient it has seen.",
+            "Each update adds one gradient and multiplies all earlier ones by 1 - gamma: after t "
+            "updates w_t is a weighted sum of every gradient it has seen, g_0 the first.",
         ),
         Step(
             "And every further one",
@@ -217,8 +218,9 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "gamma is the relative change of the scalar",
             plus(omega_[t], -ETA * slope_[t]),
             (1 - gamma_[t]) * omega_[t],
-            "The scalar's own gradient step multiplies it by 1 - gamma: gamma is negative just "
-            "when the scalar grows in size, and then mu is positive, as for momentum.",
+            "With d_t the derivative of L in omega_2 at time t, the scalar's own gradient step "
+            "multiplies it by 1 - gamma: gamma is negative just when the scalar grows in size, "
+            "and then mu is positive, as for momentum.",
             where=(equal(gamma_[t], ETA * slope_[t] / omega_[t]),),
         ),
         Step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -59,6 +60,37 @@ def test_no_equation_is_judged_while_a_proof_is_built(name, monkeypatch):
     ALL[name]()
     # SymPy's own derivatives compare whole numbers.
     assert not any(left.free_symbols | right.free_symbols for left, right in judged)
+
+
+def letters_of(part):
+    """Return the letters of an expression, without indices, primes, sizes and bound variables."""
+    if isinstance(part, tuple):
+        return set().union(*map(letters_of, part))
+    nodes = list(sp.preorder_traversal(part))
+    symbols = {n.name for n in nodes if isinstance(n, (sp.Symbol, sp.MatrixSymbol))}
+    for node in nodes:
+        if isinstance(node, sp.MatrixExpr):
+            symbols -= set(map(str, node.shape))
+        if isinstance(node, (sp.Sum, sp.Product, sp.Integral)):
+            symbols -= {str(limits[0]) for limits in node.limits}
+    symbols |= {str(n) for n in nodes if isinstance(n, sp.IndexedBase)}
+    return {re.sub(r"(prime)?(_[\w*]+)?'?$", "", name) for name in symbols} - {""}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_letter_is_said_where_a_board_first_has_it(name):
+    proof = ALL[name]()
+    text, known = proof.statement, set()
+    for step in proof.steps:
+        text += f" {step.title} {step.reason}"
+        said = {word.partition("_")[0] for word in re.findall(r"(?<!['’])\b[A-Za-z]\w*", text)}
+        for word in "aAI":  # English has these words too
+            if not re.search(rf"\b{word}(_| is\b| =|,| from\b| the\b)", text):
+                said.discard(word)
+        said |= set().union(*(letters_of(meaning.lhs) for meaning in step.where))
+        seen = letters_of((step.before, step.after, step.where))
+        assert seen <= known | said, (step.title, seen - known - said)
+        known |= seen
 
 
 def test_the_lines_say_what_the_theorems_say():
