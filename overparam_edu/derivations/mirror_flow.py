@@ -148,8 +148,7 @@ def mirror_flow() -> Derivation:
             to_start - end_to_start - to_end,
             Inner(plus(Z_END, minus(Z_START)), away),
             "z is the mirror image of w, at the start (0) and end (e). The divergence of u from "
-            "w_0 is what psi at u lies above its tangent there. Compare the end with any solution "
-            "u.",
+            "w_0 is what psi at u lies above its tangent there. Compare the end with any u.",
         ),
         Step(
             "The last term is 0",

@@ -172,7 +172,7 @@ def theorem_2_by_line_integral() -> Derivation:
             equal(total, sp.Add(*pieces, evaluate=False)),
             split,
             "I is the work once round: in along a straight piece, of work s for a slope of 1; "
-            "half round; out; and back on the large half circle, against the slope. Sort by c and "
+            "half round; out; and back on the large half circle, against the slope. Sort by "
             "epsilon.",
         ),
         Step(

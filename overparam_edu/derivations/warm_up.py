@@ -218,9 +218,9 @@ def warm_up(*, updates: int = 4) -> Derivation:
             "gamma is the relative change of the scalar",
             plus(omega_[t], -ETA * slope_[t]),
             (1 - gamma_[t]) * omega_[t],
-            "With d_t the derivative of L in omega_2 at time t, the scalar's own gradient step "
-            "multiplies it by 1 - gamma: gamma is negative just when the scalar grows in size, "
-            "and then mu is positive, as for momentum.",
+            "With d_t the derivative of L in omega_2, the scalar's own step multiplies it by 1 - "
+            "gamma: gamma is negative just when the scalar grows in size, and then mu is "
+            "positive, as for momentum.",
             where=(equal(gamma_[t], ETA * slope_[t] / omega_[t]),),
         ),
         Step(
