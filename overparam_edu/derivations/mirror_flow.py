@@ -147,8 +147,8 @@ def mirror_flow() -> Derivation:
             "Three points",
             to_start - end_to_start - to_end,
             Inner(plus(Z_END, minus(Z_START)), away),
-            "z is the mirror image of w, at the start (0) and end (e). The divergence of u from "
-            "w_0 is what psi at u lies above its tangent there. Compare the end with any u.",
+            "z is the mirror image of w, at the start (0) and end (e). The divergence from w_0 is "
+            "what psi lies above its tangent there. Compare the end with any solution u.",
         ),
         Step(
             "The last term is 0",
