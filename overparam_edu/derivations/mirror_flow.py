@@ -177,8 +177,7 @@ def mirror_flow() -> Derivation:
             _twist(2 / N - 2),
             -(1 - 1 / N) * Norm(w) ** (2 / N - 4) * turn,
             "A mirror flow needs a metric, here the inverse of what depth multiplies g by, that "
-            "is a Hessian: derivatives along a and c in any order. For N > 1 in a plane it is "
-            "not.",
+            "is a Hessian: derivatives along a and c commute. For N > 1 in a plane it is not.",
             where=(PROJECTION,),
         ),
         Step(
