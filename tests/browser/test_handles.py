@@ -105,6 +105,12 @@ def see(view: Any, room: dict[str, Any], place: tuple[float, float], **stops: in
     view.check(room["build"](*place), stops)
 
 
+def test_what_asks_python_says_so(notebook: Any) -> None:
+    said = """controls => getComputedStyle(controls, '::before').content"""
+    assert notebook.page.locator(".overparam-controls").evaluate(said) == '"computed by Python"'
+    assert notebook.player().root.evaluate(said) == "none"
+
+
 def test_the_path_follows_a_hand_and_leaves_a_ghost(
     view: Any, notebook: Any, room: dict[str, Any]
 ) -> None:
