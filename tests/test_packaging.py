@@ -143,7 +143,12 @@ def _imported():
 # Found through others: Playwright's browser.
 NOT_NAMED = {"playwright"}
 # Programs that are started, and what is read where it is installed.
-NOT_IMPORTED = {"ipykernel", "jupyterlite-core", "jupyterlite-pyodide-kernel"}
+NOT_IMPORTED = {
+    "ipykernel",
+    "jupyterlab-widgets",
+    "jupyterlite-core",
+    "jupyterlite-pyodide-kernel",
+}
 # The files that an extra is for. All others do with the core alone.
 FOR = {
     "lab": {"cli/lab.py", "cli/doctor.py", "cli/present.py"},

@@ -13,13 +13,23 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from overparam_edu.cli import assign, claims, doctor, lab, pages, present, progress, reproduce
+from overparam_edu.cli import (
+    assign,
+    claims,
+    doctor,
+    lab,
+    pages,
+    present,
+    progress,
+    reproduce,
+    serve,
+)
 from overparam_edu.cli.command import CommandError
 
 # In the order of the help.
 COMMANDS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (lab, present, doctor, pages, assign, progress, claims, reproduce)
+    for module in (lab, present, doctor, pages, serve, assign, progress, claims, reproduce)
 }
 
 

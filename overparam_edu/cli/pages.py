@@ -24,7 +24,21 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, RuntimeError, ValueError) as problem:
         raise CommandError(str(problem)) from None
     print(f"{built.size / 1e6:.1f} MB. Copy the whole folder: the pages share plotly.min.js.")
+    if options.live:
+        _add_live(options.live, options.out, notebooks)
     return 0
+
+
+def _add_live(pyodide: str, out: str, notebooks: list[Path] | None) -> None:
+    """Add the live lessons, and say how much a browser fetches."""
+    need("jupyterlite_core", "live")
+    from overparam_edu.publish.live import build_live
+
+    try:
+        live = build_live(out, pyodide, notebooks=notebooks, progress=partial(print, flush=True))
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise CommandError(str(problem)) from None
+    print(f"A browser fetches about {live.size / 1e6:.0f} MB for its first live lesson.")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,4 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FOLDER",
         help="folder to write to; files of the same names are replaced",
+    )
+    parser.add_argument(
+        "--live",
+        metavar="PYODIDE",
+        help="also write the live lessons, which run in a browser tab; needs the folder of an "
+        "unpacked Pyodide 0.27.7",
     )

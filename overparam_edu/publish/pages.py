@@ -235,7 +235,7 @@ def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
     if cell.cell_type == "markdown":
         inside = prose_html(cell.source)
     elif cell.cell_type == "code":
-        inside = code_html(cell.source) if cell.source.strip() else ""
+        inside = code_html(cell.source, cell.id) if cell.source.strip() else ""
         inside += "".join(_output(output, name, scenes) for output in cell.outputs)
     else:
         return ""
@@ -273,11 +273,12 @@ def prose_html(markdown: str) -> str:
     return _scrolling(prose(markdown, html=True))
 
 
-def code_html(source: str) -> str:
-    """Return Python in colour, to be folded."""
+def code_html(source: str, cell: str = "") -> str:
+    """Return Python in colour, to be folded; `cell` names it to the live lesson."""
     lines = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
     pre = f'<pre tabindex="0"><code>{lines}</code></pre>'
-    return f'<details class="code" open><summary>Code</summary>{pre}</details>'
+    named = f' data-cell="{html.escape(cell)}"' if cell else ""
+    return f'<details class="code"{named} open><summary>Code</summary>{pre}</details>'
 
 
 def output_html(output: Mapping[str, Any]) -> str:
