@@ -30,6 +30,7 @@ THOROUGH = {
     f"{BROWSER}states.py::test_what_is_seen_is_true": "^0",
     f"{BROWSER}states.py::test_a_silent_kernel": "stopped|cut",
     f"{BROWSER}present.py::test_no_move": "300ms",
+    f"{BROWSER}present.py::test_without_its_server": None,  # ..._without_its_kernel
     f"{BROWSER}formulas.py::test_every_formula": "chromium-light|firefox-dark",
     f"{BROWSER}formulas.py::test_firefox_draws_a_lesson": None,  # ..._the_first_picture_of_a_page
     # An explorer as it opens, but for the projector.
@@ -44,6 +45,8 @@ THOROUGH = {
     "tests/explorers/test_states.py::test_corners": "^(?!explore_going_deeper)",
     # It installs the wheel and what it needs, and runs every lesson.
     "tests/test_core.py::test_": None,  # test_packaging.py::test_each_file_imports
+    # Each runs a lecture of several lessons.
+    "tests/publish/test_plans.py::test_a_deck_runs": None,  # test_a_deck_shows_its_sections
     # It installs nbgrader; what its notebooks hold is tested without.
     "tests/test_assign.py::test_nbgrader": None,  # test_each_exercise_is_whole_and_worth_one_point
 }

@@ -2,7 +2,8 @@
 
 The lesson fills the screen in large type, for a lecture hall. Arrow keys and clickers move through
 it and step the pictures; the page's address holds all that is seen, so a prepared moment can be
-bookmarked. Only this machine can open it. Needs Voila.
+bookmarked. A plan leads through several lessons, with notes and a clock for whoever speaks. Only
+this machine can open it. Needs Voila.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from overparam_edu.cli.command import (
 )
 from overparam_edu.cli.lab import own_notebooks
 from overparam_edu.publish import FIRST_NOTEBOOK
+from overparam_edu.publish.plans import plans
 
 # A port and a secret that stay, so that a bookmark works in the lecture as it did the day before.
 PORT = 8866
@@ -66,7 +68,7 @@ def _announce(address: str, *, show: bool) -> None:
         webbrowser.open(address)
 
 
-def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
+def _server(notebook: Path, port: int, secret: bytes, token: str, pages: str) -> Any:
     """Return Voila, ready to start."""
     from traitlets.config import Config
 
@@ -79,7 +81,7 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
 
     own = {"ip": HERE, "port": port, "port_retries": 0, "open_browser": False, "log_level": 40}
     own |= {"root_dir": str(notebook.parent), "token": token, "cookie_secret": secret}
-    server = Voila(config=Config(settings() | {"Voila": own}))
+    server = Voila(config=Config(settings(pages) | {"Voila": own}))
     server.initialize([])
     return server
 
@@ -87,15 +89,21 @@ def _server(notebook: Path, port: int, secret: bytes, token: str) -> Any:
 def run(options: argparse.Namespace) -> int:
     """Serve the lesson until it is stopped."""
     need("voila", "present")
+    if options.pages:
+        need("segno", "present")
     before_serving(HERE, options.port)
+    if options.plan and options.notebook:
+        raise CommandError(f"give a notebook or --plan, not both; got {options.notebook!r} as well")
     notebook = find_notebook(options.notebook)
     from jupyter_core.paths import jupyter_data_dir
     from tornado.ioloop import IOLoop
 
     secret = _secret(Path(jupyter_data_dir()))
     token = hashlib.sha256(b"token" + secret).hexdigest()[:48]
-    server = _server(notebook, options.port, secret, token)
-    address = f"http://{HERE}:{options.port}/voila/render/{quote(notebook.name)}?token={token}"
+    server = _server(notebook, options.port, secret, token, options.pages)
+    asked = f"token={token}" + (f"&plan={options.plan}" if options.plan else "")
+    address = f"http://{HERE}:{options.port}/voila/render/{quote(notebook.name)}?{asked}"
+    address += "#full=1" if options.full else ""
     # The loop takes its callbacks in turn: once this one speaks, the address answers.
     IOLoop.current().add_callback(_announce, address, show=opens_browser(options))
     server.start()
@@ -109,5 +117,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="NOTEBOOK",
         help="a lesson's number such as 05, or the path of a notebook (default: lesson 00)",
+    )
+    parser.add_argument(
+        "--plan",
+        choices=sorted(plans()),
+        help="a lecture of that many minutes over several lessons, as in the instructor guide",
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="show all of the lesson, not only what suits a lecture (the key e does so as well)",
+    )
+    parser.add_argument(
+        "--pages",
+        default="",
+        metavar="ADDRESS",
+        help="where a class finds the pages of the course: the key q shows it as a QR code",
     )
     server_options(parser, PORT, f"port to listen on; bookmarks contain it (default: {PORT})")

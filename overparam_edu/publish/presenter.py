@@ -2,18 +2,21 @@
 
 The page itself, ``voila/templates/overparam_edu/index.html.j2``, lays the cells out as screens. Its
 address says which screen is shown, where the sliders stand and how the explorers' controls are set,
-which only Python knows: a `Bookmark` tells it.
+which only Python knows: a `Bookmark` tells it. Screens and pictures are named by the ids of their
+cells, which are the same in each run. What a lecture leaves out is tagged (CONTRIBUTING.md).
 """
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import anywidget
 import ipywidgets as widgets
@@ -26,6 +29,7 @@ from overparam_edu.player.page import styles
 from overparam_edu.player.player import Player
 from overparam_edu.player.scene import still
 from overparam_edu.publish.pages import code_html, kernel_display, output_html, prose_html, title_of
+from overparam_edu.publish.plans import HOMEWORK, UNSEEN, deck, plans
 
 # The folder that Voila looks for templates in, and the template's name.
 TEMPLATES, TEMPLATE = Path(__file__).parent, "overparam_edu"
@@ -49,8 +53,12 @@ shown_explorers: list[Explorer] = []  # by this kernel, in the order of the page
 # --- in the server ---
 
 
-def settings() -> dict[str, Any]:
-    """Return the settings of Voila with which it presents lessons, by the names of its classes."""
+def settings(pages: str = "") -> dict[str, Any]:
+    """Return the settings of Voila with which it presents lessons, by the names of its classes.
+
+    `pages` is the address at which a class finds the course's pages.
+    """
+    filters = {"cell_html": cell_html, "own": _file, "told": told, "pages": lambda _: _qr(pages)}
     return {
         "VoilaConfiguration": {
             "template": TEMPLATE,
@@ -60,51 +68,94 @@ def settings() -> dict[str, Any]:
             "allow_theme_override": "NO",
             "extension_allowlist": _EXTENSIONS,
         },
-        "VoilaExporter": {
-            "filters": {"cell_html": cell_html, "heading": heading, "presenter_styles": _styles}
-        },
+        "VoilaExporter": {"filters": filters},
+        # A kernel that has died is missed within a second.
+        "KernelRestarter": {"time_to_dead": 0.5},
     }
 
 
 def prepared(request: Any, notebook: Any, cwd: str) -> Any:
-    """Return a notebook as it is presented: without what a class does by itself (Voila's hook)."""
+    """Return a notebook as it is presented: without what a class does by itself (Voila's hook).
+
+    An address with ``?plan=50`` asks for the deck of that plan instead.
+    """
     # Asking for it sets the cookie with which a page that is closed may stop its kernel.
     _ = request.xsrf_token
-    homework = {"exercise", "solution"}
-    cells = [
-        cell
-        for cell in notebook.cells
-        if cell.cell_type != "code" or homework.isdisjoint(cell.metadata.get("tags", ()))
-    ]
+    asked = request.get_query_argument("plan", "")
+    if asked in plans():
+        own, notebook = notebook, deck(asked)
+        notebook.metadata |= {"plan": asked, "kernelspec": own.metadata.get("kernelspec", {})}
+    notebook.metadata |= {"next": _next(request.request.path, cwd)}
+    cells = [cell for cell in notebook.cells if HOMEWORK.isdisjoint(cell.metadata.get("tags", ()))]
     first, last = (nbformat.v4.new_code_cell(code) for code in (_PRELUDE, _BOOKMARK))
     notebook.cells = [first, *cells, last]
     return notebook
 
 
-def heading(notebook: Any) -> str:
-    """Return the lesson's title, escaped."""
-    return html.escape(title_of(notebook, default="Lesson"))
+def _next(path: str, cwd: str) -> list[str]:
+    """Return the names of the lessons before and after this one in its folder, empty if none."""
+    lessons = ["", *sorted(found.name for found in Path(cwd).glob("[0-9]*.ipynb")), ""]
+    name = unquote(path).rsplit("/", 1)[-1]
+    here = lessons.index(name) if name in lessons[1:-1] else 0
+    return [lessons[here - 1], lessons[here + 1]] if here else ["", ""]
+
+
+def told(notebook: Any) -> str:
+    """Return what the page's script is told of the whole lecture, as JSON for a script element."""
+    title = notebook.metadata.get("title") or title_of(notebook, default="Lesson")
+    about = {"title": title, "next": notebook.metadata["next"], "parts": []}
+    if "plan" in notebook.metadata:
+        plan = plans()[notebook.metadata["plan"]]
+        about["parts"] = [
+            {"start": start, "minutes": part.minutes, "say": part.say}
+            for start, part in zip(plan.starts(), plan.parts, strict=False)
+        ]
+    return json.dumps(about).replace("<", "\\u003c")
+
+
+def _qr(pages: str) -> str:
+    """Return an address as a QR code and in letters."""
+    if not pages:
+        return "<p>Say where the pages are: <code>present --pages ADDRESS</code></p>"
+    import segno
+
+    code = segno.make(pages, micro=False).svg_inline(border=2, dark="#000", omitsize=True)
+    return f"{code}<p>{html.escape(pages)}</p>"
 
 
 def cell_html(cell: Any) -> str:
-    """Return an executed cell as the blocks that the page makes screens of."""
-    if cell.cell_type == "markdown":
-        return f'<div class="prose">{prose_html(cell.source)}</div>'
-    if cell.cell_type != "code":
-        return ""
+    """Return an executed cell as the blocks that screens are made of, under its name."""
     if cell.source in (_PRELUDE, _BOOKMARK):
         return "".join(f'<div id="bookmark">{_place(output)}</div>' for output in cell.outputs)
-    outputs = "".join(_output(output) for output in cell.outputs)
-    return f'<div class="source">{code_html(cell.source)}</div>{outputs}'
-
-
-def _output(output: Mapping[str, Any]) -> str:
-    if _WIDGET in output.get("data", {}):
-        return f'<div class="live">{_place(output)}</div>'
-    if output.get("name") == "stderr":  # how far a loop has come, which is long over
+    tags = cell.metadata.get("tags", ())
+    if cell.cell_type not in ("markdown", "code") or UNSEEN in tags:
         return ""
-    text = output_html(output)
-    return f'<div class="result">{text}</div>' if text else ""
+    if cell.cell_type == "markdown":
+        inside = prose_html(cell.source)
+    else:
+        outputs = "".join(_outputs(cell.outputs))
+        inside = f'<div class="source">{code_html(cell.source)}</div>{outputs}'
+    known = {"cell": cell.get("id", ""), "lesson": cell.metadata.get("lesson", "")}
+    known["part"] = str(cell.metadata.get("part", ""))
+    data = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in known.items())
+    looks = " ".join(["cell", *(["prose"] if cell.cell_type == "markdown" else []), *tags])
+    return f'<div class="{html.escape(looks)}" {data}>{inside}</div>'
+
+
+def _outputs(outputs: list[Any]) -> Iterator[str]:
+    """Yield what a cell shows; what it prints is one block, in however many pieces it arrives."""
+    # What goes to stderr is how far a loop has come, which is long over.
+    kept = [output for output in outputs if output.get("name") != "stderr"]
+    for printed, group in groupby(kept, lambda output: output["output_type"] == "stream"):
+        together = list(group)
+        if printed:
+            text = "".join(output["text"] for output in together)
+            together = [{"output_type": "stream", "name": "stdout", "text": text}]
+        for output in together:
+            if _WIDGET in output.get("data", {}):
+                yield f'<div class="live">{_place(output)}</div>'
+            elif text := output_html(output):
+                yield f'<div class="result">{text}</div>'
 
 
 def _place(output: Mapping[str, Any]) -> str:
@@ -115,9 +166,9 @@ def _place(output: Mapping[str, Any]) -> str:
     return f'<script type="application/vnd.voila.cell-output+json">{text}</script>'
 
 
-def _styles(_: Any) -> str:
-    own = resources.files(__package__).joinpath("presenter.css").read_text(encoding="utf-8")
-    return styles() + own
+def _file(name: str) -> str:
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return styles() + text if name.endswith(".css") else text
 
 
 # --- in the kernel ---

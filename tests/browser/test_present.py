@@ -43,7 +43,8 @@ SETUP = textwrap.dedent(
         falls = sign * power * np.exp(-0.01 * np.outer(np.arange(1, 9), np.arange(40)))
         figure = go.Figure(go.Scatter(uid="run", x=list(range(40)), mode="lines"))
         figure.add_scatter(uid="head", mode="markers")
-        figure.update_xaxes(range=[0, 40]).update_yaxes(range=[-4, 4]).update_layout(height=640)
+        figure.update_xaxes(range=[0, 40]).update_yaxes(range=[-4, 4])
+        figure.update_layout(height=640, font_size=16)
         both = ["depth", "step"]
         marker = [Track("head", "y", falls, both), Track("head", "x", np.arange(40), ["step"])]
         tracks = [Track("run", "y", falls, both, trail="step"), *marker]
@@ -63,16 +64,34 @@ TABLE = "\n".join(["| measured " * 7 + "|", "|---" * 7 + "|", "| 123456789 " * 7
 CELLS = [
     "# A made-up lesson\n\n**Goal.** See $a_1^{2}$ move.",
     SETUP,
-    "## One\n\nPredict what the picture does.",
+    "## One\n\nThe picture.",
     EXPLORER,
     "*The picture: a falling line.*\n\n## Two\n\n" + LONG,
-    "import sys\nprint('half way', file=sys.stderr)\n"
+    # What is printed arrives in another number of pieces each time.
+    "import sys, time\nevery = 1 + time.time_ns() % 6\nfor n in range(6):\n"
+    "    print('half way', file=sys.stderr)\n"
+    "    print(f'piece {n}', flush=n % every == 0)\n    time.sleep(0.02 * (n % every == 0))\n"
     "from tqdm.auto import tqdm\nlist(tqdm(range(3), leave=False))\n"
     "go.Figure(go.Scatter(y=[1, 3, 2]), {'title': {'text': 'Peak'}})",
     "## Choose",
     "import overparam_edu as oe\noe.ask('same_functions')",
     f"## Three\n\n{TABLE}\n\n### Exercise\n\nWrite a line.",
     "raise RuntimeError('an exercise is not run')",
+]
+# A lecture ends a screen where the class is asked, and leaves out raw numbers and talk of cells.
+GUESS = [
+    "# Guess and see\n\nA lecture.",
+    SETUP,
+    "## One\n\nBefore.\n\n**Predict.** Which way?",
+    "print('downhill')",
+    "*The answer.*\n\n**Check** it by numbers:",
+    "print('0.30000000000000004')",
+    "## Two\n\n**Predict.** How far does it fall?\n\n- A little?\n- A lot?",
+    EXPLORER,
+    "*The picture: a falling line.*\n\n"
+    "<details>\n<summary>What to find</summary>\n\n- It falls.\n\n</details>",
+    "*Only for those who run cells.*",
+    '## Three\n\n<span class="lab">Press **Shift+Enter**.</span> The end is near.',
 ]
 # Both, since a page that has only begun has no curtain either.
 OPEN = """() => document.getElementById('count')?.textContent
@@ -103,6 +122,9 @@ MEASURED = """() => {
     const tables = blocks.map(block => block.scrollWidth - block.clientWidth);
     return [Math.max((reach - box.bottom) / scale, ...tables), Math.min(...sizes, 99)];
 }"""
+
+FITS = """node => node.scrollWidth <= node.clientWidth
+    && node.getBoundingClientRect().bottom <= innerHeight"""
 
 
 class Presentation:
@@ -148,15 +170,17 @@ class Presentation:
 
 
 @contextmanager
-def presented(folder: Path, cells: list[str], homework: bool = False) -> Iterator[str]:
-    """Present a notebook of these cells, the last of which may be an exercise."""
+def presented(
+    folder: Path, cells: list[str], tags: dict[int, str] | None = None, *options: str
+) -> Iterator[str]:
+    """Present a notebook of these cells, some of which have tags."""
     notebook = nbformat.v4.new_notebook()
-    for source in cells:
+    for number, source in enumerate(cells):
         prose = source.startswith(("#", "*"))
         new = nbformat.v4.new_markdown_cell if prose else nbformat.v4.new_code_cell
-        notebook.cells.append(new(source))
-    if homework:
-        notebook.cells[-1].metadata["tags"] = ["exercise"]
+        notebook.cells.append(new(source, id=f"cell-{number}"))
+    for number, tag in (tags or {}).items():
+        notebook.cells[number].metadata["tags"] = [tag]
     nbformat.write(notebook, folder / "made_up.ipynb")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -165,7 +189,7 @@ def presented(folder: Path, cells: list[str], homework: bool = False) -> Iterato
     command = [sys.executable, "-m", "overparam_edu.cli", "present", "--no-browser"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--port", str(port), str(folder / "made_up.ipynb")],
+            [*command, "--port", str(port), *options, str(folder / "made_up.ipynb")],
             env=os.environ | home | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=log,
@@ -180,7 +204,7 @@ def presented(folder: Path, cells: list[str], homework: bool = False) -> Iterato
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with presented(tmp_path_factory.mktemp("lessons & more"), CELLS, homework=True) as said:
+    with presented(tmp_path_factory.mktemp("lessons & more"), CELLS, {-1: "exercise"}) as said:
         yield said
 
 
@@ -210,6 +234,12 @@ def test_it_is_quiet_and_asks_no_other_host(shown: Presentation) -> None:
     assert shown.page.get_by_text("an exercise is not run").count() == 0
     # What a progress bar would say is not shown.
     assert shown.page.locator(".result", has_text="half way").count() == 0
+
+
+def words(shown: Presentation) -> str:
+    """Return the text on the screen, in one line."""
+    blocks = shown.page.locator(".prose > :not(.waiting, .caption), .result:not(.waiting)")
+    return " ".join(" ".join(blocks.all_inner_texts()).split())
 
 
 def test_a_tall_picture_has_its_sliders_beside_it(shown: Presentation) -> None:
@@ -260,6 +290,66 @@ def test_keys_move_through_screens_and_step_the_picture(shown: Presentation) -> 
     shown.expect({"depth": 2, "step": 10})
 
 
+def test_keys_of_clickers_and_capital_letters_do_what_they_say(shown: Presentation) -> None:
+    shown.start_over()
+    here = shown.count()
+    shown.page.evaluate("window.untouched = true")
+    for key in ("b", ".", "B"):
+        shown.press(key)
+        assert shown.page.locator("#blank").is_visible()
+        shown.press("PageDown")  # only brings the picture back
+        assert not shown.page.locator("#blank").is_visible()
+        assert shown.count() == here
+    shown.press("D")
+    assert shown.page.locator("html").get_attribute("data-theme") == "dark"
+    shown.press("d", "F5", "Shift+F5")
+    assert shown.page.evaluate("window.untouched")  # it was not loaded again
+    assert shown.count() == here
+    shown.page.evaluate("document.fullscreenElement && document.exitFullscreen()")
+
+
+def test_code_shown_and_hidden_keeps_the_place(shown: Presentation) -> None:
+    shown.press("Escape", "Home")
+    for number in range(1, shown.count()[1] + 1):
+        at = shown.page.locator("#count").inner_text()
+        shown.press("c", "c")
+        assert shown.page.locator("#count").inner_text() == at, f"screen {number}"
+        shown.press("ArrowRight")
+
+
+def test_each_screen_is_found_again_in_whatever_pieces_outputs_arrive(shown: Presentation) -> None:
+    """Addresses name cells: a page that is loaded again has the same ones, and lands on each."""
+    shown.press("Escape", "Home", "e")
+    shown.page.wait_for_function("location.hash.includes('full=1')")
+
+    def walk() -> list[tuple[str, str]]:
+        found = []
+        for number in range(1, shown.count()[1] + 1):
+            assert shown.count()[0] == number
+            shown.page.evaluate("dispatchEvent(new Event('pagehide'))")  # writes the address now
+            at = re.search(r"at=([^&]*)", shown.page.url)[1]
+            found.append((at, words(shown)))
+            shown.press("ArrowRight")
+        return found
+
+    before = walk()
+    shown.page.reload(wait_until="commit")
+    shown.page.wait_for_function(OPEN, timeout=120_000)
+    assert shown.count()[0] == shown.count()[1]  # where it was: the last one
+    shown.press("Home")
+    assert walk() == before
+    assert len({at for at, _ in before}) == len(before)
+    bare = shown.page.url.split("#")[0]
+    at = before[len(before) // 2][0]
+    shown.page.evaluate("hash => { location.hash = hash }", f"at={at}&full=1&theme=light")
+    shown.page.wait_for_function(
+        "at => document.getElementById('count').textContent.startsWith(at)",
+        arg=f"{len(before) // 2 + 1} /",
+    )
+    assert bare in shown.page.url
+    shown.press("e", "Home")
+
+
 def test_code_is_hidden_until_it_is_asked_for(shown: Presentation) -> None:
     shown.start_over()
     code = shown.page.get_by_text("widgets.ToggleButtons").first
@@ -277,7 +367,12 @@ def test_code_is_hidden_until_it_is_asked_for(shown: Presentation) -> None:
 
 @pytest.mark.parametrize(
     "damaged",
-    ["set=%7Bbad", "set=5&p0=step.x~depth.4", 'set={"0":7}', 'set={"0":{"power":99}}&at=x'],
+    [
+        "set=%7Bbad",
+        "set=5&p-cell-3=step.x~depth.4",
+        'set={"0":7}',
+        'set={"0":{"power":99}}&at=x&v-same_functions=9.x',
+    ],
 )
 def test_a_damaged_bookmark_brings_back_what_it_can(shown: Presentation, damaged: str) -> None:
     shown.start_over()
@@ -345,12 +440,44 @@ def test_a_question_stays_open_until_it_is_answered(shown: Presentation) -> None
     expect(None)
 
 
+def test_a_class_votes_on_a_question_by_keys(shown: Presentation) -> None:
+    form = shown.page.locator(".oe-question")
+    shown.press("Escape", "Home")
+    while not form.is_visible():
+        shown.press("ArrowRight")
+    place = shown.count()
+
+    def votes() -> list[str | None]:
+        return [label.get_attribute("data-votes") for label in form.locator("label").all()]
+
+    assert votes() == [None] * 4
+    shown.press("a", "b", "b", "b", "C", "Shift+B", "Shift+A", "Shift+A")  # Caps Lock, then Shift
+    assert votes() == ["0", "2", "1", "0"]
+    widths = form.locator("label").evaluate_all(
+        "labels => labels.map(label => getComputedStyle(label).getPropertyValue('--share'))"
+    )
+    assert [float(width) for width in widths] == [0, 1, 0.5, 0]
+    shown.page.wait_for_function("location.hash.includes('=0.2.1.0')")
+    assert shown.count() == place
+    assert not shown.page.locator(".source").first.is_visible()
+    moment = shown.page.url
+    shown.press("0")
+    assert votes() == [None] * 4
+    shown.page.wait_for_function("address => location.href !== address", arg=moment)
+    shown.page.evaluate("hash => { location.hash = hash }", moment.split("#")[1])
+    form.locator("label[data-votes='2']").wait_for()
+    shown.press("0")
+
+
 def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Presentation) -> None:
     shown.start_over()
     search = ["pgrep", "-f", shown.kernel()]
     found = subprocess.run(search, capture_output=True, text=True, check=True)
     os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
-    shown.page.locator("#trouble", has_text="The kernel is gone").wait_for()
+    trouble = shown.page.locator("#trouble", has_text="F5 runs the lesson again")
+    trouble.wait_for(timeout=3_000)
+    assert trouble.evaluate(FITS)
+    assert shown.page.locator(".overparam-controls").first.evaluate("node => node.inert")
     shown.press("Escape", "ArrowUp")
     shown.expect({"depth": 2, "step": 11})
 
@@ -467,3 +594,92 @@ def test_a_lecturer_draws_what_the_class_says(browser: Any, tmp_path: Path, watc
         assert page.locator(".oe-reading").is_visible()
         shown.watched.check_quiet()
         context.close()
+
+
+@pytest.fixture(scope="module")
+def lecture(browser: Any, tmp_path_factory: pytest.TempPathFactory, watch: Any) -> Any:
+    folder, skipped = tmp_path_factory.mktemp("lecture"), {-2: "lecture-skip"}
+    pages = ("--pages", "https://example.org/course")
+    with presented(folder, GUESS, skipped, *pages) as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        yield Presentation(watch(context.new_page()), address)
+        context.close()
+
+
+def test_a_screen_ends_at_predict_and_the_next_press_reveals(lecture: Presentation) -> None:
+    lecture.press("Escape", "Home")
+    seen = []
+    for _ in range(lecture.count()[1]):
+        live = lecture.page.locator(".live:not(.waiting)").count()
+        seen.append(words(lecture) + " [picture]" * live)
+        lecture.press("ArrowRight")
+    assert seen == [
+        "Guess and see A lecture.",
+        "One Before. Predict. Which way?",
+        "One Before. Predict. Which way? downhill The answer.",
+        "Two Predict. How far does it fall? A little? A lot? [picture]",
+        "What to find: It falls. [picture]",
+        "Three The end is near.",
+    ]
+
+
+def test_question_and_picture_stand_side_by_side_in_letters_that_can_be_read(
+    lecture: Presentation,
+) -> None:
+    lecture.press("Escape", "Home", *["ArrowRight"] * 3)
+    lecture.page.evaluate(STILL)
+    [overlap, smallest, text] = lecture.page.evaluate(
+        """() => {
+            const at = node => node.getBoundingClientRect();
+            const asked = [...document.querySelectorAll('.aside')].map(at);
+            const live = document.querySelector('.live:not(.waiting)');
+            const picture = at(live.querySelector('.oe-picture'));
+            const controls = at(live.querySelector('.oe-controls').firstElementChild);
+            const scale = innerHeight / 720 * at(live).width / live.offsetWidth;
+            const sizes = [...live.querySelectorAll('svg text')].filter(node => node.textContent)
+                .map(node => parseFloat(getComputedStyle(node).fontSize) * scale / innerHeight);
+            const after = Math.max(...asked.map(({ bottom }) => bottom));
+            const left = Math.min(...asked.map(({ left }) => left));
+            const over = left < picture.right || controls.top < after;
+            return [over, Math.min(...sizes), asked.length];
+        }"""
+    )
+    assert not overlap
+    assert smallest >= 0.0219
+    assert text == 3
+
+
+def test_everything_is_shown_when_it_is_asked_for(lecture: Presentation) -> None:
+    lecture.press("Escape", "Home")
+    cut = lecture.count()[1]
+    lecture.press("e")
+    assert lecture.count()[1] > cut
+    everything = ""
+    for _ in range(lecture.count()[1]):
+        everything += words(lecture)
+        lecture.press("ArrowRight")
+    assert "0.30000000000000004" in everything
+    assert "Only for those who run cells." in everything
+    lecture.press("e", "q")
+    assert lecture.page.locator("#pages svg").is_visible()
+    assert "https://example.org/course" in lecture.page.locator("#pages").inner_text()
+    lecture.press("Escape")
+
+
+def test_without_its_server_the_page_says_within_three_seconds_what_to_do(
+    browser: Any, tmp_path: Path, watch: Any
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    with presented(tmp_path, ["# Gone", SETUP, "## One", EXPLORER]) as address:
+        shown = Presentation(watch(context.new_page()), address)
+        shown.start_over()
+    trouble = shown.page.locator("#trouble", has_text="has been stopped")
+    trouble.wait_for(timeout=3_000)
+    assert trouble.evaluate(FITS)
+    button = shown.page.get_by_role("button", name="3", exact=True)
+    assert button.evaluate(
+        "node => Boolean(node.closest('[inert]'))"
+    )  # no choice without a picture
+    shown.press("ArrowUp")
+    shown.expect({"depth": 2, "step": 11})
+    context.close()
