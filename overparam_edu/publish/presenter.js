@@ -15,6 +15,7 @@ window.overparamPresenter = (() => {
   const TYPE = 1.1; // of a picture's smallest type, 14.4 pixels, so that it is 2.2 % of the screen's height
   const DENSE = 0.88; // how far text is made smaller to spare a screen with two lines on it
   const ANSWER = { lines: 8, signs: 80 }; // of what is printed that a class can read
+  const LONG = 160; // signs of a paragraph that says more than what comes next
   const PATIENCE = 20_000; // ms to wait for pictures before the curtain opens all the same
   const element = (id) => document.getElementById(id);
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
@@ -72,7 +73,7 @@ window.overparamPresenter = (() => {
     const printed = (block) => block.matches(".result") && block.firstElementChild?.matches("pre");
     const answers = (block) => {
       const before = blocks.slice(0, blocks.indexOf(block)).findLast((one) => one.cell !== block.cell), text = block.textContent.trim(), lines = text.split("\n");
-      return before?.asking && lines.length <= ANSWER.lines && lines.every(({ length }) => length <= ANSWER.signs) && !/e-1\d/.test(text); // nor rounding
+      return before && (before.asking || (ends(before, /:$/) && before.textContent.length > LONG)) && lines.length <= ANSWER.lines && lines.every(({ length }) => length <= ANSWER.signs) && !/e-1\d/.test(text); // nor rounding
     };
     const left = (block) => {
       const { classList: tags } = block.cell;
@@ -90,7 +91,7 @@ window.overparamPresenter = (() => {
       const empty = !block.textContent.replace(all(".lab", block).map((node) => node.textContent).join(""), "").trim();
       const hangs = next && next.cell !== block.cell && !isText(next) && !blocks.some((one) => one.cell === next.cell && kept.has(one));
       const bare = isHeading(block) && (!rest || (isHeading(rest) && rest.tagName <= block.tagName));
-      if (caption || (empty && !all("img, math, table", block).length) || ((ends(block, /:$/) || checks) && hangs) || bare) kept.delete(block);
+      if (caption || (empty && !all("img, math, table", block).length) || (((ends(block, /:$/) && block.textContent.length <= LONG) || checks) && hangs) || bare) kept.delete(block);
     }
     return kept;
   }
@@ -218,8 +219,9 @@ window.overparamPresenter = (() => {
           const found = !later && some.every(isText) && sideBySide(some, block, { ...space, height: space.height - sum(above) });
           return found && found.texts.length === some.length ? found : null;
         };
-        let beside = whole(body, heads);
-        if (!beside && question.length < body.length && (beside = whole(question, []))) { // the question goes to its picture
+        const stack = !later && panels(block) > 1 && body.length && roomFor(block, sum(texts)); // panels need the width
+        let beside = stack ? null : whole(body, heads);
+        if (!beside && !stack && question.length < body.length && (beside = whole(question, []))) { // the question goes to its picture
           screen.blocks = texts.filter((one) => !question.includes(one));
           open();
           screen.blocks = question;
