@@ -112,8 +112,8 @@ def player_script() -> str:
 
 
 def player_module() -> str:
-    """Return what a notebook loads for each player: one module, of four files."""
-    return "".join(map(_resource, ("fonts.js", "sketch.js", "strip.js", "player.js")))
+    """Return what a notebook loads for each player: one module, of five files."""
+    return "".join(map(_resource, ("fonts.js", "sketch.js", "strip.js", "light.js", "player.js")))
 
 
 def player_styles() -> str:

@@ -335,6 +335,7 @@ class Player {
     this.root.append(this.picture, this.panel, this.status, this.more, this.notice, this.stale);
     this.sketch = new Sketch(this, guesses, onGuess);
     this.strip = new Strip(this);
+    this.light = new Light(this);
     this.above = element("div", { class: "oe-above" }, this.sketch.bar);
     this.root.prepend(this.above);
     el.append(this.root);
@@ -493,6 +494,7 @@ class Player {
       while (this.alive && this.floats && this.spec.axes.some(({ name }) => this.drawn?.[name] !== this.at[name])) {
         const nextFrame = new Promise(requestAnimationFrame), began = performance.now();
         await this.redraw();
+        this.light.apply();
         this.milliseconds = performance.now() - began;
         await nextFrame;
         this.read();

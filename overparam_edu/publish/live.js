@@ -39,9 +39,12 @@
     if (path.startsWith("lessons-") && !path.startsWith(`${edition}/`)) {
       row.append(" There is a newer edition: ", button("open it", () => open(`${edition}/${name}`)));
     }
-    Object.assign(row.style, { padding: "4px 12px", font: "14px system-ui, sans-serif", display: "flex", gap: "10px", alignItems: "center", flexWrap: "wrap" });
-    panel.toolbar.node.before(row);
-    panel.layout.fit?.();
+    Object.assign(row.style, {
+      padding: "4px 12px", font: "14px system-ui, sans-serif", display: "flex", gap: "10px", flexWrap: "wrap",
+    });
+    document.body.prepend(row);
+    app.shell.node.style.top = `${row.offsetHeight}px`; // the notebook fills the rest of the window
+    window.dispatchEvent(new Event("resize"));
   }
 
   function go(panel) {

@@ -52,7 +52,7 @@ _LEFT_OUT = re.compile(
     r"\.\./|.*/(tests|__pycache__|benchmarks)/|.*\.(so|pyd|dll)$|plotly/(labextension/|package_data/"
     r"(widgetbundle|datasets))|sympy/parsing/(autolev|c|fortran)/|anywidget/(nb|lab)extension"
 )
-_APP = 8_000_000  # bytes of JupyterLite itself
+_REST = 8_000_000  # bytes of Pyodide's core and of JupyterLite, packed as web servers send them
 _PYTHON = (3, 12)  # of this Pyodide: only its own bytecode runs there
 _WIDGETS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
 _KERNEL = "@jupyterlite/pyodide-kernel-extension"
@@ -62,7 +62,7 @@ class Live(NamedTuple):
     """What `build_live` wrote."""
 
     edition: str  # the folder of the lessons, for an address
-    size: int  # bytes that a browser fetches for a lesson's first picture, before compression
+    size: int  # bytes that a browser fetches for its first lesson
 
 
 def build_live(
@@ -141,7 +141,7 @@ def build_live(
         _jupyterlite(work, target, config)
         size = sum((parts / entry["file_name"]).stat().st_size for entry in packages.values())
     _lead_in(target, edition)
-    size += _APP + sum((source / name).stat().st_size for name in _CORE)
+    size += _REST
     _lead_pages(Path(site).expanduser(), edition, size, {path.stem for path in lessons})
     tell(f"live lessons in {target}; to try them: overparam-edu serve {site}")
     return Live(edition, size)
