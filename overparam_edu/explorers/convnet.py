@@ -129,10 +129,10 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
     figure.update_layout(template=TEMPLATE, height=370, showlegend=False, margin=_MARGIN)
     figure.update_xaxes(title="iteration", range=[0, float(stops[-1])])
     figure.update_yaxes(exponentformat="power")
-    heading(figure, f"loss of a batch   {_KEY}", y=1.02)
+    heading(figure, _KEY, y=1.02)
     said = "; ".join(f"{_LOOK[name][0]} {{{name}}}{{{name}_told}}" for name in runs.networks)
     narrow = {"font.size": 14, "height": 350, "margin.t": 84, "margin.l": 60}
-    key_below = {"annotations[0].text": f"loss of a batch<br>{_NARROW_KEY}", "margin.t": 96}
+    key_below = {"annotations[0].text": _NARROW_KEY, "margin.t": 96}
     return Scene(
         figure,
         axes,
@@ -245,6 +245,7 @@ def _axis_tracks(losses: Array, top: float | None) -> list[Track]:
         ranges.append([logs["range"], [0.0, 1.05 * high]])
         ticks.append([_log_ticks(logs), f"{round_step(high / 4):g}"])
     return [
+        Track(None, "yaxis.title.text", [f"{term} of a batch" for term in _TERMS], ["term"]),
         Track(None, "yaxis.type", ["log", "linear"], ["scale"]),
         Track(None, "yaxis.range", ranges, ["term", "scale"]),
         Track(None, "yaxis.dtick", ticks, ["term", "scale"]),

@@ -110,9 +110,7 @@ def limit_scene() -> Scene:
         Axis("depth", "depth N", _DEPTHS, start=3),
         Axis("size", "length of the start", _SIZES, start=5),
         Axis("angle", "its angle °", _ANGLES, start=6),
-        Axis(
-            "way", "way along the path, %", np.linspace(0, 100, _PARTS), start=_PARTS - 1, play=True
-        ),
+        Axis("way", "way gone, %", np.linspace(0, 100, _PARTS), start=_PARTS - 1, play=True),
     ]
     narrow = stacked(470, (0.5, 1), (0, 0.3))
     narrow |= {"yaxis2.dtick": 2, "yaxis2.title.text": "", "xaxis.title.text": ""}

@@ -470,7 +470,7 @@ def _figure(
         "color": BLACK,
         "line": {"width": 2, "color": BLACK},
     }
-    marks = go.Scatter(uid="start", x=x, y=y, mode="markers", marker=marker)
+    marks = go.Scatter(uid="start", x=x, y=y, mode="markers", marker=marker, cliponaxis=False)
     figure = go.Figure(
         [
             plots.loss_contour(above, spans[0], spans[1]),

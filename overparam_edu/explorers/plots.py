@@ -187,12 +187,12 @@ def plot_tuning(tuned: TunedLearningRate, *, labels: Sequence[str]) -> go.Figure
             showlegend=False,
         )
     figure.update_layout(template=TEMPLATE, height=_HEIGHT, title="Each depth at its own rate")
-    figure.update_xaxes(title="learning rate η", **_log_axis_in_digits(rates[np.isfinite(steps)]))
-    figure.update_yaxes(title="steps to the target", **_log_axis_in_digits(steps))
+    figure.update_xaxes(title="learning rate η", **log_axis_in_digits(rates[np.isfinite(steps)]))
+    figure.update_yaxes(title="steps to the target", **log_axis_in_digits(steps))
     return figure
 
 
-def _log_axis_in_digits(values: Array) -> dict[str, Any]:
+def log_axis_in_digits(values: Array) -> dict[str, Any]:
     """Return a logarithmic axis with whole numbers at its ticks: 1, 2 and 5 if decades are few."""
     axis = log_axis(values, below=1e-15, above=1e15)
     low, high = axis["range"]

@@ -91,6 +91,11 @@ def random_start_scene(seed: int = 0) -> Scene:
         Track("now by width", "y", values["mean"], every),
         Track("critical", "x", np.stack([shown, shown], axis=-1), ["scale"]),
     ]
+    # All that a standard deviation leads to is seen, however far.
+    every_size = np.stack(list(values.values()))
+    ends = [np.log10(edge(every_size, axis=(0, 2, 3))) for edge in (np.min, np.max)]
+    spans = np.stack([np.minimum(ends[0] - 1, -25.5), np.maximum(ends[1] + 1, 15.5)], axis=-1)
+    tracks += [Track(None, f"yaxis{panel}.range", spans, ["scale"]) for panel in ("", 2)]
     factors = SCALES[:, None] ** 2 * WIDTHS
     above = (drawn > mean_at_1(WIDTHS)[..., None]).mean(axis=-1)
     reading = Reading(
@@ -109,14 +114,13 @@ def random_start_scene(seed: int = 0) -> Scene:
     axes = [
         Axis("width", "hidden width m", WIDTHS, start=0),
         Axis("depth", "depth N", DEPTHS, start=15),
-        Axis("scale", "standard deviation s", SCALES, start=3),
+        Axis("scale", "std. deviation s", SCALES, start=3),
     ]
     alt = (
         "Left: mean and typical squared length of the product of random layers against depth. "
         "Right: the same against width. Formulas as lines, draws as marks."
     )
     narrow = stacked(490, (0.56, 1), (0, 0.3), **{"margin.l": 66})
-    narrow |= {"yaxis.dtick": 10, "yaxis2.dtick": 10}
     return Scene(_figure(), axes, tracks, reading, alt=alt, narrow=narrow)
 
 
@@ -138,8 +142,8 @@ def _figure() -> go.Figure:
         ]
         figure.add_traces(traces, rows=1, cols=column)
         figure.add_hline(1, line={"dash": "dot", "width": 2}, row=1, col=column)
-    figure.add_trace(curve("critical", BROWN, "dot", 2, y=[1e-30, 1e30]), 1, 2)
-    figure.update_yaxes(type="log", range=[-25.5, 15.5], dtick=5, exponentformat="power")
+    figure.add_trace(curve("critical", BROWN, "dot", 2, y=[1e-38, 1e38]), 1, 2)
+    figure.update_yaxes(type="log", dtick=10, exponentformat="power")
     figure.update_xaxes(title="depth N", range=[0.4, 16.6], dtick=3, row=1, col=1)
     widths = {
         "type": "log",

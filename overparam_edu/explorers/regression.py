@@ -348,9 +348,7 @@ def _figure(contests: Sequence[Contest], note: str) -> go.Figure:
         for name, colour, _, _, filled in looks:
             chosen = dot(f"chosen at {name}", colour, f"diamond{filled}", 17)
             figure.add_trace(chosen.update(marker_line_width=3), row=1, col=2)
-        title = {"text": "learning rate", "standoff": 10}  # clear of the powers of ten
-        axis = plots.log_axis(rates, below=1e-12, above=1e12)
-        figure.update_xaxes(title=title, **axis, row=1, col=2)
+        figure.update_xaxes(title="learning rate", **plots.log_axis_in_digits(rates), row=1, col=2)
         figure.update_yaxes(type="log", exponentformat="power", row=1, col=2)
     figure.update_yaxes(title="loss above minimum", row=1, col=1)
     _, deep = _names(contests[-1])

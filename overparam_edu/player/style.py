@@ -58,9 +58,9 @@ def curve(
 def dot(
     name: str | None, colour: str, symbol: str = "circle", size: float = 14, **more: Any
 ) -> go.Scatter:
-    """Return a marker under a name."""
+    """Return a marker under a name, whole even on the edge of its panel."""
     marker = {"color": colour, "size": size, "symbol": symbol, "line": {"width": 2}}
-    return _scatter(name, {"mode": "markers", "marker": marker} | more)
+    return _scatter(name, {"mode": "markers", "marker": marker, "cliponaxis": False} | more)
 
 
 def arrow(

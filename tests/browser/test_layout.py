@@ -1,6 +1,7 @@
 """Every explorer and board on a laptop, a phone and a projector: all seen at once, nothing cut.
 
-A laptop shows 600 pixels of a notebook 1,035 wide beside Lab's files, a phone a page of 390 x 844,
+A laptop shows 600 pixels of a notebook 1,035 wide beside Lab's files, in which outputs are as wide
+as on a page of 957, a phone a page of 390 x 844,
 the projector 1280 x 720. Picture, main slider and sentence must be on one screen, with what stands
 above them; no two texts of a picture may overlap, and none may be cut.
 """
@@ -25,7 +26,7 @@ from overparam_edu.player.scene import Scene
 pytestmark = pytest.mark.browser
 
 # Name: width, height of the window, and the height that picture, slider and sentence may take.
-SCREENS = {"laptop": (1035, 646, 600), "phone": (390, 844, 844), "projector": (1280, 720, 690)}
+SCREENS = {"laptop": (957, 646, 600), "phone": (390, 844, 844), "projector": (1280, 720, 690)}
 _NAMES = sorted(name for name in oe.__all__ if name.startswith("explore_"))
 # Settings that look different, by explorer; all open with none.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
@@ -103,6 +104,9 @@ WRONG = """(root, budget) => {
         if (seen(node) && (wide || box(node).right > box(root).right + 1))
             wrong.push(`cut: ${node.textContent}`);
     }
+    for (const label of all('.oe-label').filter((node) => seen(node) && innerWidth > 640))
+        if (box(label).height > 2 * parseFloat(getComputedStyle(label).fontSize))
+            wrong.push(`on two lines: ${label.textContent}`);
     for (const row of all('.oe-row').filter(seen)) {
         const cells = [...row.children].filter((node) => node.getClientRects().length);
         pairs(cells, (a, b) => over(box(a), box(b), 1)
@@ -129,6 +133,16 @@ WRONG = """(root, budget) => {
     const texts = all('.main-svg text', picture)
         .filter((text) => seen(text) && !outside(text) && drawn(text))
         .flatMap(lines).filter((line) => line.textContent.trim());
+    // A scale has two numbers at least, and a point in a panel is drawn whole.
+    for (const axis of Object.values(picture._fullLayout).filter((a) => a?._vals)) {
+        const marks = axis._vals.filter(({ text }) => text).length;
+        if (axis.visible && axis.showticklabels && axis.tickmode !== 'array' && marks < 2)
+            wrong.push(`${marks} numbers on ${axis._name}: ${axis.title.text}`);
+    }
+    for (const { trace } of picture.calcdata.map(([first]) => first)) {
+        if (trace.type === 'scatter' && trace.mode === 'markers' && trace.cliponaxis !== false)
+            wrong.push(`may be cut: ${trace.uid}`);
+    }
     const smallest = innerWidth < 640 ? 13 : 16; // 2.2 % of the projector's height
     for (const text of texts) {
         const { left, right, top, bottom } = box(text), word = text.textContent;
@@ -136,6 +150,8 @@ WRONG = """(root, budget) => {
         if (high || left < frame.left - 1 || right > frame.right + 1) wrong.push(`cut: ${word}`);
         const size = parseFloat(getComputedStyle(text).fontSize);
         if (size < smallest) wrong.push(`${size} px: ${word}`);
+        const { fontFamily } = getComputedStyle(text); // a page may have rules for Plotly
+        if (!fontFamily.startsWith('system-ui')) wrong.push(`in ${fontFamily}: ${word}`);
     }
     pairs(texts, (a, b) =>
         over(box(a), box(b), 2.5) && wrong.push(`${a.textContent} over ${b.textContent}`));

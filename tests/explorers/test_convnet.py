@@ -61,6 +61,7 @@ def test_curves_are_means_since_the_stop_before() -> None:
     assert stops[-1] == 2_000
     for term, factor in enumerate((3, 1, 2)):
         drawn = frame(scene, last(scene) | {"term": term, "seed": 2})  # the second seed, 7
+        assert drawn[None, "yaxis.title.text"].split(" of ")[0] in describe(scene, {"term": term})
         for network, name in enumerate(NETWORKS):
             height = factor * (1.7 + network)
             expected = [height] + [

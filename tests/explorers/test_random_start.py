@@ -30,6 +30,18 @@ def test_lines_are_the_formulas() -> None:
     np.testing.assert_allclose(drawn["critical", "x"], [1 / s**2] * 2, rtol=1e-5)
 
 
+def test_all_that_a_standard_deviation_leads_to_is_seen() -> None:
+    scene = random_start_scene()
+    for at in ({"scale": 0}, {"scale": len(SCALES) - 1, "width": len(WIDTHS) - 1}):
+        drawn = frame(scene, at)
+        for panel, more in (("", ""), ("2", " by width")):
+            low, high = drawn[None, f"yaxis{panel}.range"]
+            for trace in ("mean", "typical", "measured mean", "measured median", "now"):
+                sizes = np.log10(drawn[f"{trace}{more}", "y"])
+                assert low < sizes.min()
+                assert sizes.max() < high
+
+
 @pytest.mark.parametrize("width", [1, 4, 32])
 def test_draws_have_the_law_of_real_layers(width: int) -> None:
     squares = draw_squares(width, np.random.default_rng(3))
