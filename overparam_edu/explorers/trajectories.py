@@ -35,7 +35,8 @@ def explore_trajectories(*, predict: bool = False) -> Explorer:
     when this run arrived, and compares depths by the count that shuts luck out: at tuned rates, in
     the slowest of five runs (`tuned_learning_rate`).
 
-    Depth and iteration move in the browser. The power ``p``, the targets' ratio, the start, which
+    Depth and iteration move in the browser; small pictures above show the paths of other depths at
+    the same iteration, and a click on one goes to its depth. The power ``p``, the targets' ratio, the start, which
     can be dragged, the learning rates and the dynamics ask Python for new runs.
 
     Parameters
