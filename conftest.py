@@ -31,6 +31,7 @@ THOROUGH = {
     f"{BROWSER}states.py::test_a_silent_kernel": "stopped|cut",
     f"{BROWSER}present.py::test_no_move": "300ms",
     f"{BROWSER}present.py::test_without_its_server": None,  # ..._without_its_kernel
+    f"{BROWSER}present.py::test_twenty_loads": None,  # test_each_screen_is_found_again
     f"{BROWSER}formulas.py::test_every_formula": "chromium-light|firefox-dark",
     f"{BROWSER}formulas.py::test_firefox_draws_a_lesson": None,  # ..._the_first_picture_of_a_page
     # An explorer as it opens, but for the projector.

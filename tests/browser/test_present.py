@@ -350,6 +350,17 @@ def test_each_screen_is_found_again_in_whatever_pieces_outputs_arrive(shown: Pre
     shown.press("e", "Home")
 
 
+def test_twenty_loads_land_on_the_same_screen(shown: Presentation) -> None:
+    shown.start_over()
+    for number in range(20):
+        shown.press("Escape", "Home", *["ArrowRight"] * (number % shown.count()[1]))
+        shown.page.evaluate("dispatchEvent(new Event('pagehide'))")
+        before = (shown.count(), shown.page.url, words(shown))
+        shown.page.reload(wait_until="commit")
+        shown.page.wait_for_function(OPEN, timeout=120_000)
+        assert (shown.count(), shown.page.url, words(shown)) == before, f"load {number}"
+
+
 def test_code_is_hidden_until_it_is_asked_for(shown: Presentation) -> None:
     shown.start_over()
     code = shown.page.get_by_text("widgets.ToggleButtons").first
