@@ -36,8 +36,8 @@ def explore_trajectories(*, predict: bool = False) -> Explorer:
     the slowest of five runs (`tuned_learning_rate`).
 
     Depth and iteration move in the browser; small pictures above show the paths of other depths at
-    the same iteration, and a click on one goes to its depth. The power ``p``, the targets' ratio, the start, which
-    can be dragged, the learning rates and the dynamics ask Python for new runs.
+    the same iteration, and a click on one goes to its depth. The power ``p``, the targets' ratio,
+    the start, which can be dragged, the learning rates and the dynamics ask Python for new runs.
 
     Parameters
     ----------
