@@ -19,6 +19,7 @@ from overparam_edu.cli import (
     doctor,
     lab,
     pages,
+    picture,
     present,
     progress,
     reproduce,
@@ -29,7 +30,7 @@ from overparam_edu.cli.command import CommandError
 # In the order of the help.
 COMMANDS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (lab, present, doctor, pages, serve, assign, progress, claims, reproduce)
+    for module in (lab, present, doctor, pages, serve, picture, assign, progress, claims, reproduce)
 }
 
 
@@ -59,8 +60,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line on `argv`, by default the program's own, and return the exit code."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options, settings = parser.parse_known_args(argv)
+    if settings and not hasattr(options, "settings"):
+        parser.error(f"unrecognized arguments: {' '.join(settings)}")
     try:
+        if settings:
+            options.settings = settings  # of an explorer, which knows its own
         return int(options.run(options))
     except CommandError as error:
         print(f"overparam-edu: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from overparam_edu.cli.command import CommandError, need
+from overparam_edu.cli.present import find_notebook
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,9 +19,10 @@ def run(options: argparse.Namespace) -> int:
     need("nbclient", "pages")
     from overparam_edu.publish.pages import build_pages
 
-    notebooks = [Path(name) for name in options.notebooks] or None
+    notebooks = [find_notebook(name) for name in options.notebooks] or None
+    say = partial(print, flush=True)
     try:
-        built = build_pages(options.out, notebooks=notebooks, progress=partial(print, flush=True))
+        built = build_pages(options.out, notebooks=notebooks, url=options.url, progress=say)
     except (OSError, RuntimeError, ValueError) as problem:
         raise CommandError(str(problem)) from None
     print(f"{built.size / 1e6:.1f} MB. Copy the whole folder: the pages share plotly.min.js.")
@@ -47,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "notebooks",
         nargs="*",
         metavar="NOTEBOOK",
-        help="notebooks to make pages of (default: the whole course)",
+        help="lessons' numbers such as 05, or paths of notebooks (default: the whole course)",
+    )
+    parser.add_argument(
+        "--url", metavar="URL", help="where the folder will be on the web, for previews of links"
     )
     parser.add_argument(
         "--out",

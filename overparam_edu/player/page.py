@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import plotly.graph_objects as go
 
@@ -24,6 +25,12 @@ from overparam_edu.player.mathml import math_font
 from overparam_edu.player.question import question_module
 from overparam_edu.player.scene import Scene, still
 from overparam_edu.player.wire import PLOTLY_JS, message
+
+# Two ways to one minimum, as small as a tab.
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke-width="2">'
+    '<path d="M2 13H9L13 6" stroke="#6e6e6e"/><path d="M2 13Q6 1 13 6" stroke="#d55e00"/></svg>'
+)
 
 
 class Choice(NamedTuple):
@@ -71,6 +78,7 @@ class Piece(NamedTuple):
             "position": self.position,
             "note": offered.note,
             "sentence": describe(self.scene, self.position),
+            "alt": re.sub("<[^>]+>", "", self.scene.alt),
         }
 
 
@@ -151,17 +159,39 @@ def piece_html(piece: Mapping[str, Any]) -> str:
     """Return the place of a picture, with its data from `Piece.to_json`, as HTML."""
     # "<" could end the script element, or begin a comment in it.
     data = json.dumps(piece, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    tall, narrow = _room(piece)
+    words = dict.fromkeys(filter(None, (piece.get("alt"), piece["sentence"])))
     return (
-        f'<div class="piece"><script type="application/json">{data}</script>'
-        f'<p class="waiting">{html.escape(piece["sentence"])}</p></div>'
+        f'<div class="piece" style="--tall: {tall}px; --narrow: {narrow}px">'
+        f'<script type="application/json">{data}</script>'
+        f'<div class="waiting">{"".join(f"<p>{html.escape(text)}</p>" for text in words)}'
+        "<noscript><p>The picture needs JavaScript, which is switched off.</p></noscript>"
+        "</div></div>"
     )
 
 
-def page(title: str, body: str, *, scripts: Iterable[str] | None = None) -> str:
+def _room(piece: Mapping[str, Any]) -> tuple[int, int]:
+    """Return about how many pixels a picture and its controls are tall: widely, on a phone."""
+    spec, choices = piece["scenes"][0]["spec"], len(piece["choices"])
+    rows = sum(not axis["expert"] for axis in spec["axes"])
+    tall = spec["figure"]["layout"].get("height", 480) if spec["figure"] else 270
+    wide = tall + 52 * ((rows + 1) // 2) + 40 * choices + 180
+    return round(wide), round(spec["narrow"].get("height", tall) + 70 * (rows + choices) + 240)
+
+
+def page(
+    title: str,
+    body: str,
+    *,
+    scripts: Iterable[str] | None = None,
+    meta: Mapping[str, str] | None = None,
+    kind: str = "",
+) -> str:
     """Return a page as HTML that may run its own scripts only, and may ask nobody for anything.
 
     `scripts` are files beside the page that hold plotly.js and the player; without them, the page
-    itself holds both.
+    itself holds both. `meta` are properties such as "description" or "og:title", or "canonical".
+    `kind` is "alone" for a page that is nothing but one picture.
     """
     skeleton = _resource("page.html")
     own = re.search(r"<script>(.*?)</script>", skeleton, flags=re.S)
@@ -179,6 +209,8 @@ def page(title: str, body: str, *, scripts: Iterable[str] | None = None) -> str:
     holes = {
         "title": html.escape(title),
         "policy": policy,
+        "meta": _meta({"og:title": title, **(meta or {})}),
+        "kind": kind,
         "styles": sheet if folder else f"<style>{styles()}</style>",
         "body": body,
         "scripts": files + "".join(f"<script>{text}</script>" for text in inside),
@@ -186,9 +218,23 @@ def page(title: str, body: str, *, scripts: Iterable[str] | None = None) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], skeleton)
 
 
+def _meta(known: Mapping[str, str]) -> str:
+    """Return what search engines, previews of links and tabs show of a page."""
+    lines = [f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}">']
+    for name, value in known.items():
+        text = html.escape(value)
+        if name == "canonical":
+            lines.append(f'<link rel="canonical" href="{text}">')
+        else:
+            kind = "property" if ":" in name else "name"
+            lines.append(f'<meta {kind}="{name}" content="{text}">')
+    return "\n".join(lines)
+
+
 def moving_page(found: Sequence[Piece], title: str | None = None) -> str:
     """Return pictures as one page that needs nothing else."""
     text = re.sub("<[^>]+>", "", found[0].scene.alt) if title is None else title
     body = "".join(piece_html(piece.to_json()) for piece in found)
     heading = f"<h1>{html.escape(text)}</h1>" if title is not None else ""
-    return page(text, f"<main>{heading}{body}</main>")
+    kind = "alone" if len(found) == 1 and not heading else ""
+    return page(text, f"<main>{heading}{body}</main>", meta={"description": text}, kind=kind)

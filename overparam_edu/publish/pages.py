@@ -6,11 +6,15 @@ player.js as in the notebook (player/page.py says how their data gets there).
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -18,6 +22,7 @@ from urllib.parse import quote
 import ipywidgets as widgets
 import nbformat
 import plotly.graph_objects as go
+from joblib import cpu_count
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
@@ -33,6 +38,7 @@ _PIECES = "application/vnd.overparam-edu.pieces+json"
 _FIGURE = "application/vnd.plotly.v1+json"
 _PRELUDE = "from overparam_edu.publish.pages import keep_pieces\n\nkeep_pieces()"
 _SECONDS = 600  # for one cell
+_clients: set[Any] = set()  # of nbclient, whose notebooks run now
 # What a terminal takes for colours.
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -70,12 +76,13 @@ def build_pages(
     out: str | Path,
     *,
     notebooks: Sequence[str | Path] | None = None,
+    url: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Pages:
     """Write the course as static pages; ``index.html`` opens it from a disk or a server.
 
-    Each notebook is run, so this takes minutes. An explorer's controls that need Python become a
-    few choices computed in advance.
+    Each notebook is run, as many at once as there are processors, so this takes minutes. An
+    explorer's controls that need Python become a few choices computed in advance.
 
     Parameters
     ----------
@@ -84,8 +91,11 @@ def build_pages(
         named like its notebook; of several with one name, or called index, the others get a number.
     notebooks : sequence of str or Path, optional
         By default the whole course.
+    url : str, optional
+        Where the folder will be on the web, such as ``"https://example.org/course/"``; search
+        engines and previews of links need it, and nothing else does.
     progress : callable, optional
-        Called with a line about each thing that is done.
+        Called with a line about each notebook that has run, with an estimate of what is left.
 
     Returns
     -------
@@ -96,7 +106,7 @@ def build_pages(
     Raises
     ------
     ValueError
-        If there is no notebook.
+        If there is no notebook, or `url` is no address of the web.
     RuntimeError
         If a notebook is damaged, or a cell fails; the message names it and says what went wrong.
     OSError
@@ -107,25 +117,27 @@ def build_pages(
     )
     if not paths:
         raise ValueError("notebooks must be one or more; got none")
+    if url is not None and not re.match(r"https?://[^/\s]+", url):
+        raise ValueError(f"url must begin with https:// or http:// and a host; got {url!r}")
     tell = progress or (lambda _: None)
     folder = Path(out).expanduser()
     (folder / "scenes").mkdir(parents=True, exist_ok=True)
     names = _names(paths)
-    lessons = []
-    for number, (path, name) in enumerate(zip(paths, names, strict=True), start=1):
-        tell(f"{number} of {len(paths)}: running {path.name}")
-        lessons.append(lesson(executed(path), name, linked=names))
+    ran = _each_executed(paths, tell)
+    lessons = [lesson(one, name, linked=names) for one, name in zip(ran, names, strict=True)]
     files = {"plotly.min.js": plotly_script(), "player.js": player_script(), "course.css": styles()}
     for number, one in enumerate(lessons):
         near = (lessons[number - 1] if number else None, *lessons[number + 1 : number + 2])
-        files[f"{one.name}.html"] = _lesson_page(one, *near)
+        files[f"{one.name}.html"] = _lesson_page(one, *near, url=url)
         files |= {f"scenes/{name}.js": text for name, text in one.scenes.items()}
-    files["index.html"] = _index(lessons)
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    tell(f"{len(files)} files in {folder}; open {folder / 'index.html'}")
+    files["index.html"] = _index(lessons, url)
+    made = {name: text.encode() for name, text in files.items()}
+    made["race.gif"] = resources.files(__package__).joinpath("race.gif").read_bytes()
+    for name, data in made.items():
+        (folder / name).write_bytes(data)
+    tell(f"{len(made)} files in {folder}; open {folder / 'index.html'}")
     written = tuple(folder / f"{name}.html" for name in names)
-    return Pages(folder / "index.html", written, sum(len(text.encode()) for text in files.values()))
+    return Pages(folder / "index.html", written, sum(map(len, made.values())))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -137,6 +149,27 @@ def _names(paths: Sequence[Path]) -> list[str]:
         names.append(next(stem for stem in stems if stem.casefold() not in taken))
         taken.add(names[-1].casefold())
     return names
+
+
+def _each_executed(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Any]:
+    """Run notebooks, as many at once as there are processors."""
+    began, workers = time.monotonic(), min(len(paths), cpu_count())
+    tell(f"{len(paths)} to run, {workers} at a time")
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(executed, path): path for path in paths}
+        try:
+            for done, future in enumerate(as_completed(running), start=1):
+                future.result()
+                minutes = (time.monotonic() - began) / 60 / done * (len(paths) - done)
+                left = f"; about {max(1, round(minutes))} min left" if done < len(paths) else ""
+                tell(f"{done} of {len(paths)}: {running[future].name} has run{left}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for client in list(_clients):  # the kernels of what still runs
+                if client.km is not None and client.km.provisioner is not None:
+                    client.km.provisioner.process.kill()
+            raise
+    return [future.result() for future in running]
 
 
 def executed(path: Path) -> Any:
@@ -156,15 +189,21 @@ def executed(path: Path) -> Any:
         timeout=_SECONDS,
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
+        shutdown_kernel="immediate",
         resources={"metadata": {"path": str(path.parent)}},
     )
     environment = os.environ | {"PLOTLY_RENDERER": "plotly_mimetype", "TQDM_DISABLE": "1"}
     environment["OVERPARAM_EDU_PROGRESS"] = os.devnull  # nobody's answers belong on a page
+    # What runs beside it has the other processors.
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    _clients.add(client)
     try:
-        client.execute(env=environment)
+        asyncio.run(client.async_execute(env=environment))  # which closes its loop
     except (CellExecutionError, CellTimeoutError) as problem:
         last = _ANSI.sub("", str(problem)).strip().splitlines()[-1]
         raise RuntimeError(f"{path.name} does not run: {last}") from problem
+    finally:
+        _clients.discard(client)
     del notebook.cells[0]
     return notebook
 
@@ -292,7 +331,9 @@ def output_html(output: Mapping[str, Any]) -> str:
         if kind in data:
             return _scrolling(prose(data[kind]))
     if "text/html" in data:
-        return _scrolling(str(data["text/html"]))
+        inside = _scrolling(str(data["text/html"]))
+        attempt = str(data.get("text/plain", "")).startswith("… ")  # at an exercise: none
+        return f'<div class="attempt">{inside}</div>' if attempt else inside
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
             alt = html.escape(data.get("text/plain", "Figure"))
@@ -319,35 +360,63 @@ _ABOUT = (
 _HEADER = (
     '<a class="skip" href="#lesson">Skip to the lesson</a>'
     '<header><nav aria-label="Course"><a href="index.html">All lessons</a></nav>'
-    '<button id="code-switch" type="button" aria-pressed="true">Show code</button></header>'
+    '<button id="code-switch" type="button" hidden>Hide code</button></header>'
+)
+_PAPER = (
+    '<a href="https://arxiv.org/abs/1802.06509"><cite>On the Optimization of Deep Networks: '
+    "Implicit Acceleration by Overparameterization</cite></a>"
+)
+_LICENCE = (
+    '<p class="note">Text and pictures: <a rel="license" '
+    'href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>. Code: MIT licence.</p>'
 )
 
 
-def _lesson_page(one: Lesson, before: Lesson | None, after: Lesson | None = None) -> str:
+def _lesson_page(
+    one: Lesson, before: Lesson | None, after: Lesson | None = None, *, url: str | None = None
+) -> str:
     links = []
     if before:
         links.append(f'<a href="{before.address}" rel="prev">← {html.escape(before.title)}</a>')
     if after:
         links.append(f'<a href="{after.address}" rel="next">{html.escape(after.title)} →</a>')
     near = f'<nav aria-label="Lessons before and after">{" ".join(links)}</nav>' if links else ""
-    body = f'{_HEADER}<main id="lesson">{_ABOUT}{one.body}</main><footer>{near}</footer>'
-    return page(one.title, body, scripts=("plotly.min.js", "player.js"))
+    body = f'{_HEADER}<main id="lesson">{_ABOUT}{one.body}</main><footer>{near}{_LICENCE}</footer>'
+    scripts, goal = ("plotly.min.js", "player.js"), re.sub("<[^>]+>", "", prose(one.goal)).strip()
+    return page(one.title, body, scripts=scripts, meta=_meta(goal or one.title, one.address, url))
 
 
-def _index(lessons: Sequence[Lesson]) -> str:
-    rows = "".join(
-        f'<li><h2><a href="{one.address}">{html.escape(one.title)}</a></h2>{prose(one.goal)}'
-        + (f'<p class="note">{one.minutes} minutes</p>' if one.minutes else "")
-        + "</li>"
-        for one in lessons
+def _meta(description: str, address: str, url: str | None) -> dict[str, str]:
+    """Return what search engines and previews show of the page at an address."""
+    known = {"description": description, "og:description": description, "og:type": "article"}
+    if url is None:
+        return known
+    base = url.rstrip("/")
+    page = f"{base}/{address}"
+    return known | {"canonical": page, "og:url": page, "og:image": f"{base}/race.gif"}
+
+
+def _index(lessons: Sequence[Lesson], url: str | None = None) -> str:
+    rows = []
+    for one in lessons:
+        number = re.match(r"\d+", one.name)
+        label = f'<span class="number">{number[0]}</span> ' if number else ""
+        link = f'<a href="{one.address}">{html.escape(one.title)}</a>'
+        minutes = f'<p class="note">{one.minutes} minutes</p>' if one.minutes else ""
+        rows.append(f"<li><h2>{label}{link}</h2>{prose(one.goal)}{minutes}</li>")
+    about = (
+        "Interactive lessons on one surprising result: adding linear layers to a linear model "
+        "changes nothing it can express, yet it changes how gradient descent moves, and can speed "
+        "it up."
     )
     body = (
-        f"<main><h1>{TITLE}</h1>"
-        "<p>Interactive lessons on one surprising result: adding linear layers to a linear model "
-        "changes nothing it can express, yet it changes how gradient descent moves, and can speed "
-        "it up.</p><p>Every picture moves: drag its sliders, press its buttons, or focus them and "
-        "use the arrow keys. These pages need neither Python nor a network; what has to be "
-        "computed anew is in the notebooks.</p>"
-        f'<ol class="lessons">{rows}</ol></main>'
+        f'<main><h1>{TITLE}</h1><p>{about}</p><img class="race" src="race.gif" width="960" alt="'
+        "Gradient descent at depth 1 and at depth 3 on the same loss: two paths to one minimum"
+        f'"><p>The result is from S. Arora, N. Cohen and E. Hazan, {_PAPER}, ICML 2018.</p>'
+        "<p>Every picture moves: drag its sliders, press its buttons, or focus them and use the "
+        "arrow keys. These pages need neither Python nor a network. To compute anew, run "
+        "<code>overparam-edu lab</code>; to show a lesson as slides, "
+        "<code>overparam-edu present 05</code>.</p>"
+        f'<ol class="lessons">{"".join(rows)}</ol></main><footer>{_LICENCE}</footer>'
     )
-    return page(TITLE, body, scripts=())
+    return page(TITLE, body, scripts=(), meta=_meta(about, "index.html", url))

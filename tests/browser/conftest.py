@@ -546,13 +546,21 @@ class SavedPage(Watched):
     messages = ("log", "info", "debug", "warning", "error")
 
     def __init__(
-        self, browser: Any, path: Path, script: str = "", settle: bool = True, **options: Any
+        self,
+        browser: Any,
+        path: Path,
+        script: str = "",
+        settle: bool = True,
+        fragment: str = "",
+        **options: Any,
     ) -> None:
         context = browser.new_context(**options)
         context.set_offline(True)
         context.add_init_script(script)
         super().__init__(context.new_page())
-        self.page.goto(path.as_uri())
+        self.page.goto(path.as_uri() + (fragment and f"#{fragment}"))
+        if not options.get("java_script_enabled", True):
+            return
         self.page.wait_for_function("() => !document.querySelector('.waiting')")
         self.players = [Shown(root) for root in self.page.locator(".oe-player").all()]
         for player in self.players if settle else ():

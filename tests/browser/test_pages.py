@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import nbformat
 import plotly.graph_objects as go
@@ -138,7 +141,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Pages:
         nbformat.write(notebook, paths[-1])
     said: list[str] = []
     built = build_pages(folder / "pages", notebooks=paths, progress=said.append)
-    assert [path.name in line for path, line in zip(paths, said, strict=False)] == [True] * 4
+    assert said[0].startswith("4 to run, ")
+    for number, line in enumerate(said[1:5], start=1):
+        assert line.startswith(f"{number} of 4: ")
+        assert ("min left" in line) == (number < 4)
+    assert {path.name for path in paths} == {
+        path.name for path in paths for line in said[1:5] if f": {path.name} has run" in line
+    }
     return built
 
 
@@ -279,8 +288,10 @@ def test_code_folds_links_lead_on_and_print_leaves_the_controls_out(made_up: Any
     page = made_up.page
     code = page.locator("details.code[open]")
     assert code.count() == 4
-    page.get_by_role("button", name="Show code").press("Enter")
+    page.get_by_role("button", name="Hide code").press("Enter")
     assert code.count() == 0
+    page.get_by_role("button", name="Show code").press("Enter")
+    assert code.count() == 4
     page.emulate_media(media="print")
     assert not page.locator(".oe-controls").first.is_visible()
     assert page.locator(".oe-picture").first.is_visible()
@@ -300,9 +311,181 @@ def test_one_file_holds_everything(
     opened = saved(path, has_touch=touch)
     assert opened.requests == [path.as_uri()]
     assert opened.page.title() == HOSTILE
-    opened.page.get_by_label("3", exact=True).check()
-    opened.page.wait_for_timeout(100)
+    opened.page.get_by_role("group", name="rate").get_by_label("3", exact=True).check()
     opened.players[0].check(room["build"](3, 1), {})
+    opened.check_quiet()
+
+
+# --- what a lecturer, a printer, a search engine and a keyboard get of a page ---
+
+
+def test_a_link_to_a_section_lands_on_it(saved: Any, site: Pages) -> None:
+    for number in (1, 2):
+        opened = saved(site.lessons[1], fragment=f"section-{number}")
+        opened.page.wait_for_function("document.documentElement.dataset.ready")
+        for player in opened.players:
+            player.settle()
+        below = "n => document.getElementById(`section-${n}`).getBoundingClientRect().top"
+        rest = "document.documentElement.scrollHeight - innerHeight - scrollY"
+        landed = opened.page.evaluate(below, number)
+        assert abs(landed) < 2 or (landed > 0 and opened.page.evaluate(rest) < 2)
+
+
+def test_pictures_have_their_room_before_they_are_there(saved: Any, site: Pages) -> None:
+    page = saved(site.lessons[1], java_script_enabled=False).page
+    before = [piece.bounding_box()["height"] for piece in page.locator(".piece").all()]
+    opened = saved(site.lessons[1])
+    opened.page.wait_for_function("document.documentElement.dataset.ready")
+    for player in opened.players:
+        player.settle()
+    after = [piece.bounding_box()["height"] for piece in opened.page.locator(".piece").all()]
+    assert len(before) == 3
+    for one, other in zip(before, after, strict=True):
+        assert abs(one - other) < 200
+
+
+def test_without_a_script_there_are_words_and_no_dead_button(saved: Any, site: Pages) -> None:
+    page = saved(site.lessons[1], java_script_enabled=False).page
+    text = page.locator("body").inner_text()
+    for words in ("Falling lines", "N = 3, step 10", "needs JavaScript", "A made-up lesson"):
+        assert words in text
+    assert page.locator("button:visible").count() == 0
+
+
+def test_a_key_stops_only_where_there_is_something_to_do(made_up: Any) -> None:
+    made_up.page.wait_for_function("document.documentElement.dataset.ready")
+    stops = made_up.page.evaluate(
+        """() => [...document.querySelectorAll('pre, .scrolls, .oe-board')]
+            .filter(node => node.tabIndex === 0).map(node => node.scrollWidth - node.clientWidth)"""
+    )
+    assert all(more > 0 for more in stops)
+    assert made_up.page.locator("pre").count() > len(stops)
+
+
+def test_paper_has_the_whole_proof(made_up: Any) -> None:
+    page = made_up.page
+    page.wait_for_function("document.documentElement.dataset.ready")
+    made_up.players[1].settle()
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    lines = int(made_up.players[1].reading().split()[3].rstrip(",") or 0)
+    printed = page.locator(".printed")
+    assert printed.count() == 1
+    assert printed.locator("> div:visible").count() == lines > 10
+    assert not made_up.players[1].root.is_visible()
+    assert made_up.players[0].root.locator(".oe-picture").is_visible()
+    page.emulate_media(media="screen")
+    assert not printed.is_visible()
+
+
+def test_no_link_leads_nowhere(site: Pages) -> None:
+    folder = site.start.parent
+    for path in (site.start, *site.lessons[:2]):
+        text = path.read_text(encoding="utf-8")
+        outside = re.sub(r"<script.*?</script>|<pre.*?</pre>", "", text, flags=re.S)
+        found = re.findall(r'(?:href|src)="([^"]+)"', outside)
+        assert "race.gif" in found or path != site.start
+        for address in found:
+            if re.match("(https?|data):", address):
+                continue
+            name, _, part = address.partition("#")
+            target = folder / unquote(html.unescape(name)) if name else path
+            assert target.is_file(), address
+            assert not part or f'id="{part}"' in target.read_text(encoding="utf-8")
+
+
+def test_a_page_says_what_it_is(site: Pages, tmp_path: Path) -> None:
+    text = site.lessons[1].read_text(encoding="utf-8")
+    assert '<meta name="description" content="See ' in text
+    assert '<link rel="icon" href="data:image/svg+xml,' in text
+    assert "canonical" not in text
+    for path in (site.start, site.lessons[1]):
+        assert "CC BY 4.0" in path.read_text(encoding="utf-8")
+    start = site.start.read_text(encoding="utf-8")
+    for words in ("Arora", "arxiv.org/abs/1802.06509", '<span class="number">00</span>'):
+        assert words in start
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title")])
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    paths = [tmp_path / "a.ipynb"]
+    built = build_pages(tmp_path / "out", notebooks=paths, url="https://example.org/course/")
+    text = built.lessons[0].read_text(encoding="utf-8")
+    assert '<link rel="canonical" href="https://example.org/course/a.html">' in text
+    assert '<meta property="og:image" content="https://example.org/course/race.gif">' in text
+    with pytest.raises(ValueError, match="url must begin with https://"):
+        build_pages(tmp_path / "out", notebooks=paths, url="example.org")
+
+
+# --- one picture: any frame, an address of its state, files ---
+
+FRAMES = [(800, 600), (1280, 720), (390, 844), (960, 540)]
+
+
+@pytest.mark.parametrize(("width", "height"), FRAMES, ids=str)
+def test_one_picture_fits_its_window(
+    saved: Any, room: dict[str, Any], tmp_path: Path, width: int, height: int
+) -> None:
+    path = save(room["explorer"], tmp_path / "a.html")
+    opened = saved(path, viewport={"width": width, "height": height})
+    opened.players[0].settle()
+    opened.page.wait_for_function(
+        "document.documentElement.scrollHeight <= innerHeight"
+        " && document.documentElement.scrollWidth <= innerWidth"
+    )
+    for part in (".oe-picture", "[data-axis=depth] input", "[data-axis=step] input", ".settings"):
+        box = opened.page.locator(part).first.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height + 1
+    opened.check_quiet()
+
+
+def test_the_address_holds_the_sliders_by_value(
+    saved: Any, room: dict[str, Any], tmp_path: Path
+) -> None:
+    scene = room["build"](2, 1)
+    path = save(room["explorer"], tmp_path / "a.html")
+    opened = saved(path, fragment="depth.5~step.22~other.3~step.x~%25")
+    opened.players[0].check(scene, {"depth": 4, "step": 22})
+    opened.players[0].press("depth", "ArrowRight")
+    opened.page.wait_for_url("**#depth.6~step.22")
+    again = saved(path, fragment="depth.6~step.22")
+    again.players[0].check(scene, {"depth": 5, "step": 22})
+    assert saved(path, fragment="depth.-3").players[0].stops()["depth"] == 0
+
+
+def test_a_frame_may_allow_no_more_than_scripts(
+    saved: Any, room: dict[str, Any], tmp_path: Path
+) -> None:
+    save(room["explorer"], tmp_path / "a.html")
+    frame = '<iframe sandbox="allow-scripts" src="a.html#depth.3~step.4" width=800 height=600>'
+    (tmp_path / "b.html").write_text(f"<!DOCTYPE html>{frame}</iframe>")
+    opened = saved(tmp_path / "b.html")
+    inside = opened.page.frame_locator("iframe")
+    inside.locator(".oe-reading", has_text="N = 3, step 4").wait_for()
+    inside.locator("[data-axis=depth] input").press("ArrowRight")
+    inside.locator(".oe-reading", has_text="N = 4, step 4").wait_for()
+    opened.check_quiet()
+
+
+def test_a_reader_takes_the_picture_away(saved: Any, room: dict[str, Any], tmp_path: Path) -> None:
+    opened = saved(save(room["explorer"], tmp_path / "a.html"), fragment="depth.3~step.4")
+    opened.players[0].settle()
+    page = opened.page
+    page.locator(".settings summary").click()
+    for kind, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=kind).click()
+        data = Path(waiting.value.path()).read_bytes()
+        assert waiting.value.suggested_filename == f"picture.{kind.lower()}"
+        assert data.startswith(begins)
+        if kind == "SVG":
+            assert "N = 3, step 4" in data.decode("utf-8")
+    page.get_by_role("button", name="Copy the iframe line").click()
+    line = page.locator("input.line").input_value()
+    assert re.fullmatch(
+        r'<iframe src="file:.*a\.html#depth\.3~step\.4" title="Falling lines" width="800" '
+        r'height="600" style="border: 0"></iframe>',
+        line,
+    )
     opened.check_quiet()
 
 
