@@ -199,7 +199,8 @@ def log_axis_in_digits(values: Array) -> dict[str, Any]:
     digits = (1, 2, 5) if high - low < 2 else (1,)
     powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
     ticks = [digit * 10.0**power for power in powers for digit in digits]
-    return axis | {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
+    words = {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
+    return axis | words | {"exponentformat": "none"}
 
 
 def plot_learning_curves(

@@ -136,7 +136,7 @@ WRONG = """(root, budget) => {
     // A scale has two numbers at least, and a point in a panel is drawn whole.
     for (const axis of Object.values(picture._fullLayout).filter((a) => a?._vals)) {
         const marks = axis._vals.filter(({ text }) => text).length;
-        if (axis.visible && axis.showticklabels && axis.tickmode !== 'array' && marks < 2)
+        if (axis.visible && axis.showticklabels && axis.tickmode !== 'array' && marks === 1)
             wrong.push(`${marks} numbers on ${axis._name}: ${axis.title.text}`);
     }
     for (const { trace } of picture.calcdata.map(([first]) => first)) {
