@@ -316,7 +316,7 @@ def _figure(
     plots.name_depth(figure, race.depths)
     paths = style.key(_DEPTH_1, _MINIMUM)
     style.heading(figure, f"next step:   {_NEXT_KEY}<br>{paths}")
-    style.heading(figure, f"<b>rate</b>  {_RATES_KEY}", 3, xshift=-20)
+    style.heading(figure, f"<b>rate</b>  {_RATES_KEY}", 3)
     style.heading(figure, "<b>loss</b>", 2)
     return figure
 
