@@ -50,7 +50,7 @@ _NO_BROWSER = (
 _NO_FFMPEG = f"an .mp4 needs ffmpeg; install it, or: {install('video')}; .gif needs neither"
 # A picture alone on its page: the plot, the sentence and the table, without what one can press.
 _ALONE = """
-html, body { background: transparent; scroll-behavior: auto; }
+html, body { background: PAPER; scroll-behavior: auto; }
 main { max-width: none; padding: 0; }
 main > :not(.piece), .piece > :not(.stage), .oe-player .oe-controls, .oe-strip, .oe-notice,
 .oe-stale, .oe-more > :not(.oe-board), .oe-player > .oe-more[hidden] { display: none !important; }
@@ -282,6 +282,11 @@ async def _draw(
             await loaded
             if len(positions) == 1:  # a still has all that can be opened
                 await run("document.querySelector('.oe-more').open = true")
+            else:  # the last frame has most to say
+                await run(f"({_SETTLED})()")
+                await run(
+                    f"document.querySelector('.piece').player.move({json.dumps(positions[-1])})"
+                )
             seen = dict(await run(f"({_SETTLED})()"))
             if seen["said"]:
                 raise RuntimeError(seen["said"])
@@ -290,6 +295,7 @@ async def _draw(
 
         await send("Page.enable")
         await send("Emulation.setEmulatedMedia", media="screen")
+        await send("Emulation.setScrollbarsHidden", hidden=True)
         colour = {"r": 0, "g": 0, "b": 0, "a": 0}
         await send("Emulation.setDefaultBackgroundColorOverride", color=colour)
         seen = await opened()

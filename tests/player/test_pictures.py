@@ -24,6 +24,7 @@ from overparam_edu.player.scene import Axis, Board, Reading, Scene, Track
 
 MARKER = {"size": 30, "color": "#d55e00"}
 LINES = np.arange(1.0, 25.0).reshape(2, 6, 2)
+LONG = " as long as it takes" * 6
 TABLE = "<table><tr><td>all</td><td>twelve</td></tr></table>"
 ENDINGS = ("html", "png", "svg", "pdf", "gif", "mp4")
 
@@ -36,7 +37,7 @@ def build(slope: float = 1, table: str = TABLE) -> Scene:
     step = Axis("step", "step", range(6), play=True)
     tracks = [Track("the dots", "y", slope * LINES, ["depth", "step"])]
     tracks.append(Track(None, "title.text", ["one", "two"], ["depth"]))
-    end = {"end": (["after one", "after two"], ["depth"])}
+    end = {"end": (["after one", "after two" + LONG], ["depth"])}
     reading = Reading("At step {step}. It arrives {end}.", end)
     board = Board([table] * 2, ["depth"], folded="table")
     return Scene(figure, [depth, step], tracks, reading, board=board)
@@ -359,7 +360,7 @@ def test_a_png_is_what_is_seen_at_its_size(explorer: Explorer, tmp_path: Path) -
 def test_vectors_hold_sentence_table_and_plot(explorer: Explorer, tmp_path: Path) -> None:
     text = in_chrome(explorer, tmp_path / "a.svg").read_text(encoding="utf-8")
     words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", text))
-    for part in ("At step 3. It arrives after two.", "all", "twelve"):
+    for part in ("At step 3. It arrives after two as", "all", "twelve"):
         assert part in words
     assert "fill: rgb(213, 94, 0)" in text
     assert "<image" not in text
@@ -393,6 +394,7 @@ def test_an_animation_moves_and_rests(explorer: Explorer, tmp_path: Path) -> Non
     ink = [np.sum(frame[200:].min(axis=2) < 128) for frame in frames]
     assert ink[0] < 0.8 * ink[2]
     assert ink[1] < 0.8 * ink[2]
+    assert not any(np.any(frame[-4:] < 128) for frame in frames)  # the last line is whole
 
 
 @pytest.mark.browser
