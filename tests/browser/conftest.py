@@ -31,6 +31,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from overparam_edu.cli.lab import PYODIDE_KERNEL
 from overparam_edu.player.frames import describe, frame
 
 playwright_api = pytest.importorskip("playwright.sync_api")
@@ -429,6 +430,7 @@ class Lab:
         files = {
             f"data/kernels/{KERNEL}/kernel.json": SPEC | {"argv": argv},
             f"{extension}/notification.jupyterlab-settings": silent,
+            "config/labconfig/page_config.json": {"disabledExtensions": {PYODIDE_KERNEL: True}},
         }
         for name, content in files.items():
             (self.home / name).parent.mkdir(parents=True)

@@ -525,17 +525,36 @@ def test_interrupt_ends_a_computation(book: Any) -> None:
     check_watch(book)
 
 
+def reload(book: Any, delay: float) -> None:
+    """Load the page again; the kernel lives on."""
+    book.line.delay = 0.0
+    book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    book.page.reload()
+    book.page.locator(".oe-player .main-svg").first.wait_for()
+    book.page.wait_for_function(
+        "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    )
+    book.page.evaluate(WATCH)
+    book.line.delay = delay
+
+
 @pytest.mark.parametrize("seed", range(STATES))
 def test_what_is_seen_is_true_in_random_sequences(book: Any, seed: int) -> None:
-    """Controls, sliders, Play, code and errors in any order, faster than Python answers."""
+    """Controls, sliders, Play, code and errors in any order, faster than Python answers.
+
+    And in the midst of it the page is loaded again.
+    """
     rng = np.random.default_rng([7, seed])
-    seen = open_book(book, delay=float(rng.choice([0.0, 0.3, 0.8])))
+    delay = float(rng.choice([0.0, 0.3, 0.8]))
+    seen = open_book(book, delay)
     offers = {
         "power": ["1", "2", "3"],
         "seconds": ["0", "0.1", "0.6"],
         "fail": ["no", "no", "ValueError", "ZeroDivisionError"],
     }
-    for _ in range(25):
+    for n in range(25):
+        if n == 12:
+            reload(book, delay)
         what = rng.choice(["control", "control", "slider", "play", "code", "order"])
         if what == "control":
             name = str(rng.choice(list(offers)))
@@ -557,3 +576,17 @@ def test_what_is_seen_is_true_in_random_sequences(book: Any, seed: int) -> None:
     stale(book, "", 30)
     seen.check()
     check_watch(book)
+
+
+def test_a_kernel_that_is_killed_while_it_computes_is_said_to_be_gone(lab: Any) -> None:
+    opened = lab.run_cells(KERNEL, OPEN_BOOK)
+    assert opened.cell_errors == []
+    seen = Seen(opened, "open_book()")
+    kernel = pid(opened)
+    press(opened, "seconds", "0.6")
+    stale(opened, "Computing")
+    os.kill(kernel, signal.SIGKILL)
+    stale(opened, "The kernel is gone")
+    assert seen.player.reading().startswith("power 1")
+    seen.root.evaluate(MOVE, [0.9, 0.5])  # by script, since Lab's own dialog has the keys
+    assert seen.player.stops()["depth"] == 1
