@@ -173,11 +173,12 @@ def trajectory_scene(
     )
     rate_axis = plots.log_axis([across, along], below=1e-4, above=1e3)
     figure = _figure(loss, race, first, spans, rate_axis)
-    narrow = style.stacked(520, (0.52, 1), (0, 0.32, 0, 0.4), (0, 0.32, 0.6, 1))
+    narrow = style.stacked(520, (0.57, 1), (0, 0.28, 0, 0.4), (0, 0.28, 0.6, 1))
     rates = _RATES_KEY.replace("across", "rate across").replace("   ", "<br>")
     legend = f"{_NEXT_KEY}<br>{style.key(_DEPTH_1)}   {style.key(('★', 'min', BLACK))}"
     narrow |= {"annotations[1].text": legend, "annotations[2].text": rates}
-    narrow |= {"xaxis2.title.text": "iteration", "xaxis2.dtick": 2, "xaxis3.dtick": 2}
+    every = 2 if race.steps[-1] >= 100 else 1  # powers of ten
+    narrow |= {"xaxis2.title.text": "iteration", "xaxis2.dtick": every, "xaxis3.dtick": every}
     hand = Handle(
         "start",
         "start of the paths",
