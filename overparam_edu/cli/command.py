@@ -9,8 +9,6 @@ import os
 import socket
 import sys
 
-from overparam_edu.checks import install
-
 
 class CommandError(Exception):
     """What stopped a command, in words for its user."""
@@ -34,6 +32,8 @@ def opens_browser(options: argparse.Namespace) -> bool:
 def need(package: str, extra: str) -> None:
     """Refuse to start without a package, which stands for all that its extra brings."""
     if importlib.util.find_spec(package) is None:
+        from overparam_edu.checks import install
+
         raise CommandError(
             f"{package} is not installed for {sys.executable}; "
             f"install it with: python -m {install(extra)}"

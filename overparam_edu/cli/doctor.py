@@ -20,7 +20,6 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from overparam_edu.checks import install
 from overparam_edu.cli.command import CommandError, check_port
 from overparam_edu.cli.lab import (
     DEFAULT_FOLDER,
@@ -66,6 +65,8 @@ def _broken(words: str, remedy: str) -> Diagnosis:
 
 
 def _extra(name: str) -> str:
+    from overparam_edu.checks import install
+
     return f"{sys.executable} -m {install(name)}"
 
 
