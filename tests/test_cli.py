@@ -410,11 +410,8 @@ def test_the_news_question_is_the_plugin_that_is_off():
     ]
     assert asking
     assert all(lab.NEWS in text for text in asking)
-    page = lab.without_extras(None, {"disabledExtensions": ["other"], "appName": "Lab"})
-    assert page == {
-        "disabledExtensions": ["other", lab.NEWS, lab.PYODIDE_KERNEL],
-        "appName": "Lab",
-    }
+    page = lab.without_news(None, {"disabledExtensions": ["other"], "appName": "Lab"})
+    assert page == {"disabledExtensions": ["other", lab.NEWS], "appName": "Lab"}
 
 
 def test_the_workflow_publishes_what_the_command_writes():

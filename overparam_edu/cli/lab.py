@@ -145,14 +145,12 @@ QUIET_LAB: dict[str, str | None] = {
 
 # What asks "Would you like to get notified about official Jupyter news?", `news_url` or not.
 NEWS = "@jupyterlab/apputils-extension:announcements"
-# The live lessons' Python, which a JupyterLab with a server can't load.
-PYODIDE_KERNEL = "@jupyterlite/pyodide-kernel-extension"
 
 
-def without_extras(_: Any, page_config: dict[str, Any]) -> dict[str, Any]:
-    """Return JupyterLab's page without what is of no use to the course (its hook)."""
+def without_news(_: Any, page_config: dict[str, Any]) -> dict[str, Any]:
+    """Return JupyterLab's page without the question about news (its hook)."""
     disabled = page_config.get("disabledExtensions", [])
-    return page_config | {"disabledExtensions": [*disabled, NEWS, PYODIDE_KERNEL]}
+    return page_config | {"disabledExtensions": [*disabled, NEWS]}
 
 
 # What helps where Jupyter's own folders, which are in the home folder, can't be written.
@@ -217,7 +215,7 @@ def run(options: argparse.Namespace) -> int:
     from jupyterlab.labapp import LabApp
 
     server = LabApp.initialize_server(argv=_lab_arguments(options, folder, notebook))
-    server.web_app.settings["page_config_hook"] = without_extras
+    server.web_app.settings["page_config_hook"] = without_news
     # The loop takes its callbacks in turn, and the first of them opens the port: once this one
     # speaks, the address answers.
     said = (

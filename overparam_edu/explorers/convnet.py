@@ -131,7 +131,7 @@ def convnet_scene(runs: ConvnetRuns, *, top: float | None = None) -> Scene:
     figure.update_yaxes(exponentformat="power")
     heading(figure, _KEY, y=1.02)
     said = "; ".join(f"{_LOOK[name][0]} {{{name}}}{{{name}_told}}" for name in runs.networks)
-    narrow = {"font.size": 14, "height": 350, "margin.t": 84, "margin.l": 60}
+    narrow = {"font.size": 14, "height": 350, "margin.t": 84, "margin.l": 76}
     key_below = {"annotations[0].text": _NARROW_KEY, "margin.t": 96}
     return Scene(
         figure,

@@ -22,7 +22,6 @@ from urllib.parse import quote
 import ipywidgets as widgets
 import nbformat
 import plotly.graph_objects as go
-from joblib import cpu_count
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
@@ -153,7 +152,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _each_executed(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Any]:
     """Run notebooks, as many at once as there are processors."""
-    began, workers = time.monotonic(), min(len(paths), cpu_count())
+    began, workers = time.monotonic(), min(len(paths), os.cpu_count() or 1)
     tell(f"{len(paths)} to run, {workers} at a time")
     with ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(executed, path): path for path in paths}

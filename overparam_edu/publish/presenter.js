@@ -637,10 +637,22 @@ window.overparamPresenter = (() => {
     return !places && !empty.length && players().every((player) => player.dataset.frames !== "0");
   }
 
+  // Until fonts are there and no picture has changed its size for some frames.
+  async function still() {
+    await document.fonts.ready;
+    let known = "", frames = 0;
+    for (const end = performance.now() + 2_000; frames < 5 && performance.now() < end; frames += 1) {
+      await new Promise(requestAnimationFrame);
+      const now = all(".live").map(({ offsetHeight }) => offsetHeight).join();
+      if (now !== known) [known, frames] = [now, 0];
+    }
+  }
+
   async function begin() {
     readBlocks();
     room();
     await until(drawn, PATIENCE);
+    await still();
     opening = Object.fromEntries(players().map((player) => [keyOf(player), position(player)]));
     await read();
     listContents();

@@ -31,7 +31,6 @@ import nbformat
 import numpy as np
 import pytest
 
-from overparam_edu.cli.lab import PYODIDE_KERNEL
 from overparam_edu.player.frames import describe, frame
 
 playwright_api = pytest.importorskip("playwright.sync_api")
@@ -94,6 +93,7 @@ STOPS = """root => Object.fromEntries([...root.querySelectorAll('[data-axis]')].
     return [row.dataset.axis, Number(stop)];
 }))"""
 GESTURES = int(os.environ.get("OVERPARAM_EDU_GESTURES", "5"))
+LABS: list[Any] = []  # the one that runs
 DELAYS = [0.0, 0.3, 0.8]  # seconds for a round trip
 KEYS = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]
 
@@ -430,7 +430,6 @@ class Lab:
         files = {
             f"data/kernels/{KERNEL}/kernel.json": SPEC | {"argv": argv},
             f"{extension}/notification.jupyterlab-settings": silent,
-            "config/labconfig/page_config.json": {"disabledExtensions": {PYODIDE_KERNEL: True}},
         }
         for name, content in files.items():
             (self.home / name).parent.mkdir(parents=True)
@@ -588,7 +587,17 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with open_lab(tmp_path_factory.mktemp("home"), browser) as running:
+        LABS.append(running)
         yield running
+        LABS.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pages_left() -> Iterator[None]:
+    """A page of JupyterLab that nobody looks at any more would work on beside later tests."""
+    yield
+    for running in LABS:
+        running.close_pages()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -507,13 +508,17 @@ def test_a_silent_kernel_is_said_within_seconds_and_all_is_well_again(
     assert check_watch(book) > 30
 
 
-def test_interrupt_ends_a_computation(book: Any) -> None:
+def test_interrupt_ends_a_computation(book: Any, tmp_path: Path) -> None:
     seen = open_book(book)
     press(book, "seconds", "0.6")
     stale(book, "")
-    book.run("shown._build, kept = lambda **_: time.sleep(60), shown._build")
+    begun = tmp_path / "begun"
+    sleeps = f"lambda **_: (open({str(begun)!r}, 'w').close(), time.sleep(60))"
+    book.run(f"shown._build, kept = {sleeps}, shown._build")
     press(book, "power", "3")
     stale(book, "Computing")
+    while not begun.exists():  # or the interrupt would come before there is anything to end
+        book.page.wait_for_timeout(50)
     book.page.evaluate(
         "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()"
     )
