@@ -48,12 +48,13 @@ THOROUGH = {
     f"{BROWSER}questions.py::test_it_is_as_accessible": "dark",
     f"{BROWSER}sketch.py::test_a_curve_is_drawn": "phone",
     f"{BROWSER}sketch.py::test_a_wait_is_set": "laptop",
-    f"{BROWSER}sketch.py::test_a_page_keeps": None,  # test_lab_keeps_the_guess
+    f"{BROWSER}sketch.py::test_lab_keeps": None,  # test_a_page_keeps_the_guess
     f"{BROWSER}light.py::test_a_word": "mouse",
     f"{BROWSER}formulas.py::test_every_formula": "chromium-light|firefox-dark",
     f"{BROWSER}formulas.py::test_firefox_draws_a_lesson": None,  # ..._the_first_picture_of_a_page
     # An explorer as it opens, on the smallest screen.
     f"{BROWSER}layout.py::test_all_is_seen": r"^\w+-phone|^(trajectories|regression)-laptop",
+    f"{BROWSER}layout.py::test_every_explorer_is": None,  # pages.py::test_every_page
     # The longest searches for a wrong answer that passes; the other exercises stay.
     "tests/classroom/test_mutants.py::test_no_wrong": "^(?!only_at_two|potential_at_two|gain_in)",
     "tests/classroom/test_mutants.py::test_no_mutant_is": "^(?!layerwise_rule|amplifications)",

@@ -14,6 +14,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import ipywidgets as widgets
 import pytest
 
 import overparam_edu as oe
@@ -23,11 +24,14 @@ from overparam_edu.explorers.own_loss import EXAMPLES
 from overparam_edu.player.pictures import save
 from overparam_edu.player.scene import Scene
 
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+
 pytestmark = pytest.mark.browser
 
 # Name: width, height of the window, and the height that picture, slider and sentence may take.
 SCREENS = {"laptop": (957, 646, 600), "phone": (390, 844, 844), "projector": (1280, 720, 690)}
 _NAMES = sorted(name for name in oe.__all__ if name.startswith("explore_"))
+PREDICTING = {full for full in _NAMES if "predict" in signature(getattr(oe, full)).parameters}
 # Settings that look different, by explorer; all open with none.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "preconditioner": {"vector": {"kind": "vector"}},
@@ -73,7 +77,7 @@ def _cases() -> dict[str, Callable[[], Scene]]:
             cases[name] = lambda: convnet_scene(recorded_convnet())
             continue
         cases[name] = lambda name=name: _explored(name)
-        if "predict" in signature(getattr(oe, full)).parameters:
+        if full in PREDICTING:
             cases[f"{name}, predict"] = lambda full=full: getattr(oe, full)(predict=True).scene
         for word, settings in SETTINGS.get(name, {}).items():
             cases[f"{name}, {word}"] = lambda name=name, s=settings: _explored(name, **s)
@@ -221,3 +225,18 @@ def test_all_is_seen_at_once_and_nothing_is_cut(
     case: str, screen: str, page_of: Callable[[str], Path], saved: Any
 ) -> None:
     assert _faults(saved, page_of(case), screen, PLACES) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_explorer_is_accessible(saved: Any, tmp_path: Path, scheme: str) -> None:
+    """With its handles, guesses and boards, all on one page."""
+    opens = {full: getattr(oe, full)() for full in _NAMES if full != "explore_derivation"}
+    opens["explore_line_integral"].set(curve="polygon")
+    shown = [*opens.values(), *(getattr(oe, full)(predict=True) for full in sorted(PREDICTING))]
+    shown.append(oe.explore_derivation(oe.derivations.warm_up()))
+    path = save(widgets.VBox(shown), tmp_path / "all.html", title="All explorers")
+    width = 1280 if scheme == "light" else 390
+    opened = saved(path, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert opened.page.locator(".oe-handle").count() > 0
+    found = axe.Axe().run(opened.page, options={"preload": False}).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []

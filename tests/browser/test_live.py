@@ -11,7 +11,7 @@ import pytest
 
 from overparam_edu.cli.serve import files_server
 from overparam_edu.publish.live import build_live
-from overparam_edu.publish.pages import lesson_notebooks
+from overparam_edu.publish.pages import code_html, lesson_notebooks
 
 pytestmark = pytest.mark.browser
 
@@ -38,9 +38,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not PYODIDE:
         pytest.skip("set OVERPARAM_EDU_PYODIDE to a folder with Pyodide")
     folder = tmp_path_factory.mktemp("site")
-    page = '<html><head></head><body><main id="lesson"><details class="code" data-cell="{}">'
+    page = '<html><head></head><body><main id="lesson">{}'
     [lesson] = [path for path in lesson_notebooks() if path.stem == NAME]
-    (folder / f"{NAME}.html").write_text(page.format("00-03"), encoding="utf-8")
+    (folder / f"{NAME}.html").write_text(page.format(code_html("1 + 1", "00-03")), encoding="utf-8")
     build_live(folder, PYODIDE, notebooks=[lesson])
     server = files_server(folder)
     threading.Thread(target=server.serve_forever, daemon=True).start()

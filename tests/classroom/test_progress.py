@@ -315,7 +315,7 @@ def test_what_is_published_shows_and_keeps_nobodys_answers(tmp_path, monkeypatch
     assert (tmp_path / FILE).read_bytes() == before
     pytest.importorskip("voila")
     monkeypatch.setenv("JUPYTER_PATH", "")
-    present._server(notebook, 0, b"x" * 32, "token")
+    present._server(notebook, 0, b"x" * 32, "token", "")
     assert os.environ[module.PLACE] == os.devnull
 
 
