@@ -149,6 +149,7 @@ class Presentation:
         while not self.page.locator(".oe-picture").first.is_visible():
             self.press("ArrowRight")
         self.press("r")
+        self.page.wait_for_timeout(1000)  # Python's answer to Reset moves sliders as well
         self.expect({"depth": 2, "step": 10})
 
     def expect(self, position: dict[str, int], power: int = 2, sign: int = 1) -> None:
