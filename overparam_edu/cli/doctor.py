@@ -29,7 +29,7 @@ from overparam_edu.cli.lab import (
     unwritable,
 )
 from overparam_edu.cli.present import HERE, PORT
-from overparam_edu.publish import own_checkout
+from overparam_edu.publish import lesson_notebooks, own_checkout
 
 # Labextensions that draw the lessons, and what installs them.
 WIDGETS = {"@jupyter-widgets/jupyterlab-manager": "ipywidgets", "anywidget": "anywidget"}
@@ -132,7 +132,7 @@ def _offline() -> Diagnosis:
     again = "install overparam-edu and what it needs again"
     try:
         player_script(), styles(), load_auto_mpg()
-        count = len(list(own_notebooks().glob("[0-9]*.ipynb")))
+        count = len(lesson_notebooks(own_notebooks()))
     except (OSError, CommandError, ImportError, RuntimeError) as problem:
         return _broken(f"a file that lessons read is missing: {problem}", again)
     return Diagnosis(f"{count} lessons, the player, a font and Auto MPG are on this disk")

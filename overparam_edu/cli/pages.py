@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 from overparam_edu.cli.command import CommandError, need
 from overparam_edu.cli.present import find_notebook
@@ -17,30 +16,22 @@ from overparam_edu.cli.present import find_notebook
 def run(options: argparse.Namespace) -> int:
     """Write the pages, and say what is done meanwhile."""
     need("nbclient", "pages")
+    if options.live:
+        need("jupyterlite_core", "live")  # before the minutes that pages take
+    from overparam_edu.publish.live import build_live
     from overparam_edu.publish.pages import build_pages
 
     notebooks = [find_notebook(name) for name in options.notebooks] or None
     say = partial(print, flush=True)
     try:
         built = build_pages(options.out, notebooks=notebooks, url=options.url, progress=say)
+        print(f"{built.size / 1e6:.1f} MB. Copy the whole folder: the pages share plotly.min.js.")
+        if options.live:
+            live = build_live(options.out, options.live, notebooks=notebooks, progress=say)
+            print(f"A browser fetches about {live.size / 1e6:.0f} MB for its first live lesson.")
     except (OSError, RuntimeError, ValueError) as problem:
         raise CommandError(str(problem)) from None
-    print(f"{built.size / 1e6:.1f} MB. Copy the whole folder: the pages share plotly.min.js.")
-    if options.live:
-        _add_live(options.live, options.out, notebooks)
     return 0
-
-
-def _add_live(pyodide: str, out: str, notebooks: list[Path] | None) -> None:
-    """Add the live lessons, and say how much a browser fetches."""
-    need("jupyterlite_core", "live")
-    from overparam_edu.publish.live import build_live
-
-    try:
-        live = build_live(out, pyodide, notebooks=notebooks, progress=partial(print, flush=True))
-    except (OSError, RuntimeError, ValueError) as problem:
-        raise CommandError(str(problem)) from None
-    print(f"A browser fetches about {live.size / 1e6:.0f} MB for its first live lesson.")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ from overparam_edu.cli.command import (
     server_options,
 )
 from overparam_edu.cli.lab import own_notebooks
-from overparam_edu.publish import FIRST_NOTEBOOK
+from overparam_edu.publish import FIRST_NOTEBOOK, lesson_notebooks
 from overparam_edu.publish.plans import plans
 
 # A port and a secret that stay, so that a bookmark works in the lecture as it did the day before.
@@ -40,7 +40,7 @@ def find_notebook(wanted: str | None) -> Path:
         if not Path(wanted).is_file():
             raise CommandError(f"there is no notebook {wanted}")
         return Path(wanted).resolve()
-    lessons = sorted(own_notebooks().glob("[0-9]*.ipynb"))
+    lessons = lesson_notebooks(own_notebooks())
     found = [path for path in lessons if path.name.startswith(wanted or FIRST_NOTEBOOK)]
     if len(found) != 1:
         names = ", ".join(path.stem for path in lessons)

@@ -205,9 +205,8 @@ class Sketch {
   // ------------------------------------------------------------ the truth
 
   panel() {
-    const { _fullData: traces, _fullLayout: layout } = this.player.picture, { trace } = this.spec;
-    const axis = (letter) => layout[`${letter}axis${traces[trace][`${letter}axis`].slice(1)}`];
-    return { x: axis("x"), y: axis("y") };
+    const [x, y] = axesOf(this.player.picture, this.spec.trace);
+    return { x, y };
   }
 
   // In pixels of its panel, from left to right; what lies above or below is at the edge.

@@ -22,3 +22,8 @@ def lesson_folder() -> Path:
     """Return the folder of the course's notebooks: the checkout's, or that in the package."""
     checkout = own_checkout()
     return checkout / "notebooks" if checkout else _PACKAGE / "_notebooks"
+
+
+def lesson_notebooks(folder: Path | None = None) -> list[Path]:
+    """Return the lessons in a folder, in their order; by default those of the course."""
+    return sorted((folder or lesson_folder()).glob("[0-9]*.ipynb"))

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from overparam_edu.publish import lesson_folder
+from overparam_edu.publish import lesson_notebooks
 
 PYODIDE = "0.27.7"
 HOW = f"get pyodide-{PYODIDE}.tar.bz2 from the releases of Pyodide, unpack it, and give that folder"
@@ -101,7 +101,7 @@ def build_live(
     """
     tell = progress or (lambda _: None)
     source, target = Path(pyodide).expanduser(), Path(site).expanduser() / "live"
-    lessons = sorted(lesson_folder().glob("[0-9]*.ipynb")) if notebooks is None else notebooks
+    lessons = lesson_notebooks() if notebooks is None else notebooks
     lock = _verified(source)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -398,21 +398,22 @@ def _jupyterlite(work: Path, target: Path, config: dict[str, Any]) -> None:
 
 def _lead_in(target: Path, edition: str) -> None:
     """Put the bar above each live lesson: whose copy it is, and how to have the original."""
-    script = resources.files("overparam_edu.publish").joinpath("live.js").read_text("utf-8")
-    (target / "live.js").write_text(script, encoding="utf-8")
-    for page in (target / "notebooks" / "index.html", target / "lab" / "index.html"):
-        text = page.read_text(encoding="utf-8")
-        tag = f'<script src="../live.js" data-edition="{edition}" defer></script></head>'
-        page.write_text(text.replace("</head>", tag, 1), encoding="utf-8")
+    apps = [target / app / "index.html" for app in ("notebooks", "lab")]
+    _give(apps, "live.js", target / "live.js", "../live.js", f'data-edition="{edition}"')
 
 
 def _lead_pages(site: Path, edition: str, size: int, names: Iterable[str]) -> None:
     """Let each page lead to its lesson, at the top and beside each piece of code."""
-    script = resources.files("overparam_edu.publish").joinpath("live_links.js").read_text("utf-8")
-    (site / "live" / "links.js").write_text(script, encoding="utf-8")
+    pages = [site / f"{name}.html" for name in names]
     data = f'data-edition="{edition}" data-megabytes="{size / 1e6:.0f}"'
-    for name in names:
-        page = site / f"{name}.html"
+    _give(pages, "live_links.js", site / "live" / "links.js", "live/links.js", data)
+
+
+def _give(pages: Iterable[Path], script: str, copy: Path, address: str, data: str) -> None:
+    """Copy a script to where pages find it, and let each of them run it with these data."""
+    text = resources.files("overparam_edu.publish").joinpath(script).read_text("utf-8")
+    copy.write_text(text, encoding="utf-8")
+    tag = f'<script src="{address}" {data} defer></script></head>'
+    for page in pages:
         text = page.read_text(encoding="utf-8")
-        tag = f'<script src="live/links.js" {data} defer></script></head>'
         page.write_text(text.replace("</head>", tag, 1), encoding="utf-8")

@@ -29,7 +29,7 @@ from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 from overparam_edu.player.mathml import prose
 from overparam_edu.player.page import page, piece_html, pieces, player_script, plotly_script, styles
 from overparam_edu.player.question import QuestionCard
-from overparam_edu.publish import lesson_folder
+from overparam_edu.publish import lesson_notebooks
 
 TITLE = "Implicit acceleration by overparameterization"
 # Kinds of output: the pictures of a widget, which stand beside the widget's own, and a figure.
@@ -64,11 +64,6 @@ class Pages(NamedTuple):
     start: Path  # the page to open first
     lessons: tuple[Path, ...]  # one page a notebook
     size: int  # bytes of all files
-
-
-def lesson_notebooks() -> list[Path]:
-    """Return the course's notebooks: those of the checkout, or those that came with the package."""
-    return sorted(lesson_folder().glob("[0-9]*.ipynb"))
 
 
 def build_pages(

@@ -10,6 +10,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ def _text(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+@cache
 def plans() -> dict[str, Plan]:
     """Return the plans by their minutes."""
     return {

@@ -28,6 +28,7 @@ from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.page import styles
 from overparam_edu.player.player import Player
 from overparam_edu.player.scene import still
+from overparam_edu.publish import lesson_notebooks
 from overparam_edu.publish.pages import code_html, kernel_display, output_html, prose_html, title_of
 from overparam_edu.publish.plans import HOMEWORK, UNSEEN, deck, plans
 
@@ -94,7 +95,7 @@ def prepared(request: Any, notebook: Any, cwd: str) -> Any:
 
 def _next(path: str, cwd: str) -> list[str]:
     """Return the names of the lessons before and after this one in its folder, empty if none."""
-    lessons = ["", *sorted(found.name for found in Path(cwd).glob("[0-9]*.ipynb")), ""]
+    lessons = ["", *(found.name for found in lesson_notebooks(Path(cwd))), ""]
     name = unquote(path).rsplit("/", 1)[-1]
     here = lessons.index(name) if name in lessons[1:-1] else 0
     return [lessons[here - 1], lessons[here + 1]] if here else ["", ""]
