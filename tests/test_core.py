@@ -115,3 +115,10 @@ def test_a_command_says_its_extra(core, command, extra):
     done = run(core, "-m", "overparam_edu.cli", *command.split())
     assert done.returncode == 2
     assert f'pip install "overparam-edu[{extra}]"' in done.stderr
+
+
+def test_the_doctor_says_in_one_line_what_jupyterlab_needs(core):
+    done = run(core, "-m", "overparam_edu.cli", "doctor")
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("BROKEN")] == [
+        "widgets"
+    ]

@@ -85,6 +85,27 @@ def test_widgets_that_are_missing_or_off(names, off, words, remedy, monkeypatch)
     assert remedy in line.remedy
 
 
+def test_with_the_core_alone_one_line_says_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    real, absent = importlib.util.find_spec, {"jupyterlab", "jupyter_core", "jupyterlab_server"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in absent else real(n))
+    monkeypatch.setattr(setup.metadata, "version", _only_the_core(setup.metadata.version))
+    monkeypatch.setattr(doctor, "jupyter_folders", _fail(ModuleNotFoundError("jupyter_core")))
+    lines = {name: found(name) for name in ("versions", "widgets", "folders")}
+    assert [name for name, line in lines.items() if line.matters] == ["widgets"]
+    assert lines["widgets"].remedy.endswith('pip install "overparam-edu[lab]"')
+    assert "Jupyter" not in lines["folders"].words
+
+
+def _only_the_core(version):
+    def of(name):
+        if name.replace("_", "-") in {"jupyterlab", "jupyter-core", "jupyterlab-server"}:
+            raise setup.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    return of
+
+
 @pytest.mark.parametrize("content", [None, "/* plotly.js v2.35.2 */", "cut off"])
 def test_plotly_js_that_is_missing_or_old(content, monkeypatch, tmp_path):
     (tmp_path / "package_data").mkdir()

@@ -77,7 +77,8 @@ def _pip(*names: str) -> str:
 def _versions() -> Diagnosis:
     from overparam_edu.classroom.setup import installed
 
-    rows = installed("lab")
+    # Without JupyterLab, the next line says what brings it and all that it needs.
+    rows = installed("lab" if importlib.util.find_spec("jupyterlab") else "")
     wrong = [row for row in rows if not row.fits]
     if not wrong:
         python = next(row.version for row in rows if row.name == "python")
@@ -235,12 +236,14 @@ def _pictures() -> Diagnosis:
 
 def _folders() -> Diagnosis:
     lessons = own_checkout() or Path(DEFAULT_FOLDER).resolve()
-    work, jupyters = unwritable(lessons), unwritable(*jupyter_folders())
+    there = importlib.util.find_spec("jupyter_core") is not None
+    work, jupyters = unwritable(lessons), unwritable(*jupyter_folders()) if there else []
     remedies = ["work in another folder: `overparam-edu lab --dir FOLDER`"] if work else []
     remedies += [JUPYTER_ELSEWHERE] if jupyters else []
     if remedies:
         return _broken("; ".join([*work, *jupyters]), "; ".join(remedies))
-    return Diagnosis(f"{lessons} and Jupyter's folders can be written")
+    also = " and Jupyter's folders" if there else ""
+    return Diagnosis(f"{lessons}{also} can be written")
 
 
 CHECKS: dict[str, Callable[[], Diagnosis]] = {
