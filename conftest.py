@@ -25,6 +25,7 @@ THOROUGH = {
     f"{BROWSER}notebooks.py::test_every_control": "04_",
     f"{BROWSER}notebooks.py::test_play": "04_",
     f"{BROWSER}front_ends.py::test_notebook_7": None,
+    f"{BROWSER}front_ends.py::test_a_picture_comes": None,  # player.py::test_silent_kernel
     f"{BROWSER}themes.py::test_lab_is_dark": None,  # test_pictures_boards_and_questions_are_dark
     f"{BROWSER}states.py::test_random_states": "update_rule",
     f"{BROWSER}states.py::test_dragging": None,  # test_no_move_is_lost_while_a_picture_is_under_way

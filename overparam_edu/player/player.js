@@ -19,6 +19,7 @@ const GONE = "The kernel is gone. Sliders still move; for all else, run every ce
 const AWAY = "No connection to the kernel. Sliders still move; the rest waits until it is back.";
 const FLAT = " (this browser has no WebGL)";
 const SILENT = "The kernel is busy, stopped or out of reach. The picture is still the one before.";
+const WAITING = "The kernel is busy, stopped or out of reach. The picture comes when it answers.";
 const OLD = "this browser has no DecompressionStream. Chrome or Edge 80, Firefox 113, Safari 16.4 and later have it.";
 const INSTANT = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
@@ -34,7 +35,7 @@ function loadPlotly(ask, say) {
   const shared = page(), now = performance.now();
   shared.plotly ??= new Promise((resolve, reject) => {
     shared.arrived = (source) => {
-      runScript(source);
+      pagePlotly() || runScript(source); // a busy kernel may have been asked twice
       if (pagePlotly()) resolve(pagePlotly());
       else reject(new Error("plotly.js arrived but did not start: it must be version 3 or later."));
     };
@@ -43,8 +44,7 @@ function loadPlotly(ask, say) {
     shared.asked = now;
     ask("plotly.js");
   }
-  const silence = "plotly.js did not arrive: is the kernel alive? Run this cell again.";
-  setTimeout(() => pagePlotly() || say(silence), PATIENCE); // a busy kernel may still send it
+  setTimeout(() => pagePlotly() || say(WAITING), PATIENCE);
   return shared.plotly;
 }
 

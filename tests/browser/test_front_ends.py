@@ -59,6 +59,37 @@ def test_notebook_7_moves_the_picture_without_the_kernel(lab: Any) -> None:
         lab.close_pages()
 
 
+@pytest.mark.browser
+def test_a_picture_comes_after_a_cell_that_outlasts_the_pages_patience(
+    lab: Any,
+) -> None:
+    """As Run All does it: an explorer, 40 s of computing, another explorer."""
+    opened = lab.run_cells()
+    cells = [CELL, "import time\ntime.sleep(40)", "oe.explore_warm_up()"]
+    try:
+        opened.page.evaluate(
+            """cells => {
+                const { model } = jupyterapp.shell.currentWidget.content;
+                const add = cells.map((source) => ({ cell_type: 'code', source }));
+                model.sharedModel.insertCells(0, add);
+                void jupyterapp.commands.execute('notebook:run-all-cells');
+            }""",
+            cells,
+        )
+        player = opened.page.locator(".oe-player")
+        player.get_by_text("The picture comes when it answers.").wait_for()
+        assert player.locator(".main-svg").count() == 0
+        player.get_by_text("when it answers").scroll_into_view_if_needed()
+        opened.screenshot("busy")
+        player.nth(1).locator(".main-svg").first.wait_for()
+        for number in range(2):
+            assert "answers" not in opened.player(number).reading()
+        opened.check_quiet()
+        opened.player(0).press("depth", "End")
+    finally:
+        lab.close_pages()
+
+
 def converted() -> str:
     """Return the HTML of an executed notebook with one explorer.
 

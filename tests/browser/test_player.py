@@ -416,7 +416,7 @@ def test_silent_kernel_is_said_plainly(browser: Any, room: dict[str, Any]) -> No
         MOUNT.replace("window.overparamEduPage.arrived(plotly)", "{}"),
         [packed[0], sent["spec"], packed[1], ""],
     )
-    said = page.get_by_text("plotly.js did not arrive: is the kernel alive?")
+    said = page.get_by_text("The kernel is busy, stopped or out of reach.")
     for _ in range(100):  # patience begins when the numbers are unpacked, in real time
         page.clock.run_for(31_000)
         if said.count():
