@@ -16,14 +16,16 @@ os.environ["OVERPARAM_EDU_PROGRESS"] = os.devnull
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 BROWSER = "tests/browser/test_"
+SHOWN = "^04_.*-lab|^0[05]_.*-live"
 # How the ids of tests begin that are thorough, and a pattern of the cases of each that `make test`
 # keeps all the same; None where others stand for it, which are named behind it.
 THOROUGH = {
-    # In JupyterLab; nbclient runs each lesson in `make test`.
-    f"{BROWSER}notebooks.py::test_it_runs": "04_",
-    f"{BROWSER}notebooks.py::test_each_slider": "04_",
-    f"{BROWSER}notebooks.py::test_every_control": "04_",
-    f"{BROWSER}notebooks.py::test_play": "04_",
+    # In JupyterLab and live; nbclient runs each lesson in `make test`.
+    f"{BROWSER}notebooks.py::test_it_runs": SHOWN,
+    f"{BROWSER}notebooks.py::test_each_slider": SHOWN,
+    f"{BROWSER}notebooks.py::test_every_control": SHOWN,
+    f"{BROWSER}notebooks.py::test_play": SHOWN,
+    f"{BROWSER}notebooks.py::test_feedback": "lab",
     f"{BROWSER}front_ends.py::test_notebook_7": None,
     f"{BROWSER}front_ends.py::test_a_picture_comes": None,  # player.py::test_silent_kernel
     f"{BROWSER}themes.py::test_lab_is_dark": None,  # test_pictures_boards_and_questions_are_dark

@@ -1,9 +1,14 @@
 "use strict";
-// Above a live lesson: whose copy it is, and the way to the original. Opens it at `#cell=ID`.
+// Above a live lesson: whose copy it is, and the way to the original and to other copies. Opens it at
+// `#cell=ID`.
 (() => {
-  const { edition } = document.currentScript.dataset;
+  const { edition, store } = document.currentScript.dataset;
   const path = new URLSearchParams(location.search).get("path") ?? "";
-  const name = path.split("/").pop();
+  const [, lesson] = path.match(/([^/]*?)(?: \(mine .*\))?\.ipynb$/) ?? [];
+  const home = `${edition}/${lesson}.ipynb`;
+
+  // In time, so that no browser asks the host for one of its own.
+  document.head.append(Object.assign(document.createElement("link"), { rel: "icon", href: "../lab/favicon.ico" }));
 
   const button = (words, press) => {
     const made = Object.assign(document.createElement("button"), { type: "button", textContent: words });
@@ -12,10 +17,32 @@
   };
   const open = (other) => { location.search = `?path=${encodeURIComponent(other)}`; };
 
+  // What this browser keeps, of every edition: a site knows no folder of an earlier one.
+  const kept = () => new Promise((done) => {
+    const asked = indexedDB.open(store);
+    asked.onerror = () => done([]);
+    asked.onsuccess = () => {
+      const files = asked.result.transaction("files").objectStore("files").getAllKeys();
+      files.onsuccess = () => { asked.result.close(); done(files.result); };
+    };
+  });
+
+  async function copies() {
+    const choice = document.createElement("select");
+    choice.append(new Option("My other copies", ""));
+    for (const other of (await kept()).filter((one) => one !== path && one.endsWith(".ipynb"))) {
+      const [folder, name] = other.split("/");
+      if (name !== `${lesson}.ipynb` && !name?.startsWith(`${lesson} (mine `)) continue;
+      const time = name.match(/\(mine (.*)\)/)?.[1] ?? "";
+      choice.append(new Option([folder === edition ? "" : folder, time].join(" ").trim() || "the lesson", other));
+    }
+    choice.addEventListener("change", () => open(choice.value));
+    choice.hidden = choice.length === 1;
+    return choice;
+  }
+
   async function bar(app, panel) {
     const { contents } = app.serviceManager;
-    const root = (await contents.get("", { content: true })).content.map((one) => one.name);
-    const page = `../../${name.replace(/\.ipynb$/, ".html")}`;
     const row = document.createElement("div");
     row.className = "overparam-edu-live";
     row.setAttribute("role", "note");
@@ -23,21 +50,19 @@
       "Your changes stay in this browser. ",
       button("Download my copy", () => app.commands.execute("docmanager:download")),
       button("Original", async () => {
+        if (path !== home) return open(home);
         // Nothing is lost: the copy takes another name beside the original.
         await panel.context.save();
-        const time = new Date().toISOString().slice(0, 19).replace(/[T:]/g, "-");
+        const time = new Date().toLocaleString("sv").replaceAll(":", ".");
         await contents.rename(path, path.replace(/\.ipynb$/, ` (mine ${time}).ipynb`));
         await contents.delete(path).catch(() => {}); // what the browser keeps under this name
         location.reload();
       }),
-      Object.assign(document.createElement("a"), { href: page, textContent: "Page" }),
+      await copies(),
+      Object.assign(document.createElement("a"), { href: `../../${lesson}.html`, textContent: "Page" }),
     );
-    for (const other of root.filter((one) => one.startsWith("lessons-") && one !== edition)) {
-      const found = await contents.get(`${other}/${name}`, { content: false }).catch(() => null);
-      if (found) row.append(button(`My copy of ${other.slice(8)}`, () => open(found.path)));
-    }
-    if (path.startsWith("lessons-") && !path.startsWith(`${edition}/`)) {
-      row.append(" There is a newer edition: ", button("open it", () => open(`${edition}/${name}`)));
+    if (path !== home) {
+      row.append(path.startsWith(`${edition}/`) ? " This is a copy." : " This is of an earlier edition.");
     }
     Object.assign(row.style, {
       padding: "4px 12px", font: "14px system-ui, sans-serif", display: "flex", gap: "10px", flexWrap: "wrap",

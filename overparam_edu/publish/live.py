@@ -55,6 +55,9 @@ _LEFT_OUT = re.compile(
 _REST = 8_000_000  # bytes of Pyodide's core and of JupyterLite, packed as web servers send them
 _PYTHON = (3, 12)  # of this Pyodide: only its own bytecode runs there
 _WIDGETS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
+_NOTEBOOK = "@jupyterlab/notebook-extension:tracker"
+_TEXT = {"fileFormat": "text", "mimeTypes": ["text/plain"]}
+_STORE = "overparam-edu"  # the browser's database of copies
 _KERNEL = "@jupyterlite/pyodide-kernel-extension"
 
 
@@ -100,7 +103,8 @@ def build_live(
         If a file can't be read or written.
     """
     tell = progress or (lambda _: None)
-    source, target = Path(pyodide).expanduser(), Path(site).expanduser() / "live"
+    source, site = Path(pyodide).expanduser(), Path(site).expanduser().resolve()
+    target = site / "live"
     lessons = lesson_notebooks() if notebooks is None else notebooks
     lock = _verified(source)
     with tempfile.TemporaryDirectory() as folder:
@@ -134,7 +138,12 @@ def build_live(
         }
         config = {
             "appName": "Implicit acceleration by overparameterization",
+            "contentsStorageName": _STORE,
             "exposeAppInBrowser": True,
+            # Pictures out of sight stay in the page, as in later versions of JupyterLab.
+            "settingsOverrides": {_NOTEBOOK: {"windowingMode": "none"}},
+            # Else it takes the file of progress for one piece of JSON, and no write returns.
+            "fileTypes": {"jsonl": _TEXT | {"name": "jsonl", "extensions": [".jsonl"]}},
             "litePluginSettings": settings,
         }
         tell("building JupyterLite")
@@ -142,7 +151,7 @@ def build_live(
         size = sum((parts / entry["file_name"]).stat().st_size for entry in packages.values())
     _lead_in(target, edition)
     size += _REST
-    _lead_pages(Path(site).expanduser(), edition, size, {path.stem for path in lessons})
+    _lead_pages(site, edition, size, {path.stem for path in lessons})
     tell(f"live lessons in {target}; to try them: overparam-edu serve {site}")
     return Live(edition, size)
 
@@ -399,7 +408,8 @@ def _jupyterlite(work: Path, target: Path, config: dict[str, Any]) -> None:
 def _lead_in(target: Path, edition: str) -> None:
     """Put the bar above each live lesson: whose copy it is, and how to have the original."""
     apps = [target / app / "index.html" for app in ("notebooks", "lab")]
-    _give(apps, "live.js", target / "live.js", "../live.js", f'data-edition="{edition}"')
+    data = f'data-edition="{edition}" data-store="{_STORE}"'
+    _give(apps, "live.js", target / "live.js", "../live.js", data)
 
 
 def _lead_pages(site: Path, edition: str, size: int, names: Iterable[str]) -> None:

@@ -1,9 +1,10 @@
 """A real Chromium, and in it a real JupyterLab or a page from the disk, for tests and benchmarks.
 
 `lab` is one server for the session; ``lab.run_notebook(path)`` opens a notebook in a fresh page,
-runs all of it and returns an `OpenNotebook` that knows what went over the wire. `saved` opens a
-page without a network. Both hand out the players in them as `Shown`. `firefox` is Firefox, light
-or dark, which shows pages from the disk.
+runs all of it and returns an `OpenNotebook` that knows what went over the wire. `live` does the
+same with the live lessons; `place` is the one, then the other. `saved` opens a page without a
+network. All hand out the players in them as `Shown`. `firefox` is Firefox, light or dark, which
+shows pages from the disk.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -22,6 +24,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,12 +34,15 @@ import nbformat
 import numpy as np
 import pytest
 
+from overparam_edu.cli.serve import files_server
 from overparam_edu.player.frames import describe, frame
+from overparam_edu.publish import lesson_notebooks
+from overparam_edu.publish.pages import code_html
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).resolve().parents[2]
-ARTIFACTS = ROOT / "artifacts"
+ARTIFACTS, BUILD = ROOT / "artifacts", ROOT / "build"
 KERNEL = "overparam-edu-under-test"
 SPEC = {"display_name": "Python under test", "language": "python"}
 TOKEN = "only-for-tests-on-this-machine"
@@ -56,6 +62,7 @@ FIREFOXES = (
     "C:/Program Files/Mozilla Firefox/firefox.exe",
 )
 NO_FIREFOX = "no Firefox: install one, or set OVERPARAM_EDU_FIREFOX to its path"
+NO_LIVE = "no live lessons: their packages could not be installed"
 NO_BROWSER = "no Chromium: install one, or set OVERPARAM_EDU_BROWSER to its path"
 # What Plotly holds of the tracks' attributes, as frame() would say it, by the traces' numbers.
 DRAWN = """(root, keys) => {
@@ -92,6 +99,12 @@ STOPS = """root => Object.fromEntries([...root.querySelectorAll('[data-axis]')].
     const stop = inputs[0].type === 'radio' ? inputs.findIndex((i) => i.checked) : inputs[0].value;
     return [row.dataset.axis, Number(stop)];
 }))"""
+# Whether a notebook is open, and its kernel waits for work.
+READY = """path => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    return panel?.context?.path === path && panel.context.isReady
+        && panel.sessionContext.session?.kernel?.status === 'idle';
+}"""
 GESTURES = int(os.environ.get("OVERPARAM_EDU_GESTURES", "5"))
 LABS: list[Any] = []  # the one that runs
 DELAYS = [0.0, 0.3, 0.8]  # seconds for a round trip
@@ -520,16 +533,14 @@ class Lab:
         places = {"lab": f"lab/workspaces/{workspace}/tree", "notebook": "notebooks"}
         url = f"http://127.0.0.1:{line.port}" if line else self.url
         opened.page.goto(f"{url}/{places[app]}/{name}?token={TOKEN}")
-        opened.page.wait_for_function(
-            """name => {
-                const panel = window.jupyterapp?.shell?.currentWidget;
-                return panel?.context?.path === name && panel.context.isReady
-                    && panel.sessionContext.session?.kernel?.status === 'idle';
-            }""",
-            arg=name,
-        )
+        opened.page.wait_for_function(READY, arg=name)
         opened.run_all()
         return opened
+
+    def start_kernel(self) -> str:
+        """Start a kernel and return the address of its websocket."""
+        kernel = json.loads(self._call("/api/kernels", "POST"))["id"]
+        return f"{self.url}/api/kernels/{kernel}/channels?token={TOKEN}".replace("http", "ws", 1)
 
     def close_pages(self) -> None:
         """Close all pages and stop their kernels."""
@@ -538,6 +549,125 @@ class Lab:
         self.contexts.clear()
         for kernel in json.loads(self._call("/api/kernels")):
             self._call(f"/api/kernels/{kernel['id']}", "DELETE")
+
+
+class LiveNotebook(OpenNotebook):
+    """A live lesson. Its kernel is in the page, so that no line shows what widgets send."""
+
+    def run_all(self) -> None:
+        self.page.evaluate(
+            """() => {
+                window.sent = 0;
+                const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+                kernel.anyMessage.connect((_, { msg, direction }) => {
+                    window.sent += direction === 'send' && msg.header.msg_type === 'comm_msg';
+                });
+            }"""
+        )
+        super().run_all()
+
+    def comm_messages(self, start: int = 0) -> int:
+        return int(self.page.evaluate("window.sent"))
+
+
+class LiveSite:
+    """The live lessons of a folder, as `overparam-edu serve` hands them out."""
+
+    def __init__(self, folder: Path, browser: Any) -> None:
+        self.browser = browser
+        self.contexts: list[Any] = []
+        [lessons] = (folder / "live" / "files").glob("lessons-*")
+        self.edition = lessons.name
+        self.server = files_server(folder)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def close_pages(self) -> None:
+        """Close all pages, and their kernels with them."""
+        for context in self.contexts:
+            context.close()
+        self.contexts.clear()
+
+    def run_notebook(self, path: Path) -> OpenNotebook:
+        """Open a lesson as it is handed out, run it, and return it."""
+        opened = self.open(path.stem)
+        opened.run_all()
+        return opened
+
+    def run_cells(self, *cells: str) -> OpenNotebook:
+        """Put these code cells in the place of a lesson's, run them, and return the notebook."""
+        notebook = nbformat.v4.new_notebook()
+        notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        opened = self.open("00_start_here")
+        load = "it => jupyterapp.shell.currentWidget.content.model.fromJSON(it)"
+        opened.page.evaluate(load, notebook)
+        opened.run_all()
+        return opened
+
+    def open(self, lesson: str, page: Any = None) -> LiveNotebook:
+        """Open a lesson, in a new page or another tab of one's browser, and wait for its kernel."""
+        opened = LiveNotebook(page.context.new_page() if page else self.new_page())
+        opened.page.set_default_timeout(120_000)
+        opened.page.goto(f"{self.url}/live/notebooks/index.html?path={self.path(lesson)}")
+        opened.page.wait_for_function(READY, arg=self.path(lesson))
+        return opened
+
+    def path(self, lesson: str) -> str:
+        return f"{self.edition}/{lesson}.ipynb"
+
+    def new_page(self) -> Any:
+        self.contexts.append(self.browser.new_context(viewport={"width": 1280, "height": 720}))
+        page = self.contexts[-1].new_page()
+        page.set_default_timeout(120_000)
+        return page
+
+
+def find_pyodide() -> str:
+    """Return a folder with Pyodide: as it is named, or as a script beside the checkout gets it."""
+    if named := os.environ.get("OVERPARAM_EDU_PYODIDE"):
+        return named
+    script, folder = ROOT.parent / "shared" / "lite" / "get_pyodide.py", BUILD / "pyodide"
+    if not script.is_file() or subprocess.run([sys.executable, script, folder]).returncode:
+        pytest.skip("no live lessons: set OVERPARAM_EDU_PYODIDE to a folder with Pyodide")
+    return str(folder)
+
+
+def live_python() -> str:
+    """Return a Python with the extra `live`, of an environment that is made at the first need.
+
+    What it installs would be loaded by every JupyterLab of the environment where tests run.
+    """
+    if importlib.util.find_spec("jupyterlite_core"):
+        return sys.executable
+    home, project = BUILD / "live", (ROOT / "pyproject.toml").read_text("utf-8")
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    made = home / "made-from.toml"
+    if not made.is_file() or made.read_text("utf-8") != project:
+        venv.create(home, with_pip=True, clear=True)
+        pip = [python, "-m", "pip", "install", "-qq", "--no-compile", "-e", f"{ROOT}[live]"]
+        if subprocess.run(pip).returncode:
+            (pytest.fail if "OVERPARAM_EDU_PYODIDE" in os.environ else pytest.skip)(NO_LIVE)
+        made.write_text(project, "utf-8")
+    return str(python)
+
+
+def build_site(folder: Path) -> Path:
+    """Write a page of one piece of code for each lesson, and the live lessons beside them."""
+    for path in lesson_notebooks():
+        cells = nbformat.read(path, as_version=4).cells
+        code = next(code_html(cell.source, cell.id) for cell in cells if cell.cell_type == "code")
+        page = f'<html><head></head><body><main id="lesson">{code}'
+        (folder / path.with_suffix(".html").name).write_text(page, "utf-8")
+    build = "import sys; from overparam_edu.publish.live import build_live as b; b(*sys.argv[1:])"
+    pyodide = find_pyodide()
+    subprocess.run(
+        [live_python(), "-c", build, folder.name, pyodide], cwd=folder.parent, check=True
+    )
+    return folder
 
 
 class SavedPage(Watched):
@@ -590,6 +720,23 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         LABS.append(running)
         yield running
         LABS.clear()
+
+
+@pytest.fixture(scope="session")
+def live(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """The live lessons of this checkout, or of a site that is named; else skipped, with words."""
+    named = os.environ.get("OVERPARAM_EDU_LIVE")
+    site = Path(named) if named else build_site(tmp_path_factory.mktemp("site"))
+    running = LiveSite(site, browser)
+    yield running
+    running.close_pages()
+    running.stop()
+
+
+@pytest.fixture(scope="module", params=["lab", "live"])
+def place(request: pytest.FixtureRequest) -> Any:
+    """Where lessons run: in JupyterLab, or in the browser itself."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,4 +1,4 @@
-"""The lessons in a real JupyterLab: they run, pictures move, feedback is shown, all by itself."""
+"""Lessons in a real JupyterLab, and live in a browser: they run, pictures move, all by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -25,8 +26,8 @@ STILL = """root => new Promise(done => {
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
-def opened(request: pytest.FixtureRequest, lab: Any) -> Any:
-    notebook = lab.run_notebook(request.param)
+def opened(request: pytest.FixtureRequest, place: Any) -> Any:
+    notebook = place.run_notebook(request.param)
     notebook.path = request.param
     for player in notebook.page.locator(".oe-player").all():
         player.evaluate(STILL)
@@ -36,7 +37,7 @@ def opened(request: pytest.FixtureRequest, lab: Any) -> Any:
             player.evaluate(STILL)
         player.evaluate("one => one.querySelectorAll('details').forEach(part => part.open = true)")
     yield notebook
-    lab.close_pages()
+    place.close_pages()
 
 
 def test_it_runs_without_an_error_or_a_foreign_request(opened: Any) -> None:
@@ -106,10 +107,10 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def classroom(lab: Any) -> Iterator[Any]:
-    notebook = lab.run_cells(*CELLS)
+def classroom(place: Any) -> Iterator[Any]:
+    notebook = place.run_cells(*CELLS)
     yield notebook
-    lab.close_pages()
+    place.close_pages()
 
 
 def test_feedback_progress_and_verdicts_are_shown(classroom: Any) -> None:
@@ -127,3 +128,93 @@ def test_feedback_progress_and_verdicts_are_shown(classroom: Any) -> None:
     page.locator(".jp-RenderedHTMLCommon table").first.scroll_into_view_if_needed()
     classroom.screenshot("progress")
     classroom.check_quiet()
+
+
+# --- live: what a student changes and does is kept by the browser ---
+
+NAME = "00_start_here"
+SOURCE = """id => jupyterapp.shell.currentWidget.content.widgets.find(one => one.model.id === id)
+    .model.sharedModel.getSource()"""
+CHANGE = """async id => {
+    const panel = jupyterapp.shell.currentWidget;
+    const cell = panel.content.widgets.find(one => one.model.id === id);
+    cell.model.sharedModel.setSource("# mine");
+    await panel.context.save();
+}"""
+# What an earlier edition leaves behind: the lesson in the browser, and no such folder on the site.
+EARLIER = """async edition => {
+    const { context } = jupyterapp.shell.currentWidget;
+    const model = { type: "notebook", format: "json", content: context.model.toJSON() };
+    const path = `${edition}/${context.path.split("/").pop()}`;
+    await jupyterapp.serviceManager.contents.save(path, model);
+    return path;
+}"""
+
+
+@pytest.fixture
+def lesson(live: Any) -> Iterator[tuple[Any, str]]:
+    """Yield a page that came to a place of its live lesson, and the id of the cell there."""
+    page = live.new_page()
+    page.goto(f"{live.url}/{NAME}.html")
+    link = page.get_by_role("link", name="Run and change this here").first
+    cell = link.get_attribute("href").partition("cell=")[2]
+    link.click()
+    page.locator(".overparam-edu-live").wait_for()
+    yield page, cell
+    live.close_pages()
+
+
+def test_live_changes_stay_and_the_original_is_one_press_away(lesson: tuple[Any, str]) -> None:
+    page, cell = lesson
+    bar = page.locator(".overparam-edu-live")
+    before = page.evaluate(SOURCE, cell)
+    assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCell.model.id") == cell
+    page.evaluate(CHANGE, cell)
+    page.reload()
+    bar.wait_for()
+    assert page.evaluate(SOURCE, cell) == "# mine"
+    with page.expect_download() as copy:
+        bar.get_by_role("button", name="Download my copy").click()
+    mine = nbformat.read(copy.value.path(), as_version=4)
+    assert [one.source for one in mine.cells if one.id == cell] == ["# mine"]
+    with page.expect_navigation():
+        bar.get_by_role("button", name="Original").click()
+    bar.wait_for()
+    assert page.evaluate(SOURCE, cell) == before
+    copies = bar.get_by_role("combobox")
+    copies.select_option(index=1)
+    page.wait_for_url("**mine*")
+    bar.get_by_text("This is a copy.").wait_for()
+    assert page.evaluate(SOURCE, cell) == "# mine"
+
+
+def test_live_a_newer_edition_hides_no_copy_of_an_earlier_one(
+    lesson: tuple[Any, str], live: Any
+) -> None:
+    page, cell = lesson
+    bar = page.locator(".overparam-edu-live")
+    before, path = page.evaluate(SOURCE, cell), page.evaluate(EARLIER, "lessons-0.0.9-abcdef")
+    # The student had opened and changed it there.
+    page.goto(f"{live.url}/live/notebooks/index.html?path={path}")
+    bar.wait_for()
+    page.evaluate(CHANGE, cell)
+    page.goto(f"{live.url}/live/notebooks/index.html?path={live.path(NAME)}")
+    bar.get_by_role("combobox").select_option("lessons-0.0.9-abcdef")
+    page.wait_for_url("**lessons-0.0.9*")
+    bar.get_by_text("This is of an earlier edition.").wait_for()
+    assert page.evaluate(SOURCE, cell) == "# mine"
+    bar.get_by_role("button", name="Original").click()
+    page.wait_for_url(f"**{live.edition}*")
+    bar.wait_for()
+    assert page.evaluate(SOURCE, cell) == before
+
+
+def test_live_progress_is_kept_when_the_tab_is_closed(live: Any) -> None:
+    opened = live.open(NAME)
+    asked = "import overparam_edu as oe; print(oe.progress().exercises)"
+    assert opened.run(asked).strip() == "{}"
+    done = "from math import prod as answer; _ = oe.check('product_of_layers', answer)"
+    assert "Error" not in opened.run(done)
+    opened.page.close()
+    assert "product_of_layers" in live.open("01_warm_up", opened.page).run(asked)
+    live.close_pages()
