@@ -56,6 +56,12 @@ def test_the_first_name_costs_little_beside_numpy():
     assert new - numpys <= expected | {"__future__", "copy", "dataclasses"}
 
 
+@pytest.mark.slow
+def test_questions_checks_and_progress_load_neither_scipy_nor_sympy():
+    calls = "oe.ask('same_functions'); oe.check('product_of_layers', len); oe.progress()"
+    assert not _loads(f"import overparam_edu as oe; {calls}") & {"scipy", "sympy", "mpmath"}
+
+
 # What opening an explorer takes; all others open without either.
 NEEDS = {
     "explore_derivation": {"sympy"},

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import digamma
 
 from overparam_edu.checks import Array, at_least, brief, whole_number
 
@@ -76,6 +75,8 @@ def typical_square(widths: Sequence[int], scale: ArrayLike) -> Array:
     sizes = _sizes(widths)
     if sizes[-1] != 1:
         raise ValueError(f"widths must end with one output; got {brief(widths)}")
+    from scipy.special import digamma  # a question or a check needs no SciPy
+
     logs = digamma(sizes[:-1] / 2) + np.log(2)
     with np.errstate(over="ignore"):
         typical: Array = at_least("scale", scale, 0) ** (2 * len(logs)) * np.exp(logs.sum())

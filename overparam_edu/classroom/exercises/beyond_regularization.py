@@ -247,7 +247,7 @@ _QUIET = Exercise(
             ),
         ),
         "`oe.find_potential` finds a potential: $F_2$ is a gradient, and the loop is right to be "
-        "0.": Mistake(_read("w1 + (w1^2 + w2^2)^2"), lambda loss: has_potential(loss, 2)),
+        "0.": Mistake("w1 + (w1^2 + w2^2)^2", lambda loss: has_potential(loss, 2)),
     },
     hints=(
         "At $N=2$ every quadratic loss has a loop of 0. Which quadratics have no potential?",
