@@ -31,7 +31,8 @@ from overparam_edu.publish import lesson_notebooks
 
 PYODIDE = "0.27.7"
 HOW = f"get pyodide-{PYODIDE}.tar.bz2 from the releases of Pyodide, unpack it, and give that folder"
-# Of its core, which its own list of packages does not vouch for.
+# Of its list of packages, as names and sums of those that are used, and of its core.
+_LIST = "ca69f649216e8f698c907de90b9077ceca85782827620f6d83d2105c4922bc39"
 _CORE = {
     "pyodide.js": "b4cb23a53aba19c221659b9fb40a2f18281d685691dc06647fb0afd0681baf98",
     "pyodide.mjs": "04c052c815abb0bf2981fa38c2dfa58e3120ee5288c956df2b2a15e301782c5f",
@@ -179,8 +180,10 @@ def _verified(folder: Path) -> dict[str, Any]:
     if (version := lock["info"]["version"]) != PYODIDE:
         raise ValueError(f"pyodide must be version {PYODIDE}; got {version} in {folder}: {HOW}")
     wanted = [lock["packages"][name] for name in _with_needs(_OF_PYODIDE, lock["packages"])]
-    sums = _CORE | {entry["file_name"]: entry["sha256"] for entry in wanted}
-    for name, digest in sums.items():
+    sums = {entry["file_name"]: entry["sha256"] for entry in wanted}
+    if _digest(json.dumps(sorted(sums.items())).encode()) != _LIST:
+        raise ValueError(f"pyodide must be as released; got another list in {folder}: {HOW}")
+    for name, digest in (_CORE | sums).items():
         path = folder / name
         if not path.is_file() or _digest(path.read_bytes()) != digest:
             raise ValueError(f"pyodide must be as released; got another {name} in {folder}: {HOW}")

@@ -30,6 +30,10 @@ def test_a_pyodide_that_is_not_as_released_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"version 0\.27\.7; got 0\.28\.0"):
         live.build_live(tmp_path, tmp_path)
     _pyodide(tmp_path)
+    with pytest.raises(ValueError, match=r"as released; got another list"):
+        live.build_live(tmp_path, tmp_path)
+    wanted = sorted((f"{name}.whl", live._digest(name.encode())) for name in live._OF_PYODIDE)
+    monkeypatch.setattr(live, "_LIST", live._digest(json.dumps(wanted).encode()))
     with pytest.raises(ValueError, match=r"as released; got another pyodide\.js"):
         live.build_live(tmp_path, tmp_path)
     monkeypatch.setattr(live, "_CORE", {})
