@@ -20,6 +20,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from overparam_edu.publish import live
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
@@ -289,6 +291,13 @@ def test_ci_runs_what_make_test_leaves_out_and_nothing_is_left_out_twice():
     assert "python -m pytest -m thorough" in runs["thorough"]
     systems = {row["os"].split("-")[0] for row in jobs["thorough"]["strategy"]["matrix"]["include"]}
     assert systems == {"ubuntu", "macos", "windows"}
+
+
+@pytest.mark.parametrize("name", ["ci", "pages"])
+def test_workflows_get_the_pyodide_of_the_live_lessons(name):
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+    got = re.findall(r"pyodide/releases/download/(.*)/pyodide-(.*)\.tar\.bz2 ", text)
+    assert set(got) == {(live.PYODIDE, live.PYODIDE)}
 
 
 def test_the_citation_and_the_changelog_speak_of_this_version():
