@@ -49,10 +49,11 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         self.trouble = ""  # why the controls' values have no picture
         reset = widgets.Button(description="Reset", tooltip="Back to the first settings")
         reset.layout.width = "auto"
-        reset.on_click(lambda _: self.reset())
+        reset.add_class("oe-reset")  # what the page knows it by: it is a move of the hand there
         self._built = self.values  # what the picture is of
         self.scene = build(**self._built)
-        self.player = Player(self.scene, _controls=[c.model_id for c in self.controls.values()])
+        models = [control.model_id for control in self.controls.values()]
+        self.player = Player(self.scene, _controls=[*zip(models, self.state, strict=True)])
         self.player._drawn = {"settings": self.state}
         for control in self.controls.values():  # as wide as its words
             if hasattr(control, "style") and hasattr(control.style, "description_width"):
@@ -60,7 +61,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             if isinstance(control, widgets.ToggleButtons):
                 control.style.button_width = control.layout.width = "auto"
             control.observe(self._changed, "value")
-        self.player.on_edit = self._edited
+        self.player.on_edit, self.player.on_reset = self._edited, self._restart
         self._show_controls()
         row = widgets.HBox([*self.controls.values(), reset, *notes])
         row.add_class("overparam-controls")
@@ -119,6 +120,10 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         """Go back to the settings and the position the explorer opened with."""
         self.set(**self._first)
         self.player.move(**{axis.name: axis.start for axis in self.scene.axes})
+
+    def _restart(self) -> None:
+        self._put(self._first)
+        self._refresh()
 
     def _changed(self, _: Any) -> None:
         if not self._quiet:

@@ -748,9 +748,10 @@ export function mount(el, options) {
 // What this page owes Python, and Python this page, of one model: each has a copy of this file.
 // `moves` counts those made here, `told` is the last that was sent and `heard` the last that Python
 // has told back; `mine` are the axes moved since. As long as there are any, the hand knows better.
+// `began` is the move that was a Reset: only Python knows where it leads, but what follows it counts.
 const me = crypto.randomUUID?.() ?? String(Math.random());
 const views = new Set();
-let moves = 0, told = 0, heard = 0, order = null, scene = null, edits = 0;
+let moves = 0, told = 0, heard = 0, began = 0, order = null, scene = null, edits = 0;
 const mine = new Set();
 
 function moved(view, position, name) {
@@ -777,7 +778,7 @@ function hear(model) {
   if (order !== (order = place.order)) told = heard = moves; // code has the last word
   else if (place.author === me) heard = Math.max(heard, place.number);
   if (moves === heard) mine.clear();
-  const theirs = Object.entries(place.position).filter(([name]) => !mine.has(name));
+  const theirs = heard < began ? [] : Object.entries(place.position).filter(([name]) => !mine.has(name));
   for (const view of views) {
     view.move(Object.fromEntries(theirs));
     if (String(edit) !== String(view.edit)) view.heard?.(edit);
@@ -852,7 +853,7 @@ function render({ model, el }) {
     if (left > 0) timer = setTimeout(look, left);
     view.mark(view.notice.textContent || (left > 0 ? "Computing …" : SILENT));
   };
-  const find = (tries) => Promise.all(model.get("_controls").map((id) => model.widget_manager.get_model(id))).then(
+  const find = (tries) => Promise.all(model.get("_controls").map(([id]) => model.widget_manager.get_model(id))).then(
     (found) => {
       controls = found;
       controls.forEach((control) => control.on("change", look));
@@ -862,11 +863,30 @@ function render({ model, el }) {
   );
   find(20);
 
+  const begin = () => model.send({ kind: "reset", author: me, number: began, order });
+  const reset = ({ target }) => {
+    if (!target.closest?.(".oe-reset")?.closest(".widget-vbox")?.contains(el)) return;
+    for (const one of views) {
+      one.pause();
+      one.move(Object.fromEntries(one.spec.axes.map(({ name, start }) => [name, start])));
+    }
+    mine.clear();
+    next = null;
+    began = told = moves += 1;
+    begin();
+    controls.forEach((control, n) => { // a choice that waits to be sent would come after the Reset
+      control.set("index" in control.attributes ? "index" : "value", model.get("_controls")[n][1]);
+      control.save_changes();
+    });
+  };
+  document.addEventListener("click", reset, { capture: true });
+
   // What a kernel leaves behind when it ends works on by itself; a new one knows nothing of it.
   let lost = false;
   const status = (_, now) => {
     lost ||= /restarting|dead/.test(now);
     if (now === "connected") { // what was said while the line was cut may be lost
+      if (heard < began) begin();
       tell(model, view);
       waits = null;
     }
@@ -881,6 +901,7 @@ function render({ model, el }) {
     kernel?.connectionStatusChanged.disconnect(status);
     model.off("change", look);
     controls.forEach((control) => control.off("change", look));
+    document.removeEventListener("click", reset, { capture: true });
     clearTimeout(timer);
     views.delete(view);
     view.destroy();

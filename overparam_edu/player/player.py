@@ -45,10 +45,11 @@ class Player(Saves, anywidget.AnyWidget):
     next cell runs. The first player of a page that needs plotly.js, or a font for formulas, asks
     for it.
 
-    The hand owns the position. Pages send their moves as messages; Python takes them in the order
-    in which they come, and tells all pages where the sliders are, whose move that was and which.
-    A page with moves that Python has not told back keeps them. Only `move` overrules a hand: it
-    gives a new order, and moves made before a page has heard of the order count no longer.
+    The hand owns the position. Pages send their moves, of which Reset is one, as messages; Python
+    takes them in the order in which they come, and tells all pages where the sliders are, whose
+    move that was and which. A page with moves that Python has not told back keeps them. Only
+    `move` overrules a hand: it gives a new order, and moves made before a page has heard of the
+    order count no longer.
     """
 
     _esm = page.player_module()
@@ -56,8 +57,8 @@ class Player(Saves, anywidget.AnyWidget):
     _scene = traitlets.Dict().tag(sync=True)
     # The position as pages hear it, with the order's number and the author and number of the move.
     _place = traitlets.Dict().tag(sync=True)
-    # What an `Explorer` asks of its page: the models of its controls, ...
-    _controls: traitlets.List[str] = traitlets.List().tag(sync=True)
+    # What an `Explorer` asks of its page: the models of its controls with what they said first, ...
+    _controls: traitlets.List[Any] = traitlets.List().tag(sync=True)
     # ... and which settings of theirs are drawn, which have no picture and why, and the last edit.
     _drawn = traitlets.Dict().tag(sync=True)
     # What was drawn before, by the name of its `Sketch`, as `sketch.js` keeps it.
@@ -69,6 +70,7 @@ class Player(Saves, anywidget.AnyWidget):
         self.scene = scene
         self._keep_guess: Callable[[str, Any], None] | None = None
         self.on_edit: Callable[[dict[str, Any]], None] | None = None  # a handle was dragged
+        self.on_reset: Callable[[], None] | None = None  # Reset was pressed
         place = {"position": stops_at(scene, {}), "order": 0, "author": "", "number": 0}
         super().__init__(_scene=message(scene), _place=place, position={}, **options)
         self.on_msg(self._answer)
@@ -126,21 +128,23 @@ class Player(Saves, anywidget.AnyWidget):
         if kind == "font":
             self.send({"kind": kind}, buffers=[math_font()])
         if kind == "moved" and content["order"] == self._place["order"]:
-            self._take(content)
+            self._take(content, self._moved(content["moved"]))
+        if kind == "reset" and self.on_reset is not None:
+            self.on_reset()
+            self._take(content, {axis.name: axis.start for axis in self.scene.axes})
         if kind == "guessed" and self._keep_guess is not None:
             self._guesses = self._guesses | {content["name"]: content["guess"]}
             self._keep_guess(content["name"], content["guess"])
         if kind == "edited" and self.on_edit is not None:
             self.on_edit(content)
 
-    def _take(self, hand: Mapping[str, Any]) -> None:
-        """Take a hand's move: by value, since the page may not have had the last scene yet."""
+    def _moved(self, stood: Mapping[str, Any]) -> dict[str, int]:
+        """Return where a hand moved sliders: by value, as the page may not have the last scene."""
         axes = {axis.name: axis for axis in self.scene.axes}
-        moved = {
-            name: stop_for(axes[name], stood)
-            for name, stood in hand["moved"].items()
-            if name in axes
-        }
+        return {name: stop_for(axes[name], at) for name, at in stood.items() if name in axes}
+
+    def _take(self, hand: Mapping[str, Any], moved: dict[str, int]) -> None:
+        """Take a hand's move."""
         by = {"author": hand["author"], "number": hand["number"]}
         self._place = self._place | {"position": self.position | moved} | by
         self.position = self.position | moved

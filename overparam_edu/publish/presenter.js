@@ -402,8 +402,8 @@ window.overparamPresenter = (() => {
   }
 
   function reset() {
-    onScreen(".overparam-controls button").filter((button) => button.textContent === "Reset").forEach((button) => button.click());
-    for (const player of onScreen(PLAYER)) place(player, opening[keyOf(player)] ?? {});
+    onScreen(".oe-reset").forEach((button) => button.click()); // an explorer's own
+    for (const player of onScreen(PLAYER)) player.closest(".live").querySelector(".oe-reset") || place(player, opening[keyOf(player)] ?? {});
   }
 
   // ------------------------------------------------------------ keys

@@ -149,7 +149,6 @@ class Presentation:
         while not self.page.locator(".oe-picture").first.is_visible():
             self.press("ArrowRight")
         self.press("r")
-        self.page.wait_for_timeout(1000)  # Python's answer to Reset moves sliders as well
         self.expect({"depth": 2, "step": 10})
 
     def expect(self, position: dict[str, int], power: int = 2, sign: int = 1) -> None:
@@ -568,6 +567,40 @@ def test_no_move_is_lost_on_a_slow_line(lesson: Any, gestures: Any, delay: float
             hand.note("at rest")
             hand.leave()
     hand.report("presented")
+
+
+def test_what_follows_reset_counts_and_what_came_before_does_not(lesson: Any, delay: float) -> None:
+    page, view = lesson.page, lesson.player()
+    build: dict[str, Any] = {}
+    exec(SETUP, build)
+    lesson.line.delay = delay
+
+    def expect(power: int, **stops: int) -> None:
+        view.check(build["build"](power, 1), stops, seconds=30)
+        end = time.monotonic() + 20
+        while position(lesson) != stops and time.monotonic() < end:
+            page.wait_for_timeout(100)
+        assert position(lesson) == view.stops() == stops
+
+    def choose(power: str) -> None:
+        page.get_by_role("button", name=power, exact=True).click()
+        page.evaluate("() => document.activeElement.blur()")
+
+    for key in ("Escape", "r", "ArrowUp", "ArrowUp"):  # moves after it, and none before
+        page.keyboard.press(key)
+    expect(2, depth=2, step=12)
+    for power in ("1", "3", "1", "3"):  # of which some wait in the page to be sent
+        choose(power)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("r")
+    expect(2, depth=2, step=10)
+    choose("1")
+    page.keyboard.press("r")
+    choose("3")
+    page.keyboard.press("ArrowDown")
+    expect(3, depth=2, step=9)
+    page.keyboard.press("r")
+    expect(2, depth=2, step=10)
 
 
 def test_a_lecturer_draws_what_the_class_says(browser: Any, tmp_path: Path, watch: Any) -> None:

@@ -50,8 +50,8 @@ def message(explorer: Explorer) -> str:
 
 
 def press_reset(explorer: Explorer) -> None:
-    [button] = [child for child in explorer.children[0].children if hasattr(child, "click")]
-    button.click()
+    pressed = {"kind": "reset", "author": "a page", "number": 1, "order": 0}
+    explorer.player._handle_custom_msg(pressed, [])
 
 
 def test_a_control_makes_one_new_scene(explorer: Explorer, build: Lines) -> None:
@@ -204,4 +204,5 @@ def test_every_control_is_in_the_row(explorer: Explorer) -> None:
     row = explorer.children[0].children
     assert row[:3] == tuple(explorer.controls.values())
     assert row[3].description == "Reset"
+    assert row[3]._dom_classes == ("oe-reset",)
     assert explorer.children[1] is explorer.player

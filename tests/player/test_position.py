@@ -147,6 +147,23 @@ def test_a_slider_keeps_its_value(
     assert carried(old, {"depth": 0, "step": 0, "rate": 0} | at, new)[name] == stop
 
 
+def test_reset_is_a_move_of_the_hand_and_no_order_over_it() -> None:
+    power = widgets.ToggleButtons(options=[1, 2, 3], value=2)
+    explorer = Explorer(lambda power: scene(start=power), {"power": power})
+    player, hand = explorer.player, Hand(explorer.player, "one")
+    assert player._controls == [(power.model_id, 1)]
+    power.value = 3
+    hand.move(depth=3, step=1)
+    content = {"kind": "reset", "author": "one", "number": 2, "order": hand.order}
+    player._handle_custom_msg(content, [])
+    start = {"depth": 0, "step": 2, "rate": 0}
+    assert explorer.values == {"power": 2}
+    assert player._place == {"position": start, "order": 0, "author": "one", "number": 2}
+    hand.number = 2
+    hand.move(step=3)  # sent before the answer to Reset came
+    assert player.position == start | {"step": 3}
+
+
 def test_a_new_slider_is_at_its_start() -> None:
     one = Scene(go.Figure(), [Axis("depth", "depth N", DEPTHS)], [])
     assert carried(one, {"depth": 3}, scene(start=2)) == {"depth": 3, "step": 2, "rate": 0}
