@@ -42,6 +42,8 @@ THOROUGH = {
     f"{BROWSER}present.py::test_no_move": None,
     f"{BROWSER}present.py::test_a_lecturer_draws": None,  # sketch.py
     f"{BROWSER}present.py::test_a_damaged_bookmark": "bad",
+    f"{BROWSER}present.py::test_what_follows_reset": "300ms",
+    f"{BROWSER}present.py::test_a_plan_has_a_clock": None,  # it runs a plan
     f"{BROWSER}present.py::test_twenty_loads": None,  # test_each_screen_is_found_again
     f"{BROWSER}present.py::test_without_its_server": None,  # ..._without_its_kernel
     f"{BROWSER}pages.py::test_every_page": "375-dark",

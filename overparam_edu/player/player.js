@@ -6,7 +6,7 @@
 // and in an exported page without a kernel (`mount`).
 
 const PATIENCE = 30_000; // ms to wait for plotly.js before saying that the kernel is silent
-const SILENCE = 3_000; // ms to wait for a new picture before saying the same
+const SILENCE = 2_500; // ms to wait for a new picture before saying the same
 const LIVE = 700; // ms for an answer above which what is dragged is asked for on release only
 const FULL_RUN = 6_000; // ms in which Play walks a whole axis
 const STILLS = 10; // how many pictures Play shows where motion is unwelcome

@@ -13,6 +13,7 @@ window.overparamPresenter = (() => {
   const LEGIBLE = 0.7; // scale below which a picture is better off alone
   const SHORT = 0.3; // of a screen's height, of text above or below a picture
   const TYPE = 1.1; // of a picture's smallest type, 14.4 pixels, so that it is 2.2 % of the screen's height
+  const LARGE = 1.3, SPARSE = 0.6; // how far a few lines are made larger, and how full their screen may be then
   const DENSE = 0.88; // how far text is made smaller to spare a screen with two lines on it
   const ANSWER = { lines: 8, signs: 80 }; // of what is printed that a class can read
   const LONG = 160; // signs of a paragraph that says more than what comes next
@@ -275,10 +276,21 @@ window.overparamPresenter = (() => {
     if (beside) return sizes.set(beside.live, beside.how);
     const texts = together.filter((block) => !isLive(block)), pictures = together.filter(isLive);
     const height = () => texts.reduce((total, block) => total + tall(block) * (block.style.zoom || 1), 0);
+    texts.forEach(({ style }) => (style.zoom = "")); // as on its screen before
     const widths = texts.map(narrow);
     for (let k = 1; !pictures.length && height() > space.height && k > SMALLEST; k -= 0.02) {
       texts.forEach((block, i) => (block.style.zoom = Math.min(k, widths[i])));
     }
+    const asked = screens[screens.indexOf(screen) - 1]?.zooms, again = screen.repeats && asked; // as large as before
+    const lines = texts.filter((block) => !isHeading(block) && (!again || asked.has(block)));
+    const enlarge = (zoom) => lines.forEach((block) => Object.assign(block.style, { zoom: zoom(block), width: `${space.width / (zoom(block) || 1)}px` }));
+    const plain = !pictures.length && texts.every(({ style }) => !style.zoom);
+    const fits = (zoom, share) => (enlarge(zoom), height() <= share * space.height);
+    let k = LARGE;
+    if (plain && again) fits((block) => asked.get(block), 1) || enlarge(() => "");
+    else if (plain) while (!fits(() => k, SPARSE) && (k -= 0.05) > 1);
+    if (k <= 1) enlarge(() => "");
+    lines.forEach((block) => (block.style.width = ""));
     texts.forEach((block) => zooms.set(block, block.style.zoom));
     const left = Math.max(space.height - height(), 0) / pictures.length;
     pictures.forEach((block) => sizes.set(block, fit(block, { width: space.width, height: left })));
@@ -425,9 +437,10 @@ window.overparamPresenter = (() => {
   const partOf = (number) => screens[number]?.own.cell.dataset.part ?? "";
   const part = () => told.parts[partOf(now)];
 
-  function turn(by) {
-    if (told.parts.length && !clock()) sessionStorage.setItem(CLOCK, Date.now());
-    show(now + by);
+  // The clock starts when the first screen is left, so that a rehearsal does not count.
+  function go(number) {
+    if (!now || !clock()) sessionStorage.setItem(CLOCK, Date.now());
+    show(number);
   }
 
   // The next part of a plan, or the next lesson of its folder.
@@ -435,10 +448,10 @@ window.overparamPresenter = (() => {
     const name = told.next[by < 0 ? 0 : 1];
     if (!told.parts.length) return void (name && location.assign(encodeURIComponent(name)));
     const wanted = Number(partOf(now)) + by, at = screens.findIndex((_, number) => Number(partOf(number)) === wanted);
-    if (at >= 0) show(at);
+    if (at >= 0) go(at);
   }
 
-  const CLOCK = `overparam-edu ${location.pathname}${location.search}`;
+  const CLOCK = `overparam-edu ${told.title}`; // an address has a token at first
   const clock = () => Number(sessionStorage.getItem(CLOCK));
   const time = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
@@ -494,13 +507,13 @@ window.overparamPresenter = (() => {
 
   const OWN = "input, select, textarea, button, summary, a, [role=slider], [contenteditable=true]";
   const actions = {
-    ArrowRight: () => turn(1),
-    ArrowLeft: () => turn(-1),
+    ArrowRight: () => go(now + 1),
+    ArrowLeft: () => go(now - 1),
     ArrowUp: () => step(1),
     ArrowDown: () => step(-1),
     Home: () => show(0),
     End: () => show(screens.length - 1),
-    " ": () => (onScreen(".oe-reveal:enabled, .oe-play, .oe-pause").find(seen) ?? { click: () => turn(1) }).click(),
+    " ": () => (onScreen(".oe-reveal:enabled, .oe-play, .oe-pause").find(seen) ?? { click: () => go(now + 1) }).click(),
     Escape: () => (onScreen(".oe-skip").find(seen) ?? { click: () => document.activeElement?.blur() }).click(),
     F5: () => document.fullscreenElement || fullScreen(), // a clicker's key to begin
     b: () => blank(true),
@@ -534,7 +547,7 @@ window.overparamPresenter = (() => {
     else if (!flips && key !== "F5" && (typing || (own && key !== "Escape" && !letter && (key.length > 1 || key === " ")))) return;
     else if (letter) count(form, letter, event.shiftKey ? -1 : 1);
     else if (/^[1-9]$/.test(key)) input(onScreen("[data-axis]")[key - 1] ?? document)?.focus();
-    else if (flips) turn(flips);
+    else if (flips) go(now + flips);
     else if (Object.hasOwn(actions, key)) actions[key]();
     else return;
     event.preventDefault();

@@ -123,6 +123,13 @@ MEASURED = """() => {
     return [Math.max((reach - box.bottom) / scale, ...tables), Math.min(...sizes, 99)];
 }"""
 
+# `noticed` will be the seconds from now until the page says these words, by its own clock.
+WATCH = """([selector, words]) => {
+    const node = document.querySelector(selector), since = performance.now();
+    window.noticed = new Promise(done => new MutationObserver(() =>
+        node.textContent.includes(words) && done((performance.now() - since) / 1000)
+    ).observe(node, { childList: true }));
+}"""
 FITS = """node => node.scrollWidth <= node.clientWidth
     && node.getBoundingClientRect().bottom <= innerHeight"""
 
@@ -484,10 +491,21 @@ def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Present
     shown.start_over()
     search = ["pgrep", "-f", shown.kernel()]
     found = subprocess.run(search, capture_output=True, text=True, check=True)
-    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    kernel = int(found.stdout.split()[0])
+    os.kill(kernel, signal.SIGSTOP)
+    shown.page.evaluate(WATCH, [".oe-stale", "busy, stopped or out of reach"])
+    shown.page.get_by_role("button", name="3", exact=True).click()
+    assert shown.page.evaluate("noticed") < 3
+    shown.page.evaluate(WATCH, ["#trouble", "F5 runs the lesson again"])
+    os.kill(kernel, signal.SIGKILL)
     trouble = shown.page.locator("#trouble", has_text="F5 runs the lesson again")
     trouble.wait_for()
-    assert trouble.evaluate(FITS)
+    assert shown.page.evaluate("noticed") < 3
+    at = shown.page.locator(".oe-picture").first.bounding_box()
+    for size in [(390, 844), (1280, 720)]:
+        shown.resize(*size)
+        assert trouble.evaluate(FITS), size
+    assert shown.page.locator(".oe-picture").first.bounding_box() == at
     assert shown.page.locator(".overparam-controls").first.evaluate("node => node.inert")
     shown.press("Escape", "ArrowUp")
     shown.expect({"depth": 2, "step": 11})
@@ -668,6 +686,15 @@ def test_a_screen_ends_at_predict_and_the_next_press_reveals(lecture: Presentati
     ]
 
 
+def test_a_few_lines_are_larger_and_stay_so_when_the_answer_comes(lecture: Presentation) -> None:
+    lecture.press("Escape", "Home", "ArrowRight")
+    sizes = "nodes => nodes.filter(p => p.offsetHeight).map(p => Number(p.style.zoom || 1))"
+    asked = lecture.page.locator(".prose > p:not(.waiting)")
+    assert asked.evaluate_all(sizes) == [1.3, 1.3]
+    lecture.press("ArrowRight")
+    assert asked.evaluate_all(sizes) == [1.3, 1.3, 1]
+
+
 def test_question_and_picture_stand_side_by_side_in_letters_that_can_be_read(
     lecture: Presentation,
 ) -> None:
@@ -717,7 +744,7 @@ def test_without_its_server_the_page_says_what_to_do(
         shown = Presentation(watch(context.new_page()), address)
         shown.start_over()
     trouble = shown.page.locator("#trouble", has_text="has been stopped")
-    trouble.wait_for()
+    trouble.wait_for(timeout=3_000)
     assert trouble.evaluate(FITS)
     button = shown.page.get_by_role("button", name="3", exact=True)
     assert button.evaluate(
@@ -726,3 +753,32 @@ def test_without_its_server_the_page_says_what_to_do(
     shown.press("ArrowUp")
     shown.expect({"depth": 2, "step": 11})
     context.close()
+
+
+@pytest.mark.slow
+def test_a_plan_has_a_clock_that_survives_a_reload_and_parts(browser: Any, tmp_path: Path) -> None:
+    with presented(tmp_path, ["# Beside"]) as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        page = context.new_page()
+        page.goto(f"{address}&plan=20", wait_until="commit")
+        page.wait_for_function(OPEN, timeout=120_000)
+        page.wait_for_function("document.getElementById('clock').textContent === '0:00 of 20 min'")
+        page.keyboard.press("n")
+        page.wait_for_function("!/^0:0[01]/.test(document.getElementById('clock').textContent)")
+        assert page.locator("#where").inner_text().startswith("05")
+        page.reload(wait_until="commit")
+        page.wait_for_function(OPEN, timeout=120_000)
+        assert page.locator("#where").inner_text().startswith("05")
+        page.wait_for_function("!/^0:0[01]/.test(document.getElementById('clock').textContent)")
+        said = page.locator("#clock").inner_text()
+        page.wait_for_function(
+            "said => document.getElementById('clock').textContent !== said", arg=said
+        )
+        page.keyboard.press("Home")
+        page.keyboard.press("PageDown")  # the lecture, after a rehearsal
+        page.wait_for_function("/^0:0[0-2]/.test(document.getElementById('clock').textContent)")
+        page.keyboard.press("End")
+        for paper in ("A4", "Letter"):
+            sheet = page.pdf(format=paper, path=tmp_path / f"{paper}.pdf")
+            assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
+        context.close()
