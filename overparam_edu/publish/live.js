@@ -47,6 +47,10 @@
     row.className = "overparam-edu-live";
     row.setAttribute("role", "note");
     row.append(
+      button("Run up to here", async () => {
+        await app.commands.execute("notebook:run-all-above");
+        await app.commands.execute("notebook:run-cell");
+      }),
       "Your changes stay in this browser. ",
       button("Download my copy", () => app.commands.execute("docmanager:download")),
       button("Original", async () => {
@@ -59,7 +63,9 @@
         location.reload();
       }),
       await copies(),
-      Object.assign(document.createElement("a"), { href: `../../${lesson}.html`, textContent: "Page" }),
+      Object.assign(document.createElement("a"), {
+        href: `../../${lesson}.html`, textContent: "Back to the page", style: "text-decoration: underline",
+      }),
     );
     if (path !== home) {
       row.append(path.startsWith(`${edition}/`) ? " This is a copy." : " This is of an earlier edition.");

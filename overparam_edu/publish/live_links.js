@@ -15,6 +15,7 @@
     const top = document.createElement("p");
     top.className = "live";
     top.append(link("", "Run and change this lesson here"), ` Nothing to install; about ${megabytes} MB the first time.`);
+    document.querySelector("#lesson > .note")?.remove(); // it says that only a notebook runs code
     document.querySelector("#lesson").prepend(top);
     for (const code of document.querySelectorAll("details.code[data-cell]")) {
       code.append(link(code.dataset.cell, "Run and change this here"));
