@@ -778,6 +778,10 @@ def test_a_plan_has_a_clock_that_survives_a_reload_and_parts(browser: Any, tmp_p
         page.keyboard.press("PageDown")  # the lecture, after a rehearsal
         page.wait_for_function("/^0:0[0-2]/.test(document.getElementById('clock').textContent)")
         page.keyboard.press("End")
+        page.keyboard.press("d")
+        page.emulate_media(media="print")
+        ink = "getComputedStyle(document.getElementById('stage')).color"
+        assert page.evaluate(ink) == "rgb(16, 22, 29)"  # on white paper, however dark the hall
         for paper in ("A4", "Letter"):
             sheet = page.pdf(format=paper, path=tmp_path / f"{paper}.pdf")
             assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
