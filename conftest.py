@@ -26,6 +26,8 @@ THOROUGH = {
     f"{BROWSER}notebooks.py::test_every_control": SHOWN,
     f"{BROWSER}notebooks.py::test_play": SHOWN,
     f"{BROWSER}notebooks.py::test_feedback": "lab",
+    f"{BROWSER}notebooks.py::test_live_progress": None,
+    f"{BROWSER}notebooks.py::test_live_a_": None,  # test_live_changes_stay
     f"{BROWSER}front_ends.py::test_notebook_7": None,
     f"{BROWSER}front_ends.py::test_a_picture_comes": None,  # player.py::test_silent_kernel
     f"{BROWSER}themes.py::test_lab_is_dark": None,  # test_pictures_boards_and_questions_are_dark
