@@ -30,6 +30,8 @@ THOROUGH = {
     f"{BROWSER}notebooks.py::test_live_a_": None,  # test_live_changes_stay
     f"{BROWSER}front_ends.py::test_notebook_7": None,
     f"{BROWSER}front_ends.py::test_a_picture_comes": None,  # player.py::test_silent_kernel
+    # It fetches three packages of npm's.
+    f"{BROWSER}front_ends.py::test_the_widget_manager": None,
     f"{BROWSER}themes.py::test_lab_is_dark": None,  # test_pictures_boards_and_questions_are_dark
     f"{BROWSER}states.py::test_random_states": "update_rule",
     f"{BROWSER}states.py::test_dragging": None,  # test_no_move_is_lost_while_a_picture_is_under_way

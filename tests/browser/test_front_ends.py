@@ -1,10 +1,17 @@
-"""Beside JupyterLab: Notebook 7, and what a place without widgets shows."""
+"""Beside JupyterLab: Notebook 7, the manager of Colab and VS Code, and places without widgets."""
 
 from __future__ import annotations
 
 import html
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import nbclient
 import nbformat
 import plotly.graph_objects as go
@@ -12,10 +19,12 @@ import pytest
 from nbconvert import HTMLExporter
 
 import overparam_edu as oe
+from overparam_edu.classroom.questions import QUESTIONS
 from overparam_edu.player.frames import describe
 from overparam_edu.player.player import Player
 from overparam_edu.player.scene import Axis, Reading, Scene, Track
 
+QUESTION = QUESTIONS["same_functions"]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Done when there is a picture with other numbers than before.
 MOVED = """([root, before]) => {
@@ -88,6 +97,82 @@ def test_a_picture_comes_after_a_cell_that_outlasts_the_pages_patience(
         opened.player(0).press("depth", "End")
     finally:
         lab.close_pages()
+
+
+@pytest.fixture
+def html_manager(lab: Any, watch: Any, tmp_path: Path) -> Iterator[Any]:
+    """A page with Colab's and VS Code's widget manager and a kernel, and what it sends to that."""
+    npm = shutil.which("npm") or pytest.skip("npm is not installed")
+    names = ["@jupyter-widgets/html-manager", "requirejs", "anywidget"]
+    wanted = [*names[:2], f"anywidget@{anywidget.__version__}"]
+    command = [npm, "pack", "--silent", *wanted]
+    packed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if packed.returncode:
+        pytest.skip(f"npm's packages are not to be had: {packed.stderr[-300:]}")
+    for name, archive in zip(names, packed.stdout.split(), strict=True):
+        with tarfile.open(tmp_path / archive) as files:
+            files.extractall(tmp_path / name, filter="data")
+
+    def network(route: Any) -> None:
+        name, path = re.search(r"/npm/(@[^/]+/[^/]+|[^/@]+)[^/]*/(.*)", route.request.url).groups()
+        route.fulfill(path=tmp_path / name / "package" / path)
+
+    cdn = f"{lab.url}/npm/"
+    scripts = [f"{names[1]}/require.js", f"{names[0]}/dist/embed-amd.js"]
+    says = f'data-jupyter-widgets-cdn="{cdn}" data-jupyter-widgets-cdn-only'
+    tags = [f'<script src="{cdn}{src}" {says}></script>' for src in scripts]
+    with lab.browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        opened, sent = watch(context.new_page()), []
+        page = opened.page
+        page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(data)))
+        page.route(f"{cdn}**", network)
+        page.goto(f"{lab.url}/login")  # a page of the server, which may ask this machine for more
+        page.set_content("".join(tags))
+        page.add_script_tag(path=Path(__file__).with_name("html_manager.js"))
+        page.wait_for_function("window.ready")
+        page.evaluate("address => connect(address)", lab.start_kernel())
+        yield opened, sent
+    lab.close_pages()
+
+
+@pytest.mark.browser
+def test_the_widget_manager_of_colab_and_vs_code_moves_the_picture(html_manager: Any) -> None:
+    opened, sent = html_manager
+    page, shown = opened.page, oe.explore_trajectories()
+
+    def run(code: str) -> str:
+        return str(page.evaluate("code => run(code)", code))
+
+    run(CELL)
+    assert run("shown = _") == ""
+    player = opened.player()
+    player.root.locator(".main-svg").first.wait_for()
+    player.check(shown.scene, shown.player.position)
+    messages = len(sent)
+    player.press("depth", "End")
+    at = shown.player.position | player.stops()
+    assert at["depth"] != shown.player.position["depth"]
+    player.check(shown.scene, at)
+    player.root.locator("button.oe-play").click()
+    player.root.locator("button.oe-pause").wait_for()
+    player.root.locator("button.oe-play").wait_for()
+    assert len(sent) == messages
+    # Python hears of it, moves it, and computes another picture for the controls above.
+    page.evaluate("document.activeElement.blur()")
+    assert run("print(shown.player.position['depth'])").strip() == str(at["depth"])
+    assert run("shown.player.move(depth=0, step=3)") == ""
+    player.check(shown.scene, {"depth": 0, "step": 3})
+    page.get_by_role("button", name="6", exact=True).first.click()
+    shown.set(p=6)
+    player.check(shown.scene, {"depth": 0} | {"step": player.stops()["step"]})
+    assert run("shown.player.show(oe.explore_warm_up().scene)") == ""
+    warm = oe.explore_warm_up()
+    player.check(warm.scene, player.stops())
+    run(f"oe.ask('{QUESTION.name}')")
+    page.locator(".oe-question label").nth(1).click()
+    page.locator(".oe-question [data-of=B]").wait_for()
+    assert "As you predicted" in run("oe.check('steps_kept', 100)")
+    opened.check_quiet()
 
 
 def converted() -> str:
