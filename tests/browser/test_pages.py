@@ -70,7 +70,7 @@ CELLS = [
     "$$\\|w\\|^{2/N}$$",
     SETUP,
     EXPLORER,
-    "## Lines\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[start](00_start_here.ipynb)",
+    "## Lines\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[before](03_preconditioning.ipynb)",
     "explore_derivation(warm_up())",
     "## Still\n\nA picture that stands still.",
     f"print({HOSTILE!r})\ngo.Figure(go.Scatter(y=[1, 3, 2]), {{'title': {{'text': 'Peak'}}}})",
@@ -127,10 +127,10 @@ def room() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Pages:
-    """The first lesson, the made-up one, one whose every text is hostile, and one with markup."""
+    """A lesson soon built, the made-up one, one whose every text is hostile, one with markup."""
     folder = tmp_path_factory.mktemp("with space & <sign>")
     markup = f"# {HOSTILE}\n\n**Goal.** See {HOSTILE}\n\nNow."
-    paths = [lesson_notebooks()[0]]
+    paths = [lesson_notebooks()[3]]
     for name, cells in (("made_up", CELLS), (NAME, HOSTILE_CELLS), ("markup", [markup])):
         notebook = nbformat.v4.new_notebook()
         for source in cells:
@@ -225,7 +225,6 @@ def test_choices_bring_what_python_computed(made_up: Any, room: dict[str, Any]) 
     for rate, sign in [("3", "up"), ("3", "down"), ("1", "down"), ("2", "up")]:
         for name, word in (("rate", rate), ("sign", sign)):
             card.get_by_role("group", name=name).get_by_label(word, exact=True).check()
-            made_up.page.wait_for_timeout(100)
         # The sliders stay where they were.
         made_up.players[0].check(
             room["build"](int(rate), {"up": 1, "down": -1}[sign]), {"depth": 7}
@@ -296,8 +295,8 @@ def test_code_folds_links_lead_on_and_print_leaves_the_controls_out(made_up: Any
     assert not page.locator(".oe-controls").first.is_visible()
     assert page.locator(".oe-picture").first.is_visible()
     page.emulate_media(media="screen")
-    page.get_by_role("link", name="start", exact=True).click()
-    page.wait_for_url("**/00_start_here.html")
+    page.get_by_role("link", name="before", exact=True).click()
+    page.wait_for_url("**/03_preconditioning.html")
     page.get_by_role("link", name="A made-up lesson").click()
     page.get_by_role("link", name="All lessons").click()
     assert page.locator(".lessons a").count() == 4
@@ -402,7 +401,7 @@ def test_a_page_says_what_it_is(site: Pages, tmp_path: Path) -> None:
     for path in (site.start, site.lessons[1]):
         assert "CC BY 4.0" in path.read_text(encoding="utf-8")
     start = site.start.read_text(encoding="utf-8")
-    for words in ("Arora", "arxiv.org/abs/1802.06509", '<span class="number">00</span>'):
+    for words in ("Arora", "arxiv.org/abs/1802.06509", '<span class="number">03</span>'):
         assert words in start
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title")])
     nbformat.write(notebook, tmp_path / "a.ipynb")
