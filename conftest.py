@@ -66,7 +66,7 @@ THOROUGH = {
     f"{BROWSER}formulas.py::test_every_formula": "chromium-light|firefox-dark",
     f"{BROWSER}formulas.py::test_firefox_draws_a_lesson": None,  # ..._the_first_picture_of_a_page
     # The explorers with most in them, as they open.
-    f"{BROWSER}layout.py::test_all_is_seen": "^(trajectories|regression)-(phone|laptop)|^line_int.*phone",
+    f"{BROWSER}layout.py::test_all_is_seen": r"^(trajectories|regression)-\w+\]|^line_integral-p",
     f"{BROWSER}layout.py::test_every_explorer_is": None,  # pages.py::test_every_page
     # The longest searches for a wrong answer that passes; the other exercises stay.
     "tests/classroom/test_mutants.py::test_no_wrong": "^(?!only_at_two|potential_at_two|gain_in)",
