@@ -117,6 +117,18 @@ def error_order(rates: Array, errors: Array) -> float:
     return float(np.diff(np.log(errors[-2:]))[0] / np.diff(np.log(rates[-2:]))[0])
 
 
+@lru_cache(maxsize=10)
+def _runs(p: int, scale: float) -> list[tuple[WarmUpRun, Memory]]:
+    """Return the runs at every learning rate and what each remembers, which all views draw."""
+    first, runs = scale * np.array([1.0, 1.0]) / np.sqrt(2), []
+    for steps in _STEPS:
+        rate = _TIMES[p] / steps
+        run = run_warm_up(two_feature_loss(p), first, scale, learning_rate=rate, steps=steps)
+        at = np.round(np.arange(_STOPS) / _STOPS * steps).astype(int)
+        runs.append((run, measure_memory(run, at)))
+    return runs
+
+
 @lru_cache(maxsize=16)
 def warm_up_scene(p: int = 2, scale: float = 0.01, view: str = "memory") -> Scene:
     """Return the scene of `explore_warm_up`; at the start vector and scalar have size `scale`."""
@@ -124,12 +136,8 @@ def warm_up_scene(p: int = 2, scale: float = 0.01, view: str = "memory") -> Scen
         raise ValueError(f"p must be one of {list(_TIMES)}; got {p!r}")
     one_of("view", view, tuple(_VIEWS))
     loss, time = two_feature_loss(p), _TIMES[p]
-    first = scale * np.array([1.0, 1.0]) / np.sqrt(2)
     moments = np.arange(_STOPS) / _STOPS
-    runs, memories = [], []
-    for steps in _STEPS:
-        runs.append(run_warm_up(loss, first, scale, learning_rate=time / steps, steps=steps))
-        memories.append(measure_memory(runs[-1], np.round(moments * steps).astype(int)))
+    runs, memories = zip(*_runs(p, scale), strict=True)
     memory = Memory(*map(np.stack, zip(*memories, strict=True)))
     rates, times = time / np.array(_STEPS), time * moments
     both = ["rate", "time"]

@@ -60,7 +60,7 @@ def test_the_divergence_is_psi_above_its_tangent():
 @pytest.mark.parametrize("scale", [1.0, 0.1])
 def test_the_flow_ends_where_it_is_said_to(N, scale):
     start = scale * START
-    run = gradient_flow(LOSS, start, depth=N, times=[0, 100, 1_000], rtol=1e-12)
+    run = gradient_flow(LOSS, start, depth=N, times=[0, 100, 200], rtol=1e-12)
     assert run.losses[-1] < 1e-20
     np.testing.assert_allclose(run.points[-1], flow_limit(X, Y, start, N), atol=1e-9)
     # The invariant: the data never move the mirror image in a direction that they don't see.

@@ -15,7 +15,7 @@ from overparam_edu import LpRegression, gradient_flow, learning_time
 def test_the_time_is_the_integral_of_one_over_the_speed(N, start, sigma):
     for share in (0.5, 0.97):
         # In the logarithm of s, from which the speed looks even.
-        ends = mpmath.linspace(mpmath.log(start), mpmath.log(share * sigma), 30)
+        ends = mpmath.linspace(mpmath.log(start), mpmath.log(share * sigma), 8)
         power = 2 - mpmath.mpf(2) / N
         time = mpmath.quad(
             lambda u: mpmath.exp(u) / (N * mpmath.exp(u * power) * (sigma - mpmath.exp(u))),  # noqa: B023

@@ -35,7 +35,7 @@ def test_an_example_shows_a_potential_or_a_loop_with_work(name: str) -> None:
     text = EXAMPLES[name]
     loss, scene = oe.SymbolicLoss(text), own_loss_scene(text)
     for told, N in zip(scene.board.values, DEPTHS, strict=True):
-        drawn, found = frame(scene, at(N)), oe.find_potential(text, N)
+        drawn, found = frame(scene, at(N)), oe.find_potential(loss, N)
         assert ("is the gradient of a function" in told) == found.exists
         loop = np.array([drawn["loop", axis] for axis in "xy"], float).T
         if found.exists:

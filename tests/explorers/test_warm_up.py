@@ -119,6 +119,7 @@ def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale:
     views = [warm_up_scene(p, scale, view) for view in VIEWS]
     scene = views[0]
     runs = [run_of(p, scale, steps) for steps in STEPS]
+    rebuilt = [[by_loops(run, first) for first in (np.zeros(2), run.points[0])] for run in runs]
     for at in corners(scene):
         drawn = {name: value for view in views for name, value in frame(view, at).items()}
         past = {"μ", "μ now", "pushes", "pulls", "pushes in momentum"}  # none after the present
@@ -133,11 +134,11 @@ def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale:
         assert (t, steps, count) == (at["time"] * STEPS[at["rate"]] / 50, STEPS[at["rate"]], t)
         assert rho == pytest.approx(run.learning_rate * run.omega2[int(t)] ** 2, rel=6e-3)
         size = np.linalg.norm(run.points, axis=1).max()
-        for first, said in ((np.zeros(2), alone), (run.points[0], started)):
-            path, expected = by_loops(run, first)
+        for (path, _), said in zip(rebuilt[at["rate"]], (alone, started), strict=True):
             off = 100 * np.linalg.norm(path[int(t)] - run.points[int(t)]) / size
             assert said == pytest.approx(off, rel=6e-3, abs=1e-9)
-        assert pushes == pytest.approx(expected[int(t)], rel=6e-3, abs=1e-9)
+        lengths = rebuilt[at["rate"]][0][1]
+        assert pushes == pytest.approx(lengths[int(t)], rel=6e-3, abs=1e-9)
 
 
 @pytest.mark.parametrize(("p", "scale"), [(2, 0.01), (4, 1)])

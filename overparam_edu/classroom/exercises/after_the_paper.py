@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,7 @@ _DEPTH = Exercise(
 )
 
 
+@cache
 def _measured_factor() -> float:
     """Return by how much the mean square grows from width 16 to 32, over 400 draws."""
     narrow, wide = (
