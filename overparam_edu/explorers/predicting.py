@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,10 +20,11 @@ def explorer(
     *,
     predict: bool,
     shown_when: Mapping[str, Callable[[dict[str, Any]], bool]],
+    on_pages: Sequence[Mapping[str, Any]] = (),
 ) -> Explorer:
     """Return an explorer of scenes that, to `predict`, open with a `Sketch`, kept in `progress`."""
     build = partial(scene, predict=flag("predict", predict))
-    made = Explorer(build, controls, shown_when=shown_when)
+    made = Explorer(build, controls, shown_when=shown_when, on_pages=on_pages)
     if predict:
         # By its public name, loaded when asked for: this room knows nothing of what is kept where.
         mine = overparam_edu.progress()

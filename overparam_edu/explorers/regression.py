@@ -94,7 +94,13 @@ def explore_regression(*, predict: bool = False) -> Explorer:
     live = ("p", "optimizer", "rival", "start")
     shown_when = dict.fromkeys(live, lambda values: values["data"] == "cars")
     shown_when["recorded"] = lambda values: values["data"] == "gas"
-    return predicting.explorer(_scene, controls, predict=predict, shown_when=shown_when)
+    # On a page: what the lessons say to look at, most of it recorded.
+    on_cars = ({"p": 0}, {"p": 2}, {"p": 4}, {"p": 6}, {"start": "near zero"})
+    on_pages = [{"data": "cars"} | change for change in on_cars]
+    on_pages += [{"data": "gas", "recorded": runs} for runs in RECORDED]
+    return predicting.explorer(
+        _scene, controls, predict=predict, shown_when=shown_when, on_pages=on_pages
+    )
 
 
 @lru_cache(maxsize=32)

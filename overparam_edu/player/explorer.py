@@ -31,6 +31,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     being computed. If `build` raises after a hand moved a control, the picture stays, and is marked
     with `trouble`, one sentence of why; `set` raises. `notes` are widgets that stand beside the
     controls. `shown_when` says for a control that does not always matter at which values it does.
+    `on_pages` are the changes of controls that a page without Python offers, where some that come
+    by themselves would take too long or say too little.
     A `Handle` of the scene sets its controls as if they were typed.
     """
 
@@ -41,8 +43,9 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         *,
         shown_when: Mapping[str, Callable[[dict[str, Any]], bool]] | None = None,
         notes: Sequence[widgets.Widget] = (),
+        on_pages: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        self._build, self.controls = build, dict(controls)
+        self._build, self.controls, self._on_pages = build, dict(controls), on_pages
         self._shown_when = dict(shown_when or {})
         self._first = self.values
         self._quiet = False
@@ -178,12 +181,19 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     def _settings(self) -> Settings:
         """Compute the picture at the settings it is shown with, and at some others."""
         built = self._built  # a field may hold what was refused since
-        choices = [_choice(name, self.controls[name], built[name]) for name in self._needed(built)]
-        choices = _few([choice for choice in choices if len(choice.options) > 1])
+        offered = [{**built, **change} for change in self._on_pages]
+        names = self._needed(built) if not offered else self.controls
+        choices = [_choice(name, self.controls[name], built[name]) for name in names]
+        if offered:
+            choices = [_only(c, [values[c.name] for values in (built, *offered)]) for c in choices]
+        choices = [choice for choice in choices if len(choice.options) > 1]
+        choices = choices if offered else _few(choices)
         now = [choice.now for choice in choices]
-        scenes, taken, matter = [self.scene], [now], [[True] * len(choices)]
-        for setting in _combinations(choices):
-            if setting == now:
+        scenes, taken = [self.scene], [now]
+        matter = [[choice.name in self._needed(built) for choice in choices]]
+        settings = [[_place(c, values[c.name]) for c in choices] for values in offered]
+        for setting in settings or _combinations(choices):
+            if setting in taken:
                 continue
             pairs = zip(choices, setting, strict=True)
             values = built | {c.name: c.options[option][1] for c, option in pairs}
@@ -241,6 +251,17 @@ def _choice(name: str, control: widgets.Widget, value: Any) -> Choice:
     ]
     now = [entry for _, entry in options].index(value)
     return Choice(name, control.description or name, options, now)
+
+
+def _only(choice: Choice, values: Sequence[Any]) -> Choice:
+    """Return a choice among these values alone, one of which it opens with."""
+    options = [option for option in choice.options if option[1] in values]
+    return choice._replace(options=options, now=options.index(choice.options[choice.now]))
+
+
+def _place(choice: Choice, value: Any) -> int:
+    """Return the number of a choice's option."""
+    return [entry for _, entry in choice.options].index(value)
 
 
 def _combined(choices: Sequence[Choice]) -> bool:

@@ -7,6 +7,7 @@ player.js as in the notebook (player/page.py says how their data gets there).
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import html
 import json
 import os
@@ -20,7 +21,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import ipywidgets as widgets
-import nbformat
 import plotly.graph_objects as go
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
@@ -168,6 +168,7 @@ def _each_executed(paths: Sequence[Path], tell: Callable[[str], None]) -> list[A
 
 def executed(path: Path) -> Any:
     """Return a notebook with the outputs of all its cells, and in them the pictures of widgets."""
+    import nbformat  # slowly, and in no kernel
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
@@ -241,7 +242,7 @@ def lesson(notebook: Any, name: str, *, linked: Sequence[str] = ()) -> Lesson:
     goal = re.search(r"\*\*Goal\.\*\*\s*(.+?)\n\s*\n", text, flags=re.S)
     minutes = re.search(r"\*\*Time\*\*\s*(\d+)", text)
     scenes: dict[str, str] = {}
-    body = "\n".join(_cell(cell, name, scenes) for cell in notebook.cells)
+    body = "\n".join(_cell(cell, scenes) for cell in notebook.cells)
     body = re.sub(r'<a href="([^":/]+)\.ipynb(#[^"]*)?">(.*?)</a>', link, body, flags=re.S)
     count = iter(range(1, body.count("<h2>") + 1))  # each section has a name to link to
     return Lesson(
@@ -264,12 +265,12 @@ def _markdown_of(notebook: Any) -> str:
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
+def _cell(cell: Any, scenes: dict[str, str]) -> str:
     if cell.cell_type == "markdown":
         inside = prose_html(cell.source)
     elif cell.cell_type == "code":
         inside = code_html(cell.source, cell.id) if cell.source.strip() else ""
-        inside += "".join(_output(output, name, scenes) for output in cell.outputs)
+        inside += "".join(_output(output, scenes) for output in cell.outputs)
     else:
         return ""
     if "solution" in cell.metadata.get("tags", ()):
@@ -277,7 +278,7 @@ def _cell(cell: Any, name: str, scenes: dict[str, str]) -> str:
     return inside
 
 
-def _output(output: Mapping[str, Any], name: str, scenes: dict[str, str]) -> str:
+def _output(output: Mapping[str, Any], scenes: dict[str, str]) -> str:
     """Return an output as HTML; all scenes of a picture but its first go to files of their own."""
     data = output.get("data", {})
     if _PIECES in data:
@@ -293,9 +294,9 @@ def _output(output: Mapping[str, Any], name: str, scenes: dict[str, str]) -> str
     for piece in found:
         here = list(piece["scenes"])
         for number in range(1, len(here)):
-            key = f"{name}-{len(scenes) + 1}"
             text = json.dumps(here[number], separators=(",", ":"), allow_nan=False)
-            scenes[key] = f"overparamEduScene({json.dumps(key)}, {text});\n"
+            key = hashlib.sha256(text.encode()).hexdigest()[:16]  # a scene shown twice is one file
+            scenes[key] = f"overparamEduScene({text});\n"
             here[number] = key
         places.append(piece_html({**piece, "scenes": here}))
     return "".join(places)

@@ -14,6 +14,7 @@ from overparam_edu import GradientDescent, LpRegression, balanced_network, load_
 from overparam_edu.experiments.compare import contest_on_cars, steps_to_level
 from overparam_edu.experiments.curves import least_loss
 from overparam_edu.experiments.records import load_record
+from overparam_edu.explorers import regression
 from overparam_edu.explorers.regression import RECORDED, explore_regression
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.frames import describe, frame, number_text
@@ -152,6 +153,22 @@ def test_the_diamonds_are_on_the_curves_and_shared_rates_are_depth_1s(explorer: 
             assert own[chosen, "y"][0] == min(y for y in own[tried, "y"] if y is not None)
         shared = frame(explorer.scene, {"depth": depth, "way": 1})
         assert shared[chosen, "x"] == shared[one, "x"] == own[one, "x"]
+
+
+def test_a_page_offers_what_the_lessons_look_at_and_computes_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, first = [], explore_regression().scene
+    monkeypatch.setattr(regression, "_scene", lambda **values: asked.append(values) or first)
+    [piece] = explore_regression().pieces()
+    piece.settings()
+    assert {values["recorded"] for values in asked if values["data"] == "gas"} == set(RECORDED)
+    on_cars = [
+        (v["p"], v["optimizer"], v["rival"], v["start"]) for v in asked if v["data"] == "cars"
+    ]
+    as_opened = on_cars[0][1:]
+    assert on_cars[:4] == [(p, *as_opened) for p in (0, 2, 4, 6)]
+    assert on_cars[4:] == [(0, *as_opened[:2], "near zero")]
 
 
 def test_recorded_races_say_what_the_records_say(explorer: Explorer) -> None:

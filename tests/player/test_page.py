@@ -110,6 +110,25 @@ def test_a_control_that_some_settings_need_is_shown_with_these() -> None:
         assert shown == [True, setting[0] == 0]
 
 
+def test_an_explorer_may_say_what_a_page_offers() -> None:
+    controls = {
+        "slope": widgets.ToggleButtons(options=[1, 2, 3], value=1),
+        "shift": widgets.ToggleButtons(options=[0, 1, 2]),
+        "kind": widgets.ToggleButtons(options=["up", "down"]),
+    }
+    shown_when = {"kind": lambda values: values["slope"] == 3}
+    wanted = [{"slope": 3, "kind": "down"}, {"slope": 1}, {"slope": 3, "kind": "up"}, {"slope": 9}]
+    controls["slope"].options = [1, 2, 3, 9]
+    found = settings(Explorer(build, controls, shown_when=shown_when, on_pages=wanted))
+    assert [[value for _, value in choice.options] for choice in found.choices] == [
+        [1, 3, 9],
+        ["up", "down"],
+    ]
+    assert found.options == [[0, 0], [1, 1], [1, 0]]  # as it stands, once; 9 is refused
+    assert found.shown == [[True, False], [True, True], [True, True]]
+    check_scenes(found)
+
+
 def test_a_range_stays_as_it_is() -> None:
     def between(ends: tuple[float, float]) -> Scene:
         return build(ends[1] - ends[0])

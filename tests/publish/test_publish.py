@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,26 @@ def test_solutions_are_folded_and_outputs_are_text() -> None:
     assert '<details class="solution"><summary>Solution</summary>' in made.body
     assert "\x1b" not in made.body
     assert not re.search("<(script|img)", made.body)
+
+
+def test_scenes_that_are_equal_are_one_file() -> None:
+    first = {"spec": {"figure": None, "axes": [], "narrow": {}}}
+    pieces = [
+        {"scenes": [first, *({"buffer": letter} for letter in letters)]} for letters in ("ab", "bc")
+    ]
+    rest = {"choices": [], "sentence": ""}
+    data = {"application/vnd.overparam-edu.pieces+json": [piece | rest for piece in pieces]}
+    cell = nbformat.v4.new_code_cell("")
+    cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    made = lesson(nbformat.v4.new_notebook(cells=[cell]), "a")
+    assert len(made.scenes) == 3
+    assert all(made.body.count(key) == 1 + ('"b"' in text) for key, text in made.scenes.items())
+
+
+def test_a_lessons_kernel_does_not_load_what_reads_notebooks() -> None:
+    code = "import sys, overparam_edu.publish.pages as p; p.keep_pieces; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"nbformat", "nbclient", "jsonschema"}.isdisjoint(done.stdout.split())
 
 
 def test_no_notebook_loses_its_page_to_another(tmp_path: Path, monkeypatch: Any) -> None:
