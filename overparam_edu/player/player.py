@@ -129,7 +129,7 @@ class Player(Saves, anywidget.AnyWidget):
             self.send({"kind": kind}, buffers=[math_font()])
         if kind == "moved" and content["order"] == self._place["order"]:
             self._take(content, self._moved(content["moved"]))
-        if kind == "reset" and self.on_reset is not None:
+        if kind == "reset" and self.on_reset is not None and not self._taken(content):
             self.on_reset()
             self._take(content, {axis.name: axis.start for axis in self.scene.axes})
         if kind == "guessed" and self._keep_guess is not None:
@@ -142,6 +142,11 @@ class Player(Saves, anywidget.AnyWidget):
         """Return where a hand moved sliders: by value, as the page may not have the last scene."""
         axes = {axis.name: axis for axis in self.scene.axes}
         return {name: stop_for(axes[name], at) for name, at in stood.items() if name in axes}
+
+    def _taken(self, hand: Mapping[str, Any]) -> bool:
+        """Return whether this move came before: a page sends a Reset again after a cut line."""
+        last = self._place
+        return bool(last["author"] == hand["author"] and last["number"] >= hand["number"])
 
     def _take(self, hand: Mapping[str, Any], moved: dict[str, int]) -> None:
         """Take a hand's move."""

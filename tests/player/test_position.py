@@ -162,6 +162,11 @@ def test_reset_is_a_move_of_the_hand_and_no_order_over_it() -> None:
     hand.number = 2
     hand.move(step=3)  # sent before the answer to Reset came
     assert player.position == start | {"step": 3}
+    power.value = 1
+    after = player.position
+    player._handle_custom_msg(content, [])  # the same press again, after a line that was cut
+    assert explorer.values == {"power": 1}
+    assert player.position == after
 
 
 def test_a_new_slider_is_at_its_start() -> None:
