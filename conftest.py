@@ -75,6 +75,8 @@ THOROUGH = {
     "tests/derivations/test_derivations.py::test_every_broken_step": "^(?!end_to_end|weight_decay"
     "|preconditioning|warm_up|theorem_2)",
     "tests/derivations/test_derivations.py::test_other_depths": "^(?!end_to_end_rule-5)",
+    # Each depth is looked at round its chosen rate by test_the_loss_falls.
+    "tests/dynamics/test_tuning.py::test_every_rate": "^[03]",
     "tests/explorers/test_states.py::test_random_states": "^(?!explore_trajectories)",
     "tests/explorers/test_states.py::test_corners": "^(?!explore_going_deeper)",
     "tests/explorers/test_states.py::test_each_end": "^(?!explore_regression)",
