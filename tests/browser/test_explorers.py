@@ -126,6 +126,17 @@ def test_in_space_the_walk_climbs_without_a_message(loop: Any) -> None:
 
 CAMERA = """root => JSON.stringify(
     root.querySelector('.oe-picture')._fullLayout.scene._scene.getCamera().eye)"""
+# Where it is once it has been there for five animation frames: it glides after the hand.
+RESTED = f"""root => new Promise(done => {{
+    const camera = {CAMERA};
+    let last = '', still = 0;
+    (function look() {{
+        const now = camera(root);
+        still = now === last ? still + 1 : 0;
+        last = now;
+        still < 5 ? requestAnimationFrame(look) : done(now);
+    }})();
+}})"""
 WITHOUT_WEBGL = """{
     const { getContext } = HTMLCanvasElement.prototype;
     HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
@@ -152,7 +163,7 @@ def test_a_picture_in_space_is_turned_by_hand_and_stays_turned(saved: Any, tmp_p
     view = opened.player()
     view.control("view").nth(1).click()
     view.settle()
-    before = view.root.evaluate(CAMERA)
+    before = view.root.evaluate(RESTED)
     box = view.root.locator(".oe-picture canvas").first.bounding_box()
     x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2
     opened.page.mouse.move(x, y)
@@ -162,10 +173,10 @@ def test_a_picture_in_space_is_turned_by_hand_and_stays_turned(saved: Any, tmp_p
         f"([root, before]) => ({CAMERA})(root) !== before", arg=[view.root.element_handle(), before]
     )
     opened.page.mouse.up()
-    turned = view.root.evaluate(CAMERA)
+    turned = view.root.evaluate(RESTED)
     view.press("walk", "End")
     view.press("depth", "ArrowRight")
-    kept, held = (json.loads(one) for one in (view.root.evaluate(CAMERA), turned))
+    kept, held = (json.loads(one) for one in (view.root.evaluate(RESTED), turned))
     assert kept == pytest.approx(held)
 
 
