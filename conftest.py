@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,11 @@ import pytest
 os.environ["OVERPARAM_EDU_PROGRESS"] = os.devnull
 # A grammar of addresses, which takes three quarters of the time in which nbformat is imported.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+# What is started in the background may not hear of an interrupt, and tests of endless answers would
+# be endless.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BROWSER = "tests/browser/test_"
 SHOWN = "^04_.*-lab|^0[05]_.*-live"
