@@ -33,6 +33,9 @@ _ICON = (
 )
 
 
+NO_SCRIPT = "<p>The picture needs JavaScript, which is switched off.</p>"
+
+
 class Choice(NamedTuple):
     """A control as a page offers it."""
 
@@ -77,9 +80,14 @@ class Piece(NamedTuple):
             ],
             "position": self.position,
             "note": offered.note,
-            "sentence": describe(self.scene, self.position),
+            "sentence": describe(self.scene, {**self.position, **_ends(self.scene)}),
             "alt": re.sub("<[^>]+>", "", self.scene.alt),
         }
+
+
+def _ends(scene: Scene) -> dict[str, int]:
+    """Return where the sliders with Play end: a picture that can't move shows the whole course."""
+    return {axis.name: len(axis.stops) - 1 for axis in scene.axes if axis.play}
 
 
 def pieces(what: Any) -> list[Piece]:
@@ -160,13 +168,12 @@ def piece_html(piece: Mapping[str, Any]) -> str:
     # "<" could end the script element, or begin a comment in it.
     data = json.dumps(piece, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     tall, narrow = _room(piece)
-    words = dict.fromkeys(filter(None, (piece.get("alt"), piece["sentence"])))
+    alt, sentence = (html.escape(piece.get(name) or "") for name in ("alt", "sentence"))
+    more = f"<p>{sentence}</p>" if sentence != alt else ""
     return (
         f'<div class="piece" style="--tall: {tall}px; --narrow: {narrow}px">'
         f'<script type="application/json">{data}</script>'
-        f'<div class="waiting">{"".join(f"<p>{html.escape(text)}</p>" for text in words)}'
-        "<noscript><p>The picture needs JavaScript, which is switched off.</p></noscript>"
-        "</div></div>"
+        f'<div class="waiting"><p>{alt}</p><noscript>{more}{NO_SCRIPT}</noscript></div></div>'
     )
 
 

@@ -16,11 +16,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from overparam_edu.player.frames import stops_at
 from overparam_edu.player.page import Piece, moving_page, needed_pieces, page, piece_html
 from overparam_edu.player.scene import Scene
 
+_T = TypeVar("_T")
 # What each kind of file takes besides its path.
 _STILL, _MOVING = {"inches", "dark"}, {"inches", "dark", "dpi", "axis", "frames", "seconds"}
 _TAKES = {
@@ -228,58 +229,17 @@ def _shots(
     piece: Piece, sheet: _Sheet, positions: list[dict[str, int]], template: str = "", name: str = ""
 ) -> list[bytes]:
     """Return the picture at each position as a file; all but the last read the `template`."""
-    try:
-        from choreographer.errors import ChromeNotFoundError
-    except ImportError as problem:
-        needed = install("export")
-        raise ImportError(f"this needs choreographer; install it with: {needed}") from problem
-
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
-        file = Path(folder) / "picture.html"
-        drawing = _draw(piece, sheet, positions, template, file, name)
-        try:  # in a thread, since a notebook has an event loop of its own
-            return thread.submit(asyncio.run, drawing).result()
-        except ChromeNotFoundError as problem:
-            raise RuntimeError(_NO_BROWSER) from problem
-
-
-async def _draw(
-    piece: Piece,
-    sheet: _Sheet,
-    positions: list[dict[str, int]],
-    template: str,
-    file: Path,
-    name: str,
-) -> list[bytes]:
-    from choreographer import Browser
     from tqdm import tqdm
 
-    async with Browser() as browser:
-        tab = await browser.create_tab("about:blank")
-
-        async def send(command: str, **params: Any) -> dict[str, Any]:
-            answer = await tab.send_command(command, params)
-            if problem := answer.get("error"):
-                raise RuntimeError(f"the browser refused {command}: {problem.get('message')}")
-            return dict(answer["result"])
-
-        async def run(code: str) -> Any:
-            answer = await send(
-                "Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True
-            )
-            if problem := answer.get("exceptionDetails"):
-                words = problem.get("exception", {}).get("description", problem["text"])
-                raise RuntimeError(f"the picture could not be drawn: {words.splitlines()[0]}")
-            return answer["result"].get("value")
+    async def draw(tab: Tab, file: Path) -> list[bytes]:
+        send, run = tab.send, tab.run
 
         async def opened(plot: int | None = None) -> dict[str, Any]:
             """Show the page, with a plot of this height, and return how tall things are."""
             file.write_text(_alone(piece, sheet, plot), encoding="utf-8")
             size = {"width": sheet.width, "deviceScaleFactor": sheet.scale, "mobile": False}
             await send("Emulation.setDeviceMetricsOverride", height=900, **size)
-            loaded = tab.subscribe_once("Page.loadEventFired")
-            await send("Page.navigate", url=file.as_uri())
-            await loaded
+            await tab.show(file)
             if len(positions) == 1:  # a still has all that can be opened
                 await run("document.querySelector('.oe-more').open = true")
             else:  # the last frame has most to say
@@ -293,7 +253,6 @@ async def _draw(
             await send("Emulation.setDeviceMetricsOverride", height=seen["height"], **size)
             return dict(await run(f"({_SETTLED})()"))
 
-        await send("Page.enable")
         await send("Emulation.setEmulatedMedia", media="screen")
         await send("Emulation.setScrollbarsHidden", hidden=True)
         colour = {"r": 0, "g": 0, "b": 0, "a": 0}
@@ -311,9 +270,9 @@ async def _draw(
                 )
             seen = await opened(plot)
         shots = []
-        for number, at in enumerate(tqdm(positions, name, leave=False, disable=len(positions) < 3)):
+        for which, at in enumerate(tqdm(positions, name, leave=False, disable=len(positions) < 3)):
             if len(positions) > 1:
-                words = template if number < len(positions) - 1 else _template(piece.scene)
+                words = template if which < len(positions) - 1 else _template(piece.scene)
                 await run(
                     "(() => { const { player } = document.querySelector('.piece');"
                     f"if (player.spec.reading) player.spec.reading.template = {json.dumps(words)};"
@@ -322,6 +281,61 @@ async def _draw(
                 await run(f"({_SETTLED})()")
             shots.append(await _shot(send, run, sheet, seen["height"]))
         return shots
+
+    with tempfile.TemporaryDirectory() as folder:
+        return in_browser(lambda tab: draw(tab, Path(folder) / "picture.html"))
+
+
+class Tab:
+    """A tab of a browser that nobody sees."""
+
+    def __init__(self, tab: Any) -> None:
+        self._tab = tab
+
+    async def send(self, command: str, **params: Any) -> dict[str, Any]:
+        """Return the browser's answer to a command of its protocol."""
+        answer = await self._tab.send_command(command, params)
+        if problem := answer.get("error"):
+            raise RuntimeError(f"the browser refused {command}: {problem.get('message')}")
+        return dict(answer["result"])
+
+    async def run(self, code: str) -> Any:
+        """Return what JavaScript comes to."""
+        answer = await self.send(
+            "Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True
+        )
+        if problem := answer.get("exceptionDetails"):
+            words = problem.get("exception", {}).get("description", problem["text"])
+            raise RuntimeError(f"the picture could not be drawn: {words.splitlines()[0]}")
+        return answer["result"].get("value")
+
+    async def show(self, file: Path) -> None:
+        """Open a page from the disk."""
+        loaded = self._tab.subscribe_once("Page.loadEventFired")
+        await self.send("Page.navigate", url=file.resolve().as_uri())
+        await loaded
+
+
+def in_browser(work: Callable[[Tab], Awaitable[_T]]) -> _T:
+    """Return what `work` makes of a tab of an installed Chrome or Chromium."""
+    try:
+        from choreographer import Browser
+        from choreographer.errors import ChromeNotFoundError
+    except ImportError as problem:
+        needed = install("export")
+        raise ImportError(f"this needs choreographer; install it with: {needed}") from problem
+
+    async def open_and_work() -> _T:
+        async with Browser() as browser:
+            tab = Tab(await browser.create_tab("about:blank"))
+            await tab.send("Page.enable")
+            return await work(tab)
+
+    with ThreadPoolExecutor(1) as thread:
+        try:  # in a thread, since a notebook has an event loop of its own
+            return thread.submit(asyncio.run, open_and_work()).result()
+        except ChromeNotFoundError as problem:
+            raise RuntimeError(_NO_BROWSER) from problem
 
 
 async def _shot(send: Any, run: Any, sheet: _Sheet, height: int) -> bytes:

@@ -7,6 +7,7 @@ player.js as in the notebook (player/page.py says how their data gets there).
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import html
 import json
@@ -27,7 +28,16 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from overparam_edu.player.mathml import prose
-from overparam_edu.player.page import page, piece_html, pieces, player_script, plotly_script, styles
+from overparam_edu.player.page import (
+    NO_SCRIPT,
+    page,
+    piece_html,
+    pieces,
+    player_script,
+    plotly_script,
+    styles,
+)
+from overparam_edu.player.pictures import Tab, in_browser
 from overparam_edu.player.question import QuestionCard
 from overparam_edu.publish import lesson_notebooks
 
@@ -76,7 +86,8 @@ def build_pages(
     """Write the course as static pages; ``index.html`` opens it from a disk or a server.
 
     Each notebook is run, as many at once as there are processors, so this takes minutes. An
-    explorer's controls that need Python become a few choices computed in advance.
+    explorer's controls that need Python become a few choices computed in advance. Without JavaScript
+    readers get stills and whole proofs if Chrome or Chromium is installed here, otherwise words.
 
     Parameters
     ----------
@@ -129,6 +140,11 @@ def build_pages(
     made["race.gif"] = resources.files(__package__).joinpath("race.gif").read_bytes()
     for name, data in made.items():
         (folder / name).write_bytes(data)
+    try:
+        pages = [f"{one.name}.html" for one in lessons if NO_SCRIPT in one.body]
+        made |= _with_stills(folder, pages) if pages else {}
+    except (ImportError, RuntimeError) as problem:
+        tell(f"Without JavaScript these pages have words in place of pictures: {problem}")
     tell(f"{len(made)} files in {folder}; open {folder / 'index.html'}")
     written = tuple(folder / f"{name}.html" for name in names)
     return Pages(folder / "index.html", written, sum(map(len, made.values())))
@@ -205,6 +221,9 @@ def executed(path: Path) -> Any:
 
 def keep_pieces() -> None:
     """Make this kernel keep in each cell's output what a page needs of the widget it shows."""
+    import tqdm.auto
+
+    tqdm.auto.tqdm = tqdm.tqdm  # a progress bar that can be switched off, as the notebook's can't
 
     def bundle(widget: widgets.Widget) -> dict[str, Any]:
         if isinstance(widget, QuestionCard):  # which needs no script to be read
@@ -253,6 +272,61 @@ def lesson(notebook: Any, name: str, *, linked: Sequence[str] = ()) -> Lesson:
         re.sub(r"<h2>", lambda _: f'<h2 id="section-{next(count)}">', body),
         scenes,
     )
+
+
+# What a reader without JavaScript sees of each piece: its place on the page, or a proof's lines.
+_STILL = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const all = [...document.querySelectorAll(".piece")];
+  const end = ({ name, stops }) => [name, stops.length - 1];
+  while (!document.documentElement.dataset.ready) await frame();
+  await document.fonts.ready;
+  dispatchEvent(new Event("beforeprint"));
+  for (const { player } of all) {
+    if (player.sketch.drawing) player.sketch.end();
+    player.move(Object.fromEntries(player.spec.axes.filter((axis) => axis.play).map(end)));
+    for (let still = 0, frames = 0; still < 3 && frames < 600; frames += 1, await frame())
+      still = !player.busy && player.floats && player.drawn ? still + 1 : 0;
+  }
+  return all.map((piece) => {
+    const { x, y, width, height } = piece.player.picture.getBoundingClientRect();
+    if (piece.player.spec.figure) return { x: x + scrollX, y: y + scrollY, width, height };
+    return (piece.querySelector(".printed") ?? piece.player.board).innerHTML;
+  });
+}"""
+
+
+def _with_stills(folder: Path, pages: Sequence[str]) -> dict[str, bytes]:
+    """Write what pages show without JavaScript, drawn by Chrome, and return what is written."""
+
+    async def draw(tab: Tab) -> dict[str, bytes]:
+        written = {}
+        size = {"width": 1000, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        await tab.send("Emulation.setDeviceMetricsOverride", **size)
+        await tab.send("Emulation.setScrollbarsHidden", hidden=True)
+        for name in pages:
+            await tab.show(folder / name)
+            first, *rest = (folder / name).read_text(encoding="utf-8").split(NO_SCRIPT)
+            for number, (found, text) in enumerate(
+                zip(await tab.run(f"({_STILL})()"), rest, strict=True)
+            ):
+                still = f'<div class="printed">{found}</div>'
+                if not isinstance(found, str):
+                    image = f"scenes/{Path(name).stem}-{number}.webp"
+                    options = {"format": "webp", "quality": 70, "captureBeyondViewport": True}
+                    shot = await tab.send(
+                        "Page.captureScreenshot", clip={**found, "scale": 1}, **options
+                    )
+                    written[image] = base64.b64decode(shot["data"])
+                    still = f'<img src="{quote(image)}" alt="" loading="lazy">'
+                first += still + text
+            written[name] = first.encode()
+        return written
+
+    written = in_browser(draw)
+    for name, data in written.items():
+        (folder / name).write_bytes(data)
+    return written
 
 
 def title_of(notebook: Any, *, default: str) -> str:
@@ -351,6 +425,7 @@ def _said(text: str) -> str:
 _ABOUT = (
     '<p class="note">The lesson as it ran: pictures move here, code does not. To run and '
     "change it, open the notebook of the same name.</p>"
+    '<noscript><p class="note">With JavaScript switched off, nothing moves.</p></noscript>'
 )
 _HEADER = (
     '<a class="skip" href="#lesson">Skip to the lesson</a>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import os
 import re
 import textwrap
@@ -12,11 +13,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import nbformat
+import numpy as np
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 
-from overparam_edu.player.page import pieces
+from overparam_edu.player.page import NO_SCRIPT, pieces
 from overparam_edu.player.pictures import save
+from overparam_edu.publish import pages
 from overparam_edu.publish.pages import Pages, build_pages, lesson_notebooks
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -332,6 +336,7 @@ def test_a_link_to_a_section_lands_on_it(saved: Any, site: Pages) -> None:
 
 def test_pictures_have_their_room_before_they_are_there(saved: Any, site: Pages) -> None:
     page = saved(site.lessons[1], java_script_enabled=False).page
+    page.evaluate("document.querySelectorAll('noscript').forEach((one) => one.remove())")
     before = [piece.bounding_box()["height"] for piece in page.locator(".piece").all()]
     opened = saved(site.lessons[1])
     opened.page.wait_for_function("document.documentElement.dataset.ready")
@@ -343,12 +348,45 @@ def test_pictures_have_their_room_before_they_are_there(saved: Any, site: Pages)
         assert abs(one - other) < 200
 
 
-def test_without_a_script_there_are_words_and_no_dead_button(saved: Any, site: Pages) -> None:
+def test_without_a_script_there_are_stills_whole_proofs_and_no_dead_button(
+    saved: Any, site: Pages, made_up: Any
+) -> None:
     page = saved(site.lessons[1], java_script_enabled=False).page
     text = page.locator("body").inner_text()
-    for words in ("Falling lines", "N = 3, step 10", "needs JavaScript", "A made-up lesson"):
+    for words in ("Falling lines", "N = 3, step 39", "nothing moves", "A made-up lesson"):
         assert words in text
     assert page.locator("button:visible").count() == 0
+    lines = int(made_up.players[1].reading().split()[3].rstrip(",") or 0)
+    assert page.locator(".printed > div:visible").count() == lines > 10
+    made_up.players[0].press("step", "End")
+    images = page.locator(".piece img")
+    assert images.count() == 2
+    for image, player in zip(images.all(), made_up.players[::2], strict=True):
+        player.settle()
+        still, seen = (
+            np.asarray(Image.open(io.BytesIO(shot)).convert("L").resize((96, 54)), float)
+            for shot in (image.screenshot(), player.root.locator(".oe-picture").screenshot())
+        )
+        assert np.corrcoef(still.ravel(), seen.ravel())[0, 1] > 0.9
+
+
+def test_without_chrome_the_words_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Pages
+) -> None:
+    def missing(_: Any) -> None:
+        raise RuntimeError("no Chrome")
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("go.Figure()")])
+    figure = {"data": [{"type": "scatter", "y": [1, 2]}], "layout": {}}
+    shown = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    notebook.cells[0].outputs = [shown]
+    monkeypatch.setattr(pages, "in_browser", missing)
+    monkeypatch.setattr(pages, "executed", lambda _: notebook)
+    said: list[str] = []
+    built = build_pages(tmp_path, notebooks=["a.ipynb"], progress=said.append)
+    assert any("no Chrome" in line for line in said)
+    assert NO_SCRIPT in built.lessons[0].read_text(encoding="utf-8")
+    assert NO_SCRIPT not in site.lessons[1].read_text(encoding="utf-8")
 
 
 def test_a_key_stops_only_where_there_is_something_to_do(made_up: Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Scene
-from overparam_edu.publish.pages import build_pages, lesson, lesson_notebooks
+from overparam_edu.publish.pages import build_pages, executed, lesson, lesson_notebooks
 from overparam_edu.publish.presenter import Bookmark
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
@@ -76,6 +76,12 @@ def test_a_lessons_kernel_does_not_load_what_reads_notebooks() -> None:
     code = "import sys, overparam_edu.publish.pages as p; p.keep_pieces; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"nbformat", "nbclient", "jsonschema"}.isdisjoint(done.stdout.split())
+
+
+def test_a_progress_bar_leaves_nothing_on_a_page(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell("from tqdm.auto import tqdm\nfor _ in tqdm(range(2)): pass")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    assert executed(tmp_path / "a.ipynb").cells[0].outputs == []
 
 
 def test_no_notebook_loses_its_page_to_another(tmp_path: Path, monkeypatch: Any) -> None:
