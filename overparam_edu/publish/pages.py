@@ -86,8 +86,8 @@ def build_pages(
     """Write the course as static pages; ``index.html`` opens it from a disk or a server.
 
     Each notebook is run, as many at once as there are processors, so this takes minutes. An
-    explorer's controls that need Python become a few choices computed in advance. Without JavaScript
-    readers get stills and whole proofs if Chrome or Chromium is installed here, otherwise words.
+    explorer's controls that need Python become a few choices computed in advance.
+    Readers without JavaScript get stills and whole proofs if Chrome is installed here, else words.
 
     Parameters
     ----------
