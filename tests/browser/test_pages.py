@@ -301,8 +301,10 @@ def test_code_folds_links_lead_on_and_print_leaves_the_controls_out(made_up: Any
     page.emulate_media(media="screen")
     page.get_by_role("link", name="before", exact=True).click()
     page.wait_for_url("**/03_preconditioning.html")
+    page.wait_for_function("document.documentElement.dataset.ready")  # nothing moves any more
     page.get_by_role("link", name="A made-up lesson").click()
     page.get_by_role("link", name="All lessons").click()
+    page.wait_for_url("**/index.html")
     assert page.locator(".lessons a").count() == 4
 
 
