@@ -87,6 +87,7 @@ THOROUGH = {
     "tests/explorers/test_states.py::test_corners": "^(?!explore_going_deeper)",
     "tests/explorers/test_states.py::test_each_end": "^(?!explore_regression)",
     "tests/explorers/test_states.py::test_every_option": "^(?!explore_trajectories)",
+    "tests/player/test_position.py::test_no_control": "^(?!explore_regression)",
     # It installs the wheel and what it needs, and runs every lesson.
     "tests/test_core.py::test_": None,  # test_packaging.py::test_each_file_imports
     # Each runs a lecture of several lessons.
