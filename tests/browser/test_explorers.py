@@ -186,7 +186,7 @@ def test_a_corner_moves_by_mouse_and_the_work_with_it(polygon: Any) -> None:
     x, y = root.evaluate(CORNER, 1)
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x - 40, y - 30, steps=5)
+    page.mouse.move(x - 40, y - 30)  # in one stroke, which is one picture
     page.mouse.up()
     after = another_work(polygon, before)
     values = polygon.run("print([explorer.values[n] for n in ('bx', 'by')])")
