@@ -282,11 +282,15 @@ _STILL = """async () => {
   while (!document.documentElement.dataset.ready) await frame();
   await document.fonts.ready;
   dispatchEvent(new Event("beforeprint"));
-  for (const { player } of all) {
-    if (player.sketch.drawing) player.sketch.end();
-    player.move(Object.fromEntries(player.spec.axes.filter((axis) => axis.play).map(end)));
+  const settled = async (player) => {
     for (let still = 0, frames = 0; still < 3 && frames < 600; frames += 1, await frame())
       still = !player.busy && player.floats && player.drawn ? still + 1 : 0;
+  };
+  for (const { player } of all) {
+    await settled(player); // and only then is a guess asked for
+    if (player.sketch.drawing) player.sketch.end();
+    player.move(Object.fromEntries(player.spec.axes.filter((axis) => axis.play).map(end)));
+    await settled(player);
   }
   return all.map((piece) => {
     const { x, y, width, height } = piece.player.picture.getBoundingClientRect();
