@@ -182,15 +182,14 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         """Compute the picture at the settings it is shown with, and at some others."""
         built = self._built  # a field may hold what was refused since
         offered = [{**built, **change} for change in self._on_pages]
-        names = self._needed(built) if not offered else self.controls
+        names = self.controls if offered else self._needed(built)
         choices = [_choice(name, self.controls[name], built[name]) for name in names]
         if offered:
             choices = [_only(c, [values[c.name] for values in (built, *offered)]) for c in choices]
         choices = [choice for choice in choices if len(choice.options) > 1]
-        choices = choices if offered else _few(choices)
-        now = [choice.now for choice in choices]
-        scenes, taken = [self.scene], [now]
-        matter = [[choice.name in self._needed(built) for choice in choices]]
+        if not offered:
+            choices = _few(choices)
+        scenes, taken, drawn = [self.scene], [[choice.now for choice in choices]], [built]
         settings = [[_place(c, values[c.name]) for c in choices] for values in offered]
         for setting in settings or _combinations(choices):
             if setting in taken:
@@ -202,7 +201,9 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             except ValueError:  # a setting that the explorer would refuse is not on offer
                 continue
             taken.append(setting)
-            matter.append([choice.name in self._needed(values) for choice in choices])
+            drawn.append(values)
+        needed = [self._needed(values) for values in drawn]
+        matter = [[choice.name in names for choice in choices] for names in needed]
         return Settings(scenes, choices, taken, matter, self._note(choices, scenes))
 
     def _note(self, choices: Sequence[Choice], scenes: Sequence[Scene]) -> str:

@@ -59,17 +59,20 @@ main > :not(.piece), .piece > :not(.stage), .oe-player .oe-controls, .oe-strip, 
 .oe-board { overflow: visible; }
 :root .oe-player { filter: none; transition: none; animation: none; background: PAPER; color: INK; }
 """
-# Resolves when all that is to be seen is drawn.
+# Resolves when all that a player shows is drawn, or after so many frames.
+DRAWN = """async (player, most = Infinity) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  for (let still = 0, frames = 0; still < 3 && frames < most; frames += 1, await frame())
+    still = player && !player.busy && player.floats && player.drawn ? still + 1 : 0;
+}"""
 _SETTLED = """async () => {
   const { player } = document.querySelector(".piece");
-  const frame = () => new Promise(requestAnimationFrame);
   await document.fonts.ready;
-  for (let still = 0; still < 3; await frame())
-    still = player && !player.busy && player.floats && player.drawn ? still + 1 : 0;
+  await DRAWN(player);
   const said = player.trouble ? player.status.textContent : "";
   const box = player.root.getBoundingClientRect();
   return { said, height: Math.ceil(box.height), plot: player.picture.clientHeight };
-}"""
+}""".replace("DRAWN", f"({DRAWN})")
 
 
 def save(

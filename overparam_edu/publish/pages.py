@@ -37,7 +37,7 @@ from overparam_edu.player.page import (
     plotly_script,
     styles,
 )
-from overparam_edu.player.pictures import Tab, in_browser
+from overparam_edu.player.pictures import DRAWN, Tab, in_browser
 from overparam_edu.player.question import QuestionCard
 from overparam_edu.publish import lesson_notebooks
 
@@ -282,22 +282,19 @@ _STILL = """async () => {
   while (!document.documentElement.dataset.ready) await frame();
   await document.fonts.ready;
   dispatchEvent(new Event("beforeprint"));
-  const settled = async (player) => {
-    for (let still = 0, frames = 0; still < 3 && frames < 600; frames += 1, await frame())
-      still = !player.busy && player.floats && player.drawn ? still + 1 : 0;
-  };
+  const drawn = DRAWN;
   for (const { player } of all) {
-    await settled(player); // and only then is a guess asked for
+    await drawn(player, 600); // and only then is a guess asked for
     if (player.sketch.drawing) player.sketch.end();
     player.move(Object.fromEntries(player.spec.axes.filter((axis) => axis.play).map(end)));
-    await settled(player);
+    await drawn(player, 600);
   }
   return all.map((piece) => {
     const { x, y, width, height } = piece.player.picture.getBoundingClientRect();
     if (piece.player.spec.figure) return { x: x + scrollX, y: y + scrollY, width, height };
     return (piece.querySelector(".printed") ?? piece.player.board).innerHTML;
   });
-}"""
+}""".replace("DRAWN", DRAWN)
 
 
 def _with_stills(folder: Path, pages: Sequence[str]) -> dict[str, bytes]:
