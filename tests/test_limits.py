@@ -7,6 +7,7 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,12 @@ BILLION = 10**9
 LOSS, START, RATE = oe.SeparableLp(), [0.1, 0.2], oe.GradientDescent(0.1)
 NETWORK, STIFF = oe.balanced_network(START, 2), oe.QuadraticLoss(np.diag([1.0, 1e9]))
 MANY, CARS = np.full(20_000, 0.5), oe.load_auto_mpg(standardized=True)
-PICTURE = oe.explore_limit()
+
+
+@cache
+def picture() -> oe.Explorer:
+    return oe.explore_limit()
+
 
 # From the argument that is refused, and a word on why, to the call.
 TOO_MUCH: dict[str, Callable[[], Any]] = {
@@ -81,9 +87,9 @@ TOO_MUCH: dict[str, Callable[[], Any]] = {
     "widths of convnet_parameter_count": lambda: oe.convnet_parameter_count(
         "original", widths=(BILLION, 2, 2)
     ),
-    "inches of save": lambda: oe.save(PICTURE, "a.png", inches=BILLION),
-    "dpi of save": lambda: oe.save(PICTURE, "a.png", dpi=BILLION),
-    "frames of save": lambda: oe.save(PICTURE, "a.gif", frames=BILLION),
+    "inches of save": lambda: oe.save(picture(), "a.png", inches=BILLION),
+    "dpi of save": lambda: oe.save(picture(), "a.png", dpi=BILLION),
+    "frames of save": lambda: oe.save(picture(), "a.gif", frames=BILLION),
 }
 
 
@@ -217,12 +223,10 @@ def test_rates_beside_a_number_are_refused_not_ignored() -> None:
         oe.race_depths(LOSS, START, depths=[1], target=1e-3, learning_rate=0.1, rates=[0.1])
 
 
-@pytest.mark.parametrize("size", [1e-200, 1e200, 1e308])
-@pytest.mark.parametrize("name", oe.__all__)
-def test_numbers_near_the_ends_of_floats_give_no_warning(name: str, size: float) -> None:
-    """An answer, or an error with a reason; tests/test_fuzz.py asks the same of random ones."""
+def at_size(size: float) -> dict[str, tuple[Any, ...]]:
+    """Return arguments of such a size for each function that takes numbers alone, or a loss."""
     w, W = size * np.array([1.0, 0.5]), size * np.eye(2)
-    calls: dict[str, tuple[Any, ...]] = {
+    return {
         "single_output_direction": (w, w, 2.5),
         "split_direction": (w, w, 2),
         "end_to_end_direction": (W, W, 3),
@@ -247,13 +251,17 @@ def test_numbers_near_the_ends_of_floats_give_no_warning(name: str, size: float)
         "walk": (LOSS, 2, size / 2, size),
         "tuned_learning_rate": (LOSS, w),
     }
-    if name not in calls:
-        return
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200, 1e308])
+@pytest.mark.parametrize("name", at_size(1.0))
+def test_numbers_near_the_ends_of_floats_give_no_warning(name: str, size: float) -> None:
+    """An answer, or an error with a reason; tests/test_fuzz.py asks the same of random ones."""
     named = {"target": size} if name == "tuned_learning_rate" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with contextlib.suppress(ValueError):
-            getattr(oe, name)(*calls[name], **named)
+            getattr(oe, name)(*at_size(size)[name], **named)
 
 
 @pytest.mark.parametrize("run", [oe.learning_curves, oe.going_deeper, oe.one_change_at_a_time])

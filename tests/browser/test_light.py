@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,15 @@ TIP = """(root, number) => {
     const at = (axis, [from, to]) => axis._offset + axis.d2p(from + 0.7 * (to - from));
     return [box.left + at(xaxis, x), box.top + at(yaxis, y)];
 }"""
-PLACE = trajectory_scene().place
-BLUE = [[PLACE("adaptive rate"), PLACE("rate across w")], ["→ adaptive rate", "━ across w"]]
+
+
+@cache
+def place(line: str) -> int:
+    return trajectory_scene().place(line)
+
+
+def in_blue() -> list[Any]:
+    return [[place("adaptive rate"), place("rate across w")], ["→ adaptive rate", "━ across w"]]
 
 
 @pytest.fixture(params=[False, True], ids=["mouse", "finger"])
@@ -54,15 +62,15 @@ def middle(view: Any, word: str) -> tuple[float, float]:
 def test_a_word_lights_its_arrow_and_its_factor_and_they_light_the_word(view: Any) -> None:
     everything = view.root.evaluate(LIT)
     view.hand(*middle(view, "across w"))
-    assert view.root.evaluate(LIT) == BLUE
+    assert view.root.evaluate(LIT) == in_blue()
     view.press("step", "ArrowRight")  # drawn anew, and still so
-    assert view.root.evaluate(LIT) == BLUE
+    assert view.root.evaluate(LIT) == in_blue()
     view.hand(*middle(view, "along w"))
-    assert view.root.evaluate(LIT)[0] == [PLACE("projection"), PLACE("rate along w")]
+    assert view.root.evaluate(LIT)[0] == [place("projection"), place("rate along w")]
     box = view.root.locator(".oe-picture").bounding_box()
     view.hand(box["x"] + 0.55 * box["width"], box["y"] + box["height"] / 2)  # between the panels
     assert view.root.evaluate(LIT) == everything
-    view.hand(*view.root.evaluate(TIP, BLUE[0][0]))
+    view.hand(*view.root.evaluate(TIP, in_blue()[0][0]))
     blue = f"([root, lit]) => JSON.stringify(({LIT})(root)) === lit"
-    lit = json.dumps(BLUE, ensure_ascii=False, separators=(",", ":"))
+    lit = json.dumps(in_blue(), ensure_ascii=False, separators=(",", ":"))
     view.page.wait_for_function(blue, arg=[view.root.element_handle(), lit], timeout=10_000)

@@ -6,6 +6,7 @@ import runpy
 import signal
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,21 +27,18 @@ from overparam_edu.classroom.exercise import (
 from overparam_edu.classroom.exercises import EXERCISES
 
 EACH = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
-WRONG = {
-    f"{e.name}-{n}": (e, hint, wrong)
-    for e in EXERCISES.values()
-    for n, (hint, wrong) in enumerate(e.mistakes.items())
-}
 
 
 # Right answers in unusual form. `right_answers/NAME.py` holds those of `exercises/NAME.py`: its
 # RIGHT is a dict from an exercise's name to a list of answers, each as a student would hand it in.
-RIGHT = {
-    f"{name}-{n}": (name, answer)
-    for file in sorted((Path(__file__).parent / "right_answers").glob("*.py"))
-    for name, answers in runpy.run_path(str(file))["RIGHT"].items()
-    for n, answer in enumerate(answers)
-}
+@cache
+def right_answers():
+    files = sorted((Path(__file__).parent / "right_answers").glob("*.py"))
+    return {
+        name: answers
+        for file in files
+        for name, answers in runpy.run_path(str(file))["RIGHT"].items()
+    }
 
 
 def run(source: str, name: str) -> object:
@@ -58,10 +56,11 @@ def test_the_solution_is_right_and_five_mistakes_are_usual(exercise):
     assert callable(exercise.praise) or exercise.praise in repr(feedback)
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT.values(), ids=list(RIGHT))
-def test_a_right_answer_in_unusual_form_is_right(name, answer):
-    feedback = examine(EXERCISES[name], answer)
-    assert feedback.verdict == "right", feedback
+@EACH
+def test_a_right_answer_in_unusual_form_is_right(exercise):
+    for n, answer in enumerate(right_answers()[exercise.name]):
+        feedback = examine(exercise, answer)
+        assert feedback.verdict == "right", (n, feedback)
 
 
 @EACH
@@ -70,11 +69,12 @@ def test_an_untouched_stub_is_not_attempted(exercise):
     assert feedback.verdict == "not attempted"
 
 
-@pytest.mark.parametrize(("exercise", "hint", "wrong"), WRONG.values(), ids=list(WRONG))
-def test_a_usual_mistake_meets_its_own_hint(exercise, hint, wrong):
-    feedback = examine(exercise, wrong.typical if isinstance(wrong, Mistake) else wrong)
-    assert feedback.verdict == "not yet", feedback
-    assert feedback.text == hint
+@EACH
+def test_a_usual_mistake_meets_its_own_hint(exercise):
+    for hint, wrong in exercise.mistakes.items():
+        feedback = examine(exercise, wrong.typical if isinstance(wrong, Mistake) else wrong)
+        assert feedback.verdict == "not yet", feedback
+        assert feedback.text == hint
 
 
 @EACH
@@ -82,7 +82,7 @@ def test_every_exercise_declares_what_the_engine_needs(exercise):
     random = exercise.name == "identity_layers"  # no two right answers draw the same noise
     assert not exercise.probes or exercise.draw or random
     assert exercise.probes or exercise.returns or exercise.kind == "predict"
-    assert sum(name == exercise.name for name, _ in RIGHT.values()) >= 10
+    assert len(right_answers()[exercise.name]) >= 10
     assert not any(says.endswith(".") for says in exercise.properties)
 
 
@@ -92,6 +92,7 @@ def test_every_notebook_has_its_exercises_of_every_kind():
     assert set(counts) == {f"{n:02}" for n in range(1, 12)}
     assert all(3 <= count <= 6 for count in counts.values()), counts
     assert {exercise.kind for exercise in EXERCISES.values()} == set(KINDS)
+    assert set(right_answers()) == set(EXERCISES)
 
 
 @EACH

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
 
 import overparam_edu as oe
 from overparam_edu.classroom.exercise import Exercise, Mistake, examine
@@ -555,6 +554,8 @@ def _older_weighs_more(start: Any) -> bool:
 
 def _gaussian_layers(function: Any) -> bool:
     """Return whether layers are the identity and independent Gaussian noise of the given scale."""
+    from scipy.stats import kstest  # a second to import
+
     seen = []
     for d, N, scale, seed in ((40, 6, 0.05, 0), (30, 3, 1.5, 1), (30, 3, 1.5, 2), (25, 1, 0.4, 1)):
         with np.errstate(all="ignore"):

@@ -311,16 +311,15 @@ ALONE = [
 def cases():
     for function, arguments in TABLE.items():
         for argument, (_, values) in arguments.items():
-            for i, value in enumerate(values):
-                shown = " ".join(re.sub(r" at 0x\w+", "", repr(value)).split())[:40]
-                name = f"{function.__qualname__}-{argument}-{i}-{shown}"
-                yield pytest.param(function, argument, value, id=name)
+            yield pytest.param(function, argument, values, id=f"{function.__qualname__}-{argument}")
 
 
 def refusal(function, arguments):
-    with pytest.raises((TypeError, ValueError)) as caught:
+    try:
         function(**arguments)
-    return str(caught.value)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    raise AssertionError(f"{function.__qualname__} accepts one of {arguments}")
 
 
 def mentions(message, value):
@@ -341,13 +340,14 @@ def test_the_good_arguments_are_accepted(function):
     function(**GOOD[function])
 
 
-@pytest.mark.parametrize(("function", "argument", "value"), list(cases()))
-def test_bad_input_is_refused_with_its_name_and_value(function, argument, value):
-    message = refusal(function, {**GOOD[function], argument: value})
-    assert re.search(rf"\b{argument}\b", message), message
-    assert re.search(r"\bgot\b", message), message
-    assert mentions(message, value) or "got none" in message, message
-    assert len(message) < 250, "an error is read, not scrolled"
+@pytest.mark.parametrize(("function", "argument", "values"), list(cases()))
+def test_bad_input_is_refused_with_its_name_and_value(function, argument, values):
+    for value in values:
+        message = refusal(function, {**GOOD[function], argument: value})
+        assert re.search(rf"\b{argument}\b", message), message
+        assert re.search(r"\bgot\b", message), message
+        assert mentions(message, value) or "got none" in message, message
+        assert len(message) < 250, "an error is read, not scrolled"
 
 
 @pytest.mark.parametrize(("function", "arguments", "argument", "shown"), ALONE)
