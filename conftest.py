@@ -22,7 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BROWSER = "tests/browser/test_"
-SHOWN = "^04_.*-lab|^0[05]_.*-live"
+SHOWN = "^04_.*-lab"
 # How the ids of tests begin that are thorough, and a pattern of the cases of each that `make test`
 # keeps all the same; None where others stand for it, which are named behind it.
 THOROUGH = {
@@ -32,8 +32,8 @@ THOROUGH = {
     f"{BROWSER}notebooks.py::test_every_control": SHOWN,
     f"{BROWSER}notebooks.py::test_play": SHOWN,
     f"{BROWSER}notebooks.py::test_feedback": "lab",
-    f"{BROWSER}notebooks.py::test_live_progress": None,
-    f"{BROWSER}notebooks.py::test_live_a_": None,  # test_live_changes_stay
+    # The live site is built for them, for a minute and more; tests/publish/test_live.py has its parts.
+    f"{BROWSER}notebooks.py::test_live": None,
     f"{BROWSER}front_ends.py::test_notebook_7": None,
     f"{BROWSER}front_ends.py::test_a_picture_comes": None,  # player.py::test_silent_kernel
     # It fetches three packages of npm's.
@@ -100,15 +100,16 @@ THOROUGH = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is thorough; a line that leaves nothing out, or keeps nothing, is an error."""
-    whole = {item.nodeid.partition("::")[0] for item in items}
+    named = [(item.nodeid, item) for item in items]
+    whole = {name.partition("::")[0] for name, _ in named}
     if getattr(config.option, "lf", False) or any("::" in argument for argument in config.args):
         whole.clear()
     for test, kept in THOROUGH.items():
-        found = [item for item in items if item.nodeid.startswith(test)]
+        found = [pair for pair in named if pair[0].startswith(test)]
         out = [
             item
-            for item in found
-            if kept is None or not re.search(kept, item.nodeid.partition("[")[2])
+            for name, item in found
+            if kept is None or not re.search(kept, name.partition("[")[2])
         ]
         for item in out:
             item.add_marker("thorough")

@@ -105,6 +105,13 @@ READY = """path => {
     return panel?.context?.path === path && panel.context.isReady
         && panel.sessionContext.session?.kernel?.status === 'idle';
 }"""
+# Close what a page of JupyterLab shows, and return whether it is as it was at first.
+CLEAR = """() => {
+    const whole = window.jupyterapp && !document.querySelector('.jp-Dialog');
+    for (const shown of whole ? [...jupyterapp.shell.widgets('main')] : []) shown.dispose();
+    return Boolean(whole);
+}"""
+OPEN = "path => void jupyterapp.commands.execute('docmanager:open', { path })"
 GESTURES = int(os.environ.get("OVERPARAM_EDU_GESTURES", "5"))
 LABS: list[Any] = []  # the one that runs
 DELAYS = [0.0, 0.3, 0.8]  # seconds for a round trip
@@ -421,7 +428,9 @@ class Lab:
         self.work = home / "work"
         self.browser = browser
         self.work.mkdir()
-        self.contexts: list[Any] = []
+        self.opened = 0
+        self.pages: list[tuple[Any, bool]] = []  # and whether each can serve again
+        self.spare: Any = None  # a page with JupyterLab in it, since to load that takes seconds
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -506,7 +515,7 @@ class Lab:
         """Open a new notebook of these code cells, run it, and return it."""
         notebook = nbformat.v4.new_notebook()
         notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        return self._open(notebook, f"cells{len(self.contexts)}.ipynb", **options)
+        return self._open(notebook, f"cells{self.opened}.ipynb", **options)
 
     def run_notebook(self, path: Path, **options: Any) -> OpenNotebook:
         """Open a copy of a notebook, run it, and return it."""
@@ -525,14 +534,19 @@ class Lab:
     ) -> OpenNotebook:
         notebook.metadata["kernelspec"] = SPEC | {"name": KERNEL}
         nbformat.write(notebook, self.work / name)
-        context = self.browser.new_context(viewport={"width": width, "height": height})
-        self.contexts.append(context)
-        opened = OpenNotebook(context.new_page())
+        self.opened += 1
+        usual = app == "lab" and line is None
+        page, self.spare = (self.spare, None) if usual else (None, self.spare)
+        opened = OpenNotebook(page or self.browser.new_context().new_page())
+        self.pages.append((opened.page, usual))
         opened.page.set_default_timeout(timeout * 1000)
-        workspace = re.sub(r"\W", "-", f"{name}-{len(self.contexts)}")
-        places = {"lab": f"lab/workspaces/{workspace}/tree", "notebook": "notebooks"}
-        url = f"http://127.0.0.1:{line.port}" if line else self.url
-        opened.page.goto(f"{url}/{places[app]}/{name}?token={TOKEN}")
+        opened.page.set_viewport_size({"width": width, "height": height})
+        if page:
+            page.evaluate(OPEN, name)
+        else:
+            places = {"lab": f"lab/workspaces/{self.opened}/tree", "notebook": "notebooks"}
+            url = f"http://127.0.0.1:{line.port}" if line else self.url
+            opened.page.goto(f"{url}/{places[app]}/{name}?token={TOKEN}")
         opened.page.wait_for_function(READY, arg=name)
         opened.run_all()
         return opened
@@ -543,10 +557,13 @@ class Lab:
         return f"{self.url}/api/kernels/{kernel}/channels?token={TOKEN}".replace("http", "ws", 1)
 
     def close_pages(self) -> None:
-        """Close all pages and stop their kernels."""
-        for context in self.contexts:
-            context.close()
-        self.contexts.clear()
+        """Close all notebooks and stop their kernels; one page of JupyterLab is kept."""
+        for page, usual in self.pages:
+            if usual and not self.spare and not page.is_closed() and page.evaluate(CLEAR):
+                self.spare = page
+            else:
+                page.context.close()
+        self.pages.clear()
         for kernel in json.loads(self._call("/api/kernels")):
             self._call(f"/api/kernels/{kernel['id']}", "DELETE")
 

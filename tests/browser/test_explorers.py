@@ -33,13 +33,14 @@ TYPED = "(w1 - 1)^2 + 2*(w2 - 0.5)^4"
 
 
 def open_explorer(lab: Any, name: str) -> Iterator[Any]:
+    lab.close_pages()  # of the explorer before, whose page is taken
     opened = lab.run_cells(
         f"import overparam_edu as oe\nexplorer = oe.explore_{name}()\nexplorer", height=900
     )
     assert opened.cell_errors == []
     opened.player().root.scroll_into_view_if_needed()
-    yield opened
     opened.screenshot(name.replace("_", "-"))
+    yield opened
     opened.check_quiet()
 
 

@@ -188,11 +188,25 @@ def agree(shown: Any, expected: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def notebook(lab: Any) -> Iterator[Any]:
-    opened = lab.run_cells(KERNEL, height=1400)
+def slow(lab: Any, line_to: Any) -> Iterator[Any]:
+    line = line_to(urlsplit(lab.url).port)
+    opened = lab.run_cells(KERNEL, line=line, height=1400)
     assert opened.cell_errors == []
+    opened.line = line
     yield opened
+    line.delay = 0.0
+    cut = re.compile(
+        "net::ERR|WebSocket|[Cc]onnection|Failed to fetch"
+    )  # what a line that is cut makes
+    opened.complaints = [words for words in opened.complaints if not cut.search(words)]
     opened.check_quiet()
+
+
+@pytest.fixture
+def notebook(slow: Any) -> Any:
+    """The same page, on a line as quick as can be."""
+    slow.line.delay = 0.0
+    return slow
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
@@ -255,21 +269,6 @@ def used(notebook: Any, session: Any) -> tuple[float, float]:
 
 
 # --- on a slow line ---
-
-
-@pytest.fixture(scope="module")
-def slow(lab: Any, line_to: Any) -> Iterator[Any]:
-    line = line_to(urlsplit(lab.url).port)
-    opened = lab.run_cells(KERNEL, line=line, height=1400)
-    assert opened.cell_errors == []
-    opened.line = line
-    yield opened
-    line.delay = 0.0
-    cut = re.compile(
-        "net::ERR|WebSocket|[Cc]onnection|Failed to fetch"
-    )  # what a line that is cut makes
-    opened.complaints = [words for words in opened.complaints if not cut.search(words)]
-    opened.check_quiet()
 
 
 def test_no_move_of_a_slider_is_lost(slow: Any, gestures: Any, delay: float) -> None:
