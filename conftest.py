@@ -32,7 +32,7 @@ THOROUGH = {
     f"{BROWSER}notebooks.py::test_every_control": SHOWN,
     f"{BROWSER}notebooks.py::test_play": SHOWN,
     f"{BROWSER}notebooks.py::test_feedback": "lab",
-    # The live site is built for them, for a minute and more; tests/publish/test_live.py has its parts.
+    # Their site takes a minute to build; tests/publish/test_live.py has its parts.
     f"{BROWSER}notebooks.py::test_live": None,
     f"{BROWSER}front_ends.py::test_notebook_7": None,
     f"{BROWSER}front_ends.py::test_a_picture_comes": None,  # player.py::test_silent_kernel
