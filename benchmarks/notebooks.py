@@ -24,5 +24,6 @@ def rows() -> list[Row]:
             found.append(
                 Row(path.stem, notebook.seconds, "s", FLOOR + "imports alone", floor, most=20)
             )
+            notebook.page.context.close()  # so that the next one's is fresh
             lab.close_pages()
     return found
