@@ -30,7 +30,13 @@ from overparam_edu.checks import (
     whole_number,
 )
 from overparam_edu.dynamics.losses import SupportsGradient, parameter_shape, unchecked
-from overparam_edu.dynamics.networks import LinearNetwork, imbalance, layer_gradients, product
+from overparam_edu.dynamics.networks import (
+    LinearNetwork,
+    imbalance,
+    layer_gradients,
+    product,
+    products_from_below,
+)
 from overparam_edu.dynamics.optimizers import Optimizer
 from overparam_edu.dynamics.rule import checked_depth, update_rule
 
@@ -400,9 +406,10 @@ def _layer_field(
     gradient = unchecked(loss)[1]
 
     def field(layers: Sequence[Array]) -> State:
-        W = product(layers)
+        below = products_from_below(layers)
+        W = below[-1]
         G = gradient(W.reshape(W.shape[:-2] + shape)).reshape(W.shape)
-        gradients = layer_gradients(layers, G)
+        gradients = layer_gradients(layers, below, G)
         if not decay:
             return gradients
         return [slope + decay * layer for slope, layer in zip(gradients, layers, strict=True)]

@@ -281,14 +281,9 @@ def near_zero_is_balanced() -> Finding:
     for depth in _DEEP:
         drawn = [near_zero_network((7, *[1] * depth), 0.1, rng=seed) for seed in range(8)]
         layers = [*drawn, *map(rebalance, drawn[:2])]
-        strays = np.array(
-            [
-                compare_rule_with_network(
-                    each, loss, learning_rate=0.01, steps=3_000
-                ).distances.max()
-                for each in layers
-            ]
-        )
+        lanes = LinearNetwork(tuple(map(np.stack, zip(*(n.weights for n in layers), strict=True))))
+        run = compare_rule_with_network(lanes, loss, learning_rate=0.01, steps=3_000)
+        strays = run.distances.max(axis=0)
         even, random = max(even, strays[8:].max()), max(random, strays[:8].max())
         said.append(f"{strays[:8].min():.1%} to {strays[:8].max():.0%} at depth {depth}")
     gaps = [
@@ -540,8 +535,8 @@ def crawl() -> Finding:
             SeparableLp(targets, p),
             np.zeros(3),
             optimizer=GradientDescent(factors / (p - 1)),
-            steps=160_000,
-            record=40,
+            steps=40_000,
+            record=10,
             progress=False,
         )
         gaps = np.abs(run.points - targets)
@@ -594,15 +589,15 @@ def _tuned_steps(
 
 def slide_factor() -> Finding:
     """Measure the gain at shared rates, after w_1 has arrived, and at tuned rates."""
-    depths, rates, y2, off = np.array([1.0, 2.0, 3.0]), np.array([0.05, 0.1]), 0.1, 0.0
+    depths, rates, y2, off = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2]), 0.1, 0.0
     for y1 in (0.5, 2.0, 3.0):
         run = descend(
             SeparableLp((y1, y2), 4),
             [y1, 0.0],
             depth=np.repeat(depths, 2),
             optimizer=GradientDescent(np.tile(rates, 3)),
-            steps=30_000,
-            record=20,
+            steps=11_000,
+            record=10,
             progress=False,
         )
         steps = run.steps_to(0.01 * y2**4 / 4).reshape(3, 2)
