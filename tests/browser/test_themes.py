@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 
 from overparam_edu.classroom.questions import QUESTIONS
 from overparam_edu.player.page import page
@@ -15,14 +18,6 @@ from overparam_edu.player.scene import Axis, Board, Scene
 
 pytestmark = pytest.mark.browser
 
-# The mean lightness of an image, from 0 to 255.
-LIGHTNESS = """async image => {
-    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(image)]));
-    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
-    context.drawImage(bitmap, 0, 0);
-    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-    return data.reduce((sum, value, i) => sum + (i % 4 < 3 ? value : 0), 0) / data.length / 0.75;
-}"""
 # Of each button, the colours of its ground and its sign.
 BUTTONS = """root => [...root.querySelectorAll('.oe-buttons button')].map(button => [
     getComputedStyle(button).backgroundColor,
@@ -34,7 +29,9 @@ CUT = """() => [...document.querySelectorAll('.overparam-controls .widget-label'
 
 
 def lightness(locator: Any) -> float:
-    return float(locator.page.evaluate(LIGHTNESS, list(locator.screenshot())))
+    """Return the mean lightness of what is seen, from 0 to 255."""
+    seen = Image.open(io.BytesIO(locator.screenshot())).convert("RGB")
+    return float(np.asarray(seen).mean())
 
 
 @pytest.fixture(scope="module")
