@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -365,8 +366,16 @@ class Derivation(Rendered):
         TypeError, ValueError
             If `points` is not a whole number of at least 1, or `seed` of at least 0.
         """
-        reports = [check_step(step, points=points, seed=seed) for step in self.steps]
-        return Report(self.name, tuple(reports))
+        key = whole_number("points", points, lower=1), whole_number("seed", seed, lower=0)
+        if key not in self._reports:
+            reports = [check_step(step, points=points, seed=seed) for step in self.steps]
+            self._reports[key] = Report(self.name, tuple(reports))
+        return self._reports[key]
+
+    @cached_property
+    def _reports(self) -> dict[tuple[int, int], Report]:
+        """What has been verified, by the number of points and the seed."""
+        return {}
 
     def to_latex(self) -> str:
         """Return the whole derivation as LaTeX.

@@ -2,7 +2,7 @@
 
 A mutant is a solution with one change: in its source (`from_source`), in an argument or in what it
 returns (`from_outside`). One that gives the same as the solution at all `arguments` is no mutant.
-A third of them are tried, and all with `OVERPARAM_EDU_MUTANTS=all`.
+A sixth of them are tried, and all with `OVERPARAM_EDU_MUTANTS=all`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from overparam_edu.classroom.forms import NUMBER
 pytestmark = pytest.mark.slow
 
 DENSE = 150
-EVERY = 1 if os.environ.get("OVERPARAM_EDU_MUTANTS") == "all" else 3
+EVERY = 1 if os.environ.get("OVERPARAM_EDU_MUTANTS") == "all" else 6
 
 
 def _matrices(rng: Any, count: int) -> list[Any]:

@@ -1,13 +1,17 @@
 """The cells made of exercises and questions; and Run All, untouched and with the solutions, in one.
 
 Behind each exercise's untouched stub and check, its solution and check run as well: the first must
-say "not attempted", the second "right". Everything else in the notebook runs between.
+say "not attempted", the second "right". Everything else in the notebook runs between. The lessons
+run one after the other in one kernel, which forgets every name before each but imports only once;
+each in a kernel of its own, as people run them, is thorough.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +56,40 @@ def with_solutions(notebook: Any) -> Any:
     return notebook
 
 
+@contextmanager
+def kernel(directory: Path) -> Iterator[NotebookClient]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(directory))
+        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")  # this interpreter's kernel
+        options = {"timeout": 120, "kernel_name": "python3", "shutdown_kernel": "immediate"}
+        client = NotebookClient(new_notebook(), resources={}, **options)
+        with client.setup_kernel():
+            yield client
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with kernel(tmp_path_factory.mktemp("ipython")) as client:
+        yield client
+
+
 @pytest.mark.slow
 @EACH
-def test_run_all_untouched_and_with_the_solutions(path, monkeypatch, tmp_path):
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")  # this interpreter's kernel
-    notebook = with_solutions(nbformat.read(path, as_version=4))
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={}).execute()
+def test_run_all_untouched_and_with_the_solutions(path, shared):
+    run_all(path, shared)
+
+
+@pytest.mark.slow
+@EACH
+def test_run_all_in_a_kernel_of_its_own(path, tmp_path):
+    with kernel(tmp_path) as client:
+        run_all(path, client)
+
+
+def run_all(path, client):
+    notebook = client.nb = with_solutions(nbformat.read(path, as_version=4))
+    notebook.cells.insert(0, new_code_cell("%reset -f", id="forget"))
+    client.execute(cleanup_kc=False)
     said = {"check": {}, "right": {}}
     for cell in notebook.cells:
         name, part = _part(cell)
