@@ -69,7 +69,7 @@ THOROUGH = {
     f"{BROWSER}sketch.py::test_a_wait_is_set": "laptop",
     f"{BROWSER}sketch.py::test_lab_keeps": None,  # test_a_page_keeps_the_guess
     f"{BROWSER}light.py::test_a_word": "mouse",
-    f"{BROWSER}formulas.py::test_every_formula": "chromium-light|firefox-dark",
+    f"{BROWSER}formulas.py::test_every_formula": "chromium-dark|firefox-light",
     f"{BROWSER}formulas.py::test_firefox_draws_a_lesson": None,  # ..._the_first_picture_of_a_page
     # The explorers with most in them, as they open.
     f"{BROWSER}layout.py::test_all_is_seen": r"^(trajectories|regression)-\w+\]|^line_integral-p",

@@ -174,13 +174,14 @@ MEASURE = r"""async () => {
         }
         signs.forEach(([one, a], number) => {
             for (const [other, b] of signs.slice(number + 1)) {
+                const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+                const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+                if (wide <= 0.1 * size || tall <= 0.1 * size) continue;
                 const accented = one.closest('mover[accent]');
                 if (accented?.contains(other) || integral(one) || integral(other)) continue;
                 // A script may stand under the arm of what it belongs to.
                 const arm = one.closest('msub, msup, msubsup')?.contains(other) ? 0.3 : 0.1;
-                const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-                const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-                if (wide > arm * size && tall > 0.1 * size) {
+                if (wide > arm * size) {
                     say(`${one.textContent} lies on ${other.textContent}`);
                 }
             }
@@ -262,21 +263,25 @@ class Chromium:
         return bytes(self.page.screenshot(full_page=True))
 
 
-@pytest.fixture(params=["chromium", "firefox"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
-    """Yield what opens a light or dark page in one of the browsers."""
-    if request.param == "firefox":
-        yield request.getfixturevalue("firefox")
-        return
-    opened: list[Chromium] = []
+@pytest.fixture(scope="module")
+def chromium(browser: Any) -> Iterator[Callable[..., Chromium]]:
+    """Yield what gives the module's light or dark page in Chromium."""
+    opened: dict[bool, Chromium] = {}
 
     def get(*, dark: bool = False) -> Chromium:
-        opened.append(Chromium(request.getfixturevalue("browser"), dark=dark))
-        return opened[-1]
+        if dark not in opened:
+            opened[dark] = Chromium(browser, dark=dark)
+        return opened[dark]
 
     yield get
-    for one in opened:
+    for one in opened.values():
         one.page.close()
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def engine(request: pytest.FixtureRequest) -> Any:
+    """Return what gives a light or dark page in one of the browsers."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -325,12 +330,12 @@ def test_the_measure_sees_what_is_wrong(
     [r"\bigl[W W^\top\bigr]^{\frac{j-1}{N}}", r"\lVert W\rVert^2", r"\Bigl(\frac12\Bigr)^{2}"],
 )
 def test_chromium_lets_a_fence_fall_that_alone_has_the_script(
-    browser: Any, latex: str, tmp_path: Path
+    chromium: Callable[..., Chromium], latex: str, tmp_path: Path
 ) -> None:
-    shown = Chromium(browser, dark=False)
+    shown = chromium()
     shown.open(written(tmp_path, [convert(latex, display="block")]))
+    shown.resize(1280, 900)
     assert "em apart" in "; ".join(shown.evaluate(MEASURE)["faults"])
-    shown.page.close()
 
 
 def test_braces_are_as_long_as_what_they_embrace(
