@@ -84,6 +84,8 @@ THOROUGH = {
     # Each depth is looked at round its chosen rate by test_the_loss_falls.
     "tests/dynamics/test_tuning.py::test_every_rate": "^[03]",
     "tests/classroom/test_notebooks.py::test_run_all_in": None,  # ..._untouched; and ours, as pages
+    "tests/explorers/test_regression.py::test_every_setting": "^(?!.*AdaGrad)",
+    "tests/explorers/test_update_rule.py::test_from_rank_one": "^[24]",
     "tests/explorers/test_states.py::test_random_states": "^(?!explore_(trajectories|update_rule))",
     "tests/explorers/test_states.py::test_corners": "^(?!.*(deeper|trajectories|update))",
     "tests/explorers/test_states.py::test_each_end": "^(?!explore_regression)",

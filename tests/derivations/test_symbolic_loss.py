@@ -23,7 +23,7 @@ import sympy as sp
 import overparam_edu as oe
 from overparam_edu.derivations.own_loss import FUNCTIONS
 
-FUZZ = int(os.environ.get("OVERPARAM_EDU_FUZZ", "2000"))
+FUZZ = int(os.environ.get("OVERPARAM_EDU_FUZZ", "1000"))
 SECONDS = 2.0
 
 LONG = 10**6

@@ -113,7 +113,7 @@ def test_the_loss_falls_at_the_chosen_rate_and_in_its_neighbours(
 @pytest.mark.slow
 @pytest.mark.parametrize("lane", range(4))
 def test_every_rate_is_judged_as_by_a_run_of_its_own(tuned: TunedLearningRate, lane: int) -> None:
-    for rate, steps in list(zip(tuned.rates[:, lane], tuned.steps_at[:, lane], strict=True))[::4]:
+    for rate, steps in list(zip(tuned.rates[:, lane], tuned.steps_at[:, lane], strict=True))[::8]:
         runs = np.array(arrivals(rate, int(DEPTHS[lane])))
         if np.isinf(steps):  # not reached, or given up as more than twice too late
             assert runs.max() > 2 * tuned.steps[lane]
@@ -121,6 +121,7 @@ def test_every_rate_is_judged_as_by_a_run_of_its_own(tuned: TunedLearningRate, l
             np.testing.assert_array_equal(steps, runs.max())
 
 
+@pytest.mark.slow
 def test_largest_safe_is_the_last_safe_one(tuned: TunedLearningRate) -> None:
     for lane, depth in enumerate(DEPTHS):
         rates, largest = tuned.rates[:, lane], tuned.largest_safe[lane]

@@ -224,6 +224,7 @@ def test_first_move_is_when_the_loss_has_fallen_by_a_hundredth() -> None:
         first_move(still, 200, fall=2)
 
 
+@pytest.mark.slow
 def test_near_zero_stalls_longer_with_depth_and_the_identity_does_not() -> None:
     cars = load_auto_mpg(standardized=True)
     deeper = going_deeper(cars.X, cars.y, depths=(2, 3, 4, 16), rates=[0.05], steps=2_000)

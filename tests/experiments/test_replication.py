@@ -59,6 +59,7 @@ def variants(cars: tuple[np.ndarray, np.ndarray]) -> dict[str, Variant]:
     return {variant.name: variant for variant in found}
 
 
+@pytest.mark.slow
 def test_which_choice_makes_the_difference(variants: dict[str, Variant]) -> None:
     gain = {name: variant.gain for name, variant in variants.items()}
     assert next(iter(gain)) == "the talk's way"
