@@ -56,6 +56,7 @@ def test_the_solution_is_right_and_five_mistakes_are_usual(exercise):
     assert callable(exercise.praise) or exercise.praise in repr(feedback)
 
 
+@pytest.mark.slow
 @EACH
 def test_a_right_answer_in_unusual_form_is_right(exercise):
     for n, answer in enumerate(right_answers()[exercise.name]):

@@ -144,6 +144,7 @@ def test_steps_have_one_idea_and_a_reason(name):
         assert step.claims()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_renders_as_markdown_latex_and_text(name):
     proof = built(name)

@@ -154,6 +154,7 @@ def has_curl(field: Field, N: Fraction, curls: list[dict[Any, Any]]) -> bool:
     )
 
 
+@pytest.mark.slow
 @CASES
 def test_the_answer_is_the_known_one_and_that_of_a_numeric_curl(
     text: str, expected: tuple[Fraction, ...]

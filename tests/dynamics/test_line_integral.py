@@ -134,6 +134,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "depth", "dimension"), CASES)
 def test_quadrature_equals_thirty_digits_of_mpmath(p, depth, dimension):
     targets = [1.0, 0.125] if dimension == 2 else [1.0, 0.125, -0.5, 0.75, 0.25]

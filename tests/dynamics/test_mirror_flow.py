@@ -56,6 +56,7 @@ def test_the_divergence_is_psi_above_its_tangent():
     assert bregman_divergence(X[0], START, 1) == pytest.approx(np.sum((X[0] - START) ** 2) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("N", DEPTHS)
 @pytest.mark.parametrize("scale", [1.0, 0.1])
 def test_the_flow_ends_where_it_is_said_to(N, scale):

@@ -340,6 +340,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", FAILURES)
 @pytest.mark.parametrize("old", [None, b"an old file, not to be lost"])
 def test_a_failed_download_says_why_and_leaves_the_cache_alone(

@@ -36,6 +36,7 @@ def gas_or_skip() -> Path:
     return GAS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_first_iterations_of_each_record_come_out_again(name: str) -> None:
     data = EXPERIMENTS[name].data

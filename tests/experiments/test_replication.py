@@ -71,6 +71,7 @@ def test_which_choice_makes_the_difference(variants: dict[str, Variant]) -> None
     assert 1 < gain["loose tolerance"] < 0.8 * gain["the talk's way"]
 
 
+@pytest.mark.slow
 def test_levels_are_measured_from_the_minimum_of_each_loss(cars, variants) -> None:
     X, y = cars
     least = {p: least_loss(LpRegression(X, y, p, reduction="mean")) for p in (2, 4)}

@@ -171,6 +171,7 @@ def test_a_damaged_run_is_noticed_and_computed_again(tmp_path: Path, spoil: str)
     assert damaged.read_bytes() == whole
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_no_changed_byte_of_a_run_changes_its_result(tmp_path: Path) -> None:
     run = partial(dict, x=np.random.default_rng(0).standard_normal(40))

@@ -49,6 +49,7 @@ def present(board: str) -> str:
     return board[board.rindex("border-left") :]
 
 
+@pytest.mark.slow
 def test_every_line_has_title_kind_reason_and_check(
     derivation: Derivation, boards: list[str]
 ) -> None:

@@ -57,6 +57,7 @@ def positions(scene: Scene) -> list[dict[str, int]]:
     return [{"depth": d, "walk": w} for d, w in [*corners, (4, 17), (8, 50)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_what_is_drawn_is_the_rules_work(setting: dict[str, Any]) -> None:
     scene = line_integral_scene(**setting)

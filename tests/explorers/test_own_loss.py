@@ -30,6 +30,7 @@ def at(depth: float, step: int = 0) -> dict[str, int]:
     return {"depth": DEPTHS.index(depth), "step": step}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_shows_a_potential_or_a_loop_with_work(name: str) -> None:
     text = EXAMPLES[name]

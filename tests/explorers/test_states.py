@@ -824,6 +824,7 @@ def test_every_option_of_every_control(name: str) -> None:
             check_state(name, thorough=True, rng=rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_reset_leads_back(name: str) -> None:
     widget = opened(name).widget

@@ -153,6 +153,7 @@ def check_words(race: DepthRace, step: int, lane: int, words: str) -> None:
         assert number(factor) == pytest.approx(ratio, rel=6e-3, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     [

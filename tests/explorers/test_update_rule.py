@@ -87,6 +87,7 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_curves_are_those_of_a_run_of_ones_own(setting: dict[str, Any]) -> None:
     scene = update_rule_scene(**setting)

@@ -114,6 +114,7 @@ def number(text: str) -> float:
     return float(text.replace("×10", "e").translate(SUPERSCRIPT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "scale"), [*itertools.product(POWERS, SCALES)])
 def test_every_setting_draws_finite_numbers_and_says_what_is_true(p: int, scale: float) -> None:
     views = [warm_up_scene(p, scale, view) for view in VIEWS]
