@@ -56,7 +56,8 @@ EXPLORER = textwrap.dedent(
     """
     power = widgets.ToggleButtons(options=[1, 2, 3], value=2, description="power")
     sign = widgets.ToggleButtons(options=[("up", 1), ("down", -1)], description="sign")
-    Explorer(build, {"power": power, "sign": sign})
+    shown = Explorer(build, {"power": power, "sign": sign})
+    shown
     """
 )
 LONG = "\n\n".join(f"Sentence {n}, which is here to fill the screen. " * 3 for n in range(14))
@@ -515,22 +516,18 @@ def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Present
 
 
 @pytest.fixture(scope="module")
-def lesson(browser: Any, tmp_path_factory: pytest.TempPathFactory, watch: Any, line_to: Any) -> Any:
-    folder = tmp_path_factory.mktemp("slow")
-    named = EXPLORER.replace("Explorer(build", "shown = Explorer(build") + "shown\n"
-    cells = ["# A lesson", SETUP, "## One", named, "## Two\n\nNothing moves here."]
-    with presented(folder, cells) as address:
-        line = line_to(urlsplit(address).port)
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
-        page = context.new_page()
-        page.goto(address.replace(f":{line.target}/", f":{line.port}/"), wait_until="commit")
-        page.wait_for_function(OPEN, timeout=120_000)
-        opened = watch(page)
-        opened.line, opened.folder = line, folder
-        opened.page.keyboard.press("ArrowRight")
-        opened.player().settle()
-        yield opened
-        context.close()
+def lesson(browser: Any, address: str, watch: Any, line_to: Any) -> Any:
+    line = line_to(urlsplit(address).port)
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(address.replace(f":{line.target}/", f":{line.port}/"), wait_until="commit")
+    page.wait_for_function(OPEN, timeout=120_000)
+    opened = watch(page)
+    opened.line = line
+    page.keyboard.press("ArrowRight")
+    opened.player().settle()
+    yield opened
+    context.close()
 
 
 def position(lesson: Any) -> Any:
