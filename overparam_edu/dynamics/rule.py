@@ -177,14 +177,15 @@ def update_rule(depth: Array, axes: int) -> Callable[[Array, Array], Array]:
 
 def _of_a_vector(depth: Array) -> Callable[[Array, Array], Array]:
     exponent, extra = 1 - 1 / depth, depth - 1
-    shallow = (depth == 1)[..., None]
+    shallow, some = (depth == 1)[..., None], bool(np.any(depth == 1))
 
     def direction(w: Array, gradient: Array) -> Array:
         square = _dot(w, w)
         rate = square**exponent
         along = extra * _dot(w, gradient) / np.maximum(square, TINY)
         F: Array = rate[..., None] * (gradient + along[..., None] * w)
-        np.copyto(F, gradient, where=shallow)
+        if some:
+            np.copyto(F, gradient, where=shallow)
         return F
 
     return direction
@@ -203,6 +204,7 @@ def _of_a_matrix(depth: Array) -> Callable[[Array, Array], Array]:
     # The first and the last term are taken out of the sum, because their power 0 is the identity
     # on the whole space, while the others live where W does.
     exponent, shallow = (2 - 2 / depth)[..., None], (depth == 1)[..., None, None]
+    middle_terms = _middle_terms(depth)
 
     def direction(W: Array, gradient: Array) -> Array:
         # LAPACK refuses a whole batch for one matrix that is not finite. Such a lane is lost
@@ -214,7 +216,7 @@ def _of_a_matrix(depth: Array) -> Callable[[Array, Array], Array]:
         rows, columns = np.swapaxes(U, -1, -2) @ gradient, gradient @ np.swapaxes(Vt, -1, -2)
         left = (U * outer[..., None, :]) @ rows
         right = columns @ (outer[..., :, None] * Vt)
-        middle = U @ (_middle_terms(sigma, depth) * (rows @ np.swapaxes(Vt, -1, -2))) @ Vt
+        middle = U @ (middle_terms(sigma) * (rows @ np.swapaxes(Vt, -1, -2))) @ Vt
         return np.where(shallow, gradient, left + right + middle)
 
     return direction
@@ -226,17 +228,24 @@ def _without_rounding(sigma: Array, shape: tuple[int, ...]) -> Array:
     return np.where(sigma > floor, sigma, 0.0)
 
 
-def _middle_terms(sigma: Array, depth: Array) -> Array:
+def _middle_terms(depth: Array) -> Callable[[Array], Array]:
     r"""Return :math:`\sum_{j=2}^{N-1} \sigma_r^{2(j-1)/N} \sigma_s^{2(N-j)/N}`, (..., m, m)."""
-    N = depth[..., None, None]
-    total = np.zeros(np.broadcast_shapes(sigma.shape[:-1], depth.shape) + 2 * sigma.shape[-1:])
-    for j in range(2, int(depth.max(initial=1))):
-        # Terms past a lane's own depth get power 1 and are dropped, so that none is 0 ** negative.
-        present = j <= N - 1
-        rows = sigma[..., :, None] ** np.where(present, 2 * (j - 1) / N, 1)
-        columns = sigma[..., None, :] ** np.where(present, 2 * (N - j) / N, 1)
-        total += np.where(present, rows * columns, 0.0)
-    return total
+    N, deepest = depth[..., None, None], int(depth.max(initial=1))
+    # Terms past a lane's own depth get power 1 and are dropped, so that none is 0 ** negative.
+    present = [j <= N - 1 for j in range(2, deepest)]
+    powers = [
+        (np.where(there, 2 * (j - 1) / N, 1), np.where(there, 2 * (N - j) / N, 1), there)
+        for j, there in enumerate(present, start=2)
+    ]
+
+    def summed(sigma: Array) -> Array:
+        total = np.zeros(np.broadcast_shapes(sigma.shape[:-1], depth.shape) + 2 * sigma.shape[-1:])
+        rows, columns = sigma[..., :, None], sigma[..., None, :]
+        for row, column, there in powers:
+            total += np.where(there, rows**row * columns**column, 0.0)
+        return total
+
+    return summed
 
 
 @comparable
