@@ -350,7 +350,7 @@ def test_a_failed_download_says_why_and_leaves_the_cache_alone(
     if old is not None:
         (tmp_path / case.file).write_bytes(old)
     server.mode = mode
-    patience = 0.2 if "silence" in mode else 1.0 if mode == "trickle" else 10.0
+    patience = 0.2 if "silence" in mode else 0.5 if mode == "trickle" else 10.0
     options = {"cache": tmp_path, "source": server.of(case), "timeout": patience}
     with pytest.raises(DataUnavailableError, match=FAILURES[mode]) as caught:
         case.load(**options, progress=False)
