@@ -9,6 +9,7 @@ import pytest
 from overparam_edu import LpRegression, gradient_flow, learning_time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("N", [1, 1.5, 2, 2.5, 3, 4, 8])
 @pytest.mark.parametrize("start", [0.3, 1e-2, 1e-8])
 @pytest.mark.parametrize("sigma", [2.0, 0.7])

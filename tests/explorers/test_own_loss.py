@@ -109,6 +109,7 @@ def test_where_there_is_no_minimum_one_rate_serves_all() -> None:
     assert "diverges at iteration" in describe(scene, at(8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["log(w1)", "-1/w1 + w2^2", "log((w1 - 1)^2 + w2^2)"])
 def test_where_the_loss_falls_without_end_there_is_no_minimum(text: str) -> None:
     scene = own_loss_scene(text)
@@ -201,6 +202,7 @@ def test_an_example_fills_the_field_and_typing_makes_it_yours(explorer: Explorer
     assert explorer.values["example"] == EXAMPLES["a slope without end"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["1/w1 + w2^2", "sqrt(w1)*w2 - w1", "tan(w1) + w2", "w1^w2"])
 def test_poles_and_complex_values_are_drawn_within_two_seconds(text: str) -> None:
     began = time.process_time()

@@ -284,6 +284,7 @@ def test_effective_rates_are_eta_times_the_power_of_the_norm(scene: Scene, race:
     np.testing.assert_allclose(drawn["rate of depth 1", "y"], race.learning_rates[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [{}, {"p": 6, "ratio": 30}, {"dynamics": "network"}], ids=str)
 def test_a_scene_fits_into_75_kilobytes(setting: dict[str, Any]) -> None:
     sent = message(trajectory_scene(**setting))

@@ -10,6 +10,7 @@ from overparam_edu.explorers.unbalanced import IMBALANCES, LOSS, TIMES, unbalanc
 from overparam_edu.player.frames import describe, frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("angle", [90, 180])
 @pytest.mark.parametrize("c", [-3.0, 0.0, 0.3])
 def test_path_and_rings_are_the_layers_flow(angle: float, c: float) -> None:

@@ -75,6 +75,7 @@ def test_it_travels_with_its_place_and_its_traces_by_number() -> None:
     assert "handles" not in message(bare)["spec"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings", "place"),
     [
