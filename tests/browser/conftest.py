@@ -114,6 +114,9 @@ CLEAR = """() => {
 OPEN = "path => void jupyterapp.commands.execute('docmanager:open', { path })"
 GESTURES = int(os.environ.get("OVERPARAM_EDU_GESTURES", "5"))
 LABS: list[Any] = []  # the one that runs
+VIEWPORT = {"width": 1280, "height": 720}
+# What a page of files can change, and what else it is opened with.
+CHANGED = ("viewport", "color_scheme", "reduced_motion", "forced_colors", "media")
 DELAYS = [0.0, 0.3, 0.8]  # seconds for a round trip
 KEYS = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]
 
@@ -531,12 +534,13 @@ class Lab:
         timeout: float = 120,
         app: str = "lab",
         line: Line | None = None,
+        fresh: bool = False,
     ) -> OpenNotebook:
         notebook.metadata["kernelspec"] = SPEC | {"name": KERNEL}
         nbformat.write(notebook, self.work / name)
         self.opened += 1
         usual = app == "lab" and line is None
-        page, self.spare = (self.spare, None) if usual else (None, self.spare)
+        page, self.spare = (self.spare, None) if usual and not fresh else (None, self.spare)
         opened = OpenNotebook(page or self.browser.new_context().new_page())
         self.pages.append((opened.page, usual))
         opened.page.set_default_timeout(timeout * 1000)
@@ -700,12 +704,21 @@ class SavedPage(Watched):
         script: str = "",
         settle: bool = True,
         fragment: str = "",
+        *,
+        used: dict[str, list[Any]] | None = None,
         **options: Any,
     ) -> None:
-        context = browser.new_context(**options)
-        context.set_offline(True)
-        context.add_init_script(script)
-        super().__init__(context.new_page())
+        """Open a file; a page among the `used` ones is taken where one has these options."""
+        fixed = {name: value for name, value in options.items() if name not in CHANGED}
+        self.kind = repr([script, *sorted(fixed.items())])
+        if not (page := used and used.get(self.kind) and used[self.kind].pop()):
+            context = browser.new_context(**fixed)
+            context.set_offline(True)
+            context.add_init_script(script)
+            page = context.new_page()
+        super().__init__(page)
+        self.page.set_viewport_size(options.get("viewport", VIEWPORT))
+        self.page.emulate_media(**{name: options.get(name, "null") for name in CHANGED[1:]})
         self.page.goto(path.as_uri() + (fragment and f"#{fragment}"))
         if not options.get("java_script_enabled", True):
             return
@@ -713,6 +726,16 @@ class SavedPage(Watched):
         self.players = [Shown(root) for root in self.page.locator(".oe-player").all()]
         for player in self.players if settle else ():
             player.settle()
+
+    def clear(self, used: dict[str, list[Any]]) -> None:
+        """Leave nothing of the file in the page, which may serve again."""
+        if self.page.is_closed():
+            return
+        self.page.mouse.up()
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        self.page.goto("about:blank")
+        used.setdefault(self.kind, []).append(self.page)
 
 
 @contextlib.contextmanager
@@ -764,17 +787,23 @@ def no_pages_left() -> Iterator[None]:
         running.close_pages()
 
 
+@pytest.fixture(scope="session")
+def used() -> dict[str, list[Any]]:
+    """Pages that showed files and are free again, since to load Plotly anew takes seconds."""
+    return {}
+
+
 @pytest.fixture
-def saved(browser: Any) -> Iterator[Callable[..., SavedPage]]:
+def saved(browser: Any, used: dict[str, list[Any]]) -> Iterator[Callable[..., SavedPage]]:
     pages: list[SavedPage] = []
 
     def open_page(path: Path, **options: Any) -> SavedPage:
-        pages.append(SavedPage(browser, path, **options))
+        pages.append(SavedPage(browser, path, used=used, **options))
         return pages[-1]
 
     yield open_page
     for page in pages:
-        page.page.context.close()
+        page.clear(used)
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,7 @@ def notebook(lab: Any) -> Iterator[Any]:
         SCENE + "player = Player(make_scene())\nplayer",
         "player",  # a second view of the same model
         "other = Player(make_scene(factor=0.5))\nother",
+        fresh=True,
     )
     assert opened.cell_errors == []
     yield opened
