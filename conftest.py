@@ -63,7 +63,7 @@ THOROUGH = {
     f"{BROWSER}pages.py::test_with_reduced_motion": None,
     f"{BROWSER}questions.py::test_choosing": "phone",
     f"{BROWSER}questions.py::test_it_is_as_accessible": "dark",
-    f"{BROWSER}questions.py::test_lab_hears": None,  # test_a_page_keeps_the_choice, test_progress.py
+    f"{BROWSER}questions.py::test_lab_hears": None,  # test_a_page_keeps_the_choice
     f"{BROWSER}sketch.py::test_a_curve_is_drawn": "phone",
     f"{BROWSER}sketch.py::test_a_finger": None,  # test_a_curve_is_drawn[phone]
     f"{BROWSER}sketch.py::test_how_far_off": None,  # test_a_curve_is_drawn
