@@ -108,7 +108,7 @@ def headlines(rows: list[Row]) -> str:
         "fast as `interact` with matplotlib.\n"
         f"- 256 runs of gradient descent take {quantity(runs.ours, runs.unit)},\n"
         f"  {digits(runs.ratio)} times as fast as a NumPy loop for each.\n"
-        f"- `import overparam_edu` takes {digits(1 / package.ratio)} times as long as "
+        f"- `import overparam_edu` takes {1 / package.ratio:.2f} times as long as "
         "`import numpy`.\n"
         "  `make bench` measures it all: [docs/speed.md](docs/speed.md)."
     )
