@@ -121,7 +121,7 @@ def test_the_readme_has_lines_made_from_rows(rows, command):
     ]
     words = command.headlines(given)
     assert re.findall(r"[\d.]+ (?:ms|times)", words) == (
-        ["20 ms", "3 times", "10 times", "10 ms", "40 times", "2 times"]
+        ["20 ms", "3 times", "10 times", "10 ms", "40 times", "2.00 times"]
     )
 
 
