@@ -25,6 +25,7 @@ import time
 import urllib.error
 import urllib.request
 import venv
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -705,13 +706,15 @@ class SavedPage(Watched):
         settle: bool = True,
         fragment: str = "",
         *,
-        used: dict[str, list[Any]] | None = None,
+        used: dict[str, list[Any]],
         **options: Any,
     ) -> None:
         """Open a file; a page among the `used` ones is taken where one has these options."""
         fixed = {name: value for name, value in options.items() if name not in CHANGED}
         self.kind = repr([script, *sorted(fixed.items())])
-        if not (page := used and used.get(self.kind) and used[self.kind].pop()):
+        if used[self.kind]:
+            page = used[self.kind].pop()
+        else:
             context = browser.new_context(**fixed)
             context.set_offline(True)
             context.add_init_script(script)
@@ -735,7 +738,7 @@ class SavedPage(Watched):
         self.page.mouse.move(0, 0)
         self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         self.page.goto("about:blank")
-        used.setdefault(self.kind, []).append(self.page)
+        used[self.kind].append(self.page)
 
 
 @contextlib.contextmanager
@@ -790,7 +793,16 @@ def no_pages_left() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def used() -> dict[str, list[Any]]:
     """Pages that showed files and are free again, since to load Plotly anew takes seconds."""
-    return {}
+    return defaultdict(list)
+
+
+@pytest.fixture(scope="session")
+def violations() -> Callable[[Any], list[Any]]:
+    """Return what gives the rules of accessibility that a page breaks."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    # The page's policy forbids axe its own reading of style sheets.
+    options = {"preload": False, "resultTypes": ["violations"]}
+    return lambda page: list(axe.Axe().run(page, options=options).response["violations"])
 
 
 @pytest.fixture

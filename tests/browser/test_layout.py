@@ -24,12 +24,8 @@ from overparam_edu.explorers.own_loss import EXAMPLES
 from overparam_edu.player.pictures import save
 from overparam_edu.player.scene import Scene
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-
 pytestmark = pytest.mark.browser
 
-# The page's policy forbids axe its own reading of style sheets.
-AXE = {"preload": False, "resultTypes": ["violations"]}
 # Name: width, height of the window, and the height that picture, slider and sentence may take.
 SCREENS = {"laptop": (957, 646, 600), "phone": (390, 844, 844), "projector": (1280, 720, 690)}
 _NAMES = sorted(name for name in oe.__all__ if name.startswith("explore_"))
@@ -230,7 +226,9 @@ def test_all_is_seen_at_once_and_nothing_is_cut(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_explorer_is_accessible(saved: Any, tmp_path: Path, scheme: str) -> None:
+def test_every_explorer_is_accessible(
+    saved: Any, tmp_path: Path, scheme: str, violations: Any
+) -> None:
     """With its handles, guesses and boards, all on one page."""
     opens = {full: getattr(oe, full)() for full in _NAMES if full != "explore_derivation"}
     opens["explore_line_integral"].set(curve="polygon")
@@ -240,5 +238,5 @@ def test_every_explorer_is_accessible(saved: Any, tmp_path: Path, scheme: str) -
     width = 1280 if scheme == "light" else 390
     opened = saved(path, viewport={"width": width, "height": 900}, color_scheme=scheme)
     assert opened.page.locator(".oe-handle").count() > 0
-    found = axe.Axe().run(opened.page, options=AXE).response["violations"]
+    found = violations(opened.page)
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []

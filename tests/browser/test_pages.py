@@ -23,12 +23,8 @@ from overparam_edu.player.pictures import save
 from overparam_edu.publish import pages
 from overparam_edu.publish.pages import Pages, build_pages, lesson_notebooks
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-
 pytestmark = pytest.mark.browser
 
-# The page's policy forbids axe its own reading of style sheets.
-AXE = {"preload": False, "resultTypes": ["violations"]}
 WHOLE_COURSE = "OVERPARAM_EDU_PAGES"
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 # Run in the page's kernel and here, so that Python can say what the browser must draw.
@@ -166,7 +162,7 @@ def made_up(saved: Any, site: Pages) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
 def test_every_page_is_quiet_accessible_and_fits(
-    saved: Any, site: Pages, width: int, scheme: str
+    saved: Any, site: Pages, width: int, scheme: str, violations: Any
 ) -> None:
     # The whole course, where it was built: a folder that `overparam-edu pages` wrote.
     whole = Path(os.environ.get(WHOLE_COURSE, site.start.parent))
@@ -175,7 +171,7 @@ def test_every_page_is_quiet_accessible_and_fits(
         opened = saved(path, viewport=view, color_scheme=scheme)
         opened.check_quiet()
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-        found = axe.Axe().run(opened.page, options=AXE).response["violations"]
+        found = violations(opened.page)
         assert [
             (rule["id"], node["html"][:200])
             for rule in found

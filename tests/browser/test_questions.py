@@ -13,12 +13,8 @@ from overparam_edu.classroom.progress import FILE
 from overparam_edu.classroom.questions import QUESTIONS
 from overparam_edu.player.page import page as page_of
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-
 pytestmark = pytest.mark.browser
 
-# The page's policy forbids axe its own reading of style sheets.
-AXE = {"preload": False, "resultTypes": ["violations"]}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LAPTOP = {"viewport": {"width": 1366, "height": 768}}
 QUESTION = QUESTIONS["same_functions"]
@@ -81,12 +77,14 @@ def test_choosing_shows_what_is_said_and_moves_nothing(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_as_accessible_as_the_pages(saved: Any, sheet: Path, scheme: str) -> None:
+def test_it_is_as_accessible_as_the_pages(
+    saved: Any, sheet: Path, scheme: str, violations: Any
+) -> None:
     opened = saved(sheet, **LAPTOP, color_scheme=scheme)
     every_other = "rows => rows.forEach((row, number) => number % 2 && row.click())"
     opened.page.locator("label:nth-of-type(2)").evaluate_all(every_other)
     assert opened.page.locator(".oe-question :checked").count() == len(QUESTIONS) // 2
-    found = axe.Axe().run(opened.page, options=AXE).response["violations"]
+    found = violations(opened.page)
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
 
 

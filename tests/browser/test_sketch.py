@@ -15,12 +15,8 @@ from overparam_edu.classroom.progress import FILE
 from overparam_edu.player.page import page, piece_html, pieces
 from overparam_edu.player.scene import Axis, Reading, Scene, Sketch, Track
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-
 pytestmark = pytest.mark.browser
 
-# The page's policy forbids axe its own reading of style sheets.
-AXE = {"preload": False, "resultTypes": ["violations"]}
 LAPTOP = {"viewport": {"width": 1035, "height": 646}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PROJECTOR = {"viewport": {"width": 1280, "height": 720}}
@@ -210,7 +206,7 @@ def test_a_finger_draws_and_does_not_scroll(saved: Any, sheets: Any) -> None:
     assert "The run arrives at 10" in one.verdict()
 
 
-def test_keys_draw_lift_and_reveal(saved: Any, sheets: Any) -> None:
+def test_keys_draw_lift_and_reveal(saved: Any, sheets: Any, violations: Any) -> None:
     page = saved(sheets["race"], **LAPTOP, reduced_motion="reduce").page
     one = Drawing(page)
     pen = page.get_by_role("slider", name="Your loss")
@@ -233,14 +229,16 @@ def test_keys_draw_lift_and_reveal(saved: Any, sheets: Any) -> None:
     page.keyboard.press("Enter")
     assert "yours does not" in one.verdict()
     assert page.evaluate("document.activeElement.textContent") == "Whole picture"
-    found = axe.Axe().run(page, options=AXE).response["violations"]
+    found = violations(page)
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
 
 
 @pytest.mark.parametrize("name", ["race", "waits"])
-def test_it_is_accessible_while_it_asks(saved: Any, sheets: Any, name: str) -> None:
+def test_it_is_accessible_while_it_asks(
+    saved: Any, sheets: Any, name: str, violations: Any
+) -> None:
     one = Drawing(saved(sheets[name], **LAPTOP).page)
-    found = axe.Axe().run(one.page, options=AXE).response["violations"]
+    found = violations(one.page)
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
 
 
