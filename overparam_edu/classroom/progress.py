@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -29,6 +30,9 @@ _COLUMNS = ("exercises", "predictions", "questions")
 _MARK, _VERSION = "overparam_edu_progress", 2
 _OPENING = f'{{"{_MARK}": '.encode()  # of each line
 _BOM = b"\xef\xbb\xbf"
+
+# A card may be answered in another thread than the one that runs cells.
+_LOCK = threading.RLock()
 
 Event = dict[str, Any]
 
@@ -269,10 +273,11 @@ class Progress:
     def _add(self, **event: Any) -> None:
         # Never before what is known, even if a clock is wrong: the last one counts.
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        at = max([now, *(known["at"] for known in self._known.values())])
-        name = f"{self._name}-{len(self._known)}"
-        self._known[name] = {_MARK: _VERSION, "id": name, "at": at} | event
-        self.keep()
+        with _LOCK:
+            at = max([now, *(known["at"] for known in self._known.values())])
+            name = f"{self._name}-{len(self._known)}"
+            self._known[name] = {_MARK: _VERSION, "id": name, "at": at} | event
+            self.keep()
 
     # --- files ---
 
@@ -293,16 +298,19 @@ class Progress:
         return self
 
     def _merge(self, path: Path) -> None:
-        log = read(path)
-        self._known = log.events | self._known
-        if not log.ours:
-            kept = _aside(path)
-            rest = "What it says is taken over." if log.events else "Nothing in it could be read."
-            self._say(f"{path} was no progress file of this edition: it is now {kept}. {rest}")
-        found = log.events if log.ours else {}
-        lacking = [event for name, event in self._known.items() if name not in found]
-        if lacking:
-            _append(path, lacking)
+        with _LOCK:
+            log = read(path)
+            self._known = log.events | self._known
+            if not log.ours:
+                kept = _aside(path)
+                rest = "What it says is taken over."
+                if not log.events:
+                    rest = "Nothing in it could be read."
+                self._say(f"{path} was no progress file of this edition: it is now {kept}. {rest}")
+            found = log.events if log.ours else {}
+            lacking = [event for name, event in self._known.items() if name not in found]
+            if lacking:
+                _append(path, lacking)
         self._tell(path, log)
 
     def _tell(self, path: Path, log: Log) -> None:
@@ -333,7 +341,8 @@ class Progress:
                 f"path must be a file that progress().save wrote; got {str(path)!r}{newer}"
             )
         self._tell(file, log)
-        self._known = log.events | self._known
+        with _LOCK:
+            self._known = log.events | self._known
         return self.keep()
 
     # --- shown ---

@@ -17,7 +17,7 @@ import ipywidgets as widgets
 from overparam_edu.checks import brief
 from overparam_edu.player.frames import number_text
 from overparam_edu.player.page import Choice, Piece, Settings
-from overparam_edu.player.player import Player, Saves
+from overparam_edu.player.player import Player, Saves, alone
 from overparam_edu.player.scene import Scene
 
 _MOST = 12  # settings of one explorer on a page
@@ -84,6 +84,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             for control in self.controls.values()
         ]
 
+    @alone
     def set(self, **values: Any) -> None:
         """Set several controls at once, with one computation.
 
@@ -91,10 +92,12 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         """
         before = self.values
         self._put(values)
+        asked = self.values
         try:
             self._compute()
-        except BaseException:
-            self._put(before)
+        except BaseException:  # what a hand has moved meanwhile stays
+            now = self.values
+            self._put({name: old for name, old in before.items() if now[name] == asked[name]})
             self._show_controls()
             raise
 
@@ -119,6 +122,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         finally:
             self._quiet = False
 
+    @alone
     def reset(self) -> None:
         """Go back to the settings and the position the explorer opened with."""
         self.set(**self._first)
@@ -128,6 +132,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         self._put(self._first)
         self._refresh()
 
+    @alone
     def _changed(self, _: Any) -> None:
         if not self._quiet:
             self._refresh()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anywidget
 import traitlets
@@ -19,6 +21,22 @@ from overparam_edu.player.wire import PLOTLY_JS, message
 
 _HERE = Path(__file__).parent
 _MOVES = "(A picture that moves where Jupyter shows widgets.)"
+
+# A kernel may hear a hand in another thread than the one that runs cells (ipykernel 7, with front
+# ends that ask for a subshell). One lock for all pictures, as linked explorers change each other.
+_LOCK = threading.RLock()
+_Change = TypeVar("_Change", bound=Callable[..., Any])
+
+
+def alone(change: _Change) -> _Change:
+    """Let one thread at a time change pictures: this waits until another has done."""
+
+    @wraps(change)
+    def waiting(*values: Any, **named: Any) -> Any:
+        with _LOCK:
+            return change(*values, **named)
+
+    return waiting  # type: ignore[return-value]
 
 
 class Saves:
@@ -83,6 +101,7 @@ class Player(Saves, anywidget.AnyWidget):
         """Return what of this can leave the notebook."""
         return [Piece(self.scene, dict(self.position))]
 
+    @alone
     def show(self, scene: Scene, drawn: Mapping[str, Any] | None = None) -> None:
         """Replace the scene in one message; a slider of the same name keeps its value (`carried`).
 
@@ -97,6 +116,7 @@ class Player(Saves, anywidget.AnyWidget):
             self._drawn = self._drawn if drawn is None else dict(drawn)
         self.position = position
 
+    @alone
     def move(self, **stops: int) -> None:
         """Move the sliders of the named axes to the given stops, counted from 0."""
         before = self._place
@@ -113,6 +133,7 @@ class Player(Saves, anywidget.AnyWidget):
         }
 
     @traitlets.observe("position")
+    @alone
     def _follow(self, _: Any) -> None:
         if self.position != self._place["position"]:  # set by code, not by a hand or a scene
             self._order()
@@ -121,6 +142,7 @@ class Player(Saves, anywidget.AnyWidget):
         order = self._place["order"] + 1
         self._place = self._place | {"position": dict(self.position), "order": order}
 
+    @alone
     def _answer(self, _: Any, content: Any, __: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "plotly.js":
