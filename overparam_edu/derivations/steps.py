@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from overparam_edu.checks import one_of
@@ -226,6 +227,19 @@ class _Latex(_WrittenOrder, LatexPrinter):  # type: ignore[misc]
     def _print_Integral(self, expr: Any) -> str:
         # Limits beside the sign: a board has little height.
         return str(super()._print_Integral(expr)).replace(r"\limits", "")
+
+    def _print_MatMul(self, expr: Any) -> str:
+        # SymPy tells a sign by comparing a product with its negative, and does so for each factor.
+        first, *rest = expr.args
+        sign = "- " if first.is_Number and first.is_negative else ""
+        factors = [*([] if first == -1 else [-first]), *rest] if sign else expr.args
+        level = PRECEDENCE["Add" if sign else "Mul"]
+        return sign + " ".join(
+            self._print(factor)
+            if factor.is_Mul and not factor.is_MatMul
+            else self.parenthesize(factor, level, False)
+            for factor in factors
+        )
 
 
 class _Plain(_WrittenOrder, StrPrinter):  # type: ignore[misc]
