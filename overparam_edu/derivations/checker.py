@@ -33,8 +33,14 @@ _STRATEGIES = (
     (sp.cancel, 100),
     (lambda x: sp.expand(sp.powsimp(sp.expand_power_base(x), combine="all")), 100),
     (lambda x: sp.powsimp(sp.expand(sp.powdenest(x)), combine="all"), 100),
+    (lambda x: _with_short_exponents(sp.powsimp(x)), 100),
     (sp.simplify, 25),
 )
+
+
+def _with_short_exponents(expression: Any) -> Any:
+    """Return an expression with each exponent as one fraction in lowest terms."""
+    return expression.replace(sp.Pow, lambda base, exponent: base ** sp.cancel(exponent))
 
 
 # How a step can be checked, what proves most first.

@@ -67,8 +67,8 @@ def derivation_scene(derivation: Derivation) -> Scene:
     blackboards = [
         f'<div style="{_BLACKBOARD}">'
         f'<div style="{_HEAD}"><span>{name}</span><span>{source}</span></div>'
-        f'<div style="{_FADED}" aria-hidden="true">{"".join(earlier[max(0, n - _KEPT) : n])}</div>'
-        f"{line}</div>"
+        f'<div style="{_FADED}" aria-hidden="true" data-spare="">'
+        f"{''.join(earlier[max(0, n - _KEPT) : n])}</div>{line}</div>"
         for n, line in enumerate(current, start=1)
     ]
     titles = [with_symbols(step.title, marked=False) for step in steps]

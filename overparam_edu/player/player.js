@@ -210,17 +210,22 @@ function control(axis, { move, step, toggle }) {
 
 // ---------------------------------------------------------------- the player
 
-// How tall a part of a player is with the tallest of these texts in it.
+// How tall a part of a player is with the tallest of these texts in it, all laid out at once. What
+// is marked as spare, such as a proof's earlier lines, takes what room is left.
 function tallest(node, width, texts) {
-  const twin = element("div", { class: node.className, "aria-hidden": true, style: `position: absolute; visibility: hidden; width: ${width}px` });
-  node.after(twin);
-  const heights = texts.map((text) => {
+  const twins = texts.map((text) => {
+    const twin = element("div", { class: node.className, style: "grid-area: 1 / 1; min-width: 0" });
     if (node.matches(".oe-board")) twin.innerHTML = text;
     else twin.textContent = text;
-    return twin.offsetHeight;
+    for (const part of twin.querySelectorAll("[data-spare]")) part.remove();
+    return twin;
   });
-  twin.remove();
-  return Math.max(0, ...heights);
+  const style = `position: absolute; visibility: hidden; display: grid; align-items: start; width: ${width}px`;
+  const all = element("div", { "aria-hidden": true, style }, ...twins);
+  node.after(all);
+  const height = all.offsetHeight;
+  all.remove();
+  return height;
 }
 
 // Plotly's axes of a trace, across and up.
