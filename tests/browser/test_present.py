@@ -493,6 +493,7 @@ def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Present
     search = ["pgrep", "-f", shown.kernel()]
     found = subprocess.run(search, capture_output=True, text=True, check=True)
     kernel = int(found.stdout.split()[0])
+    at = shown.page.locator(".oe-picture").first.bounding_box()
     os.kill(kernel, signal.SIGSTOP)
     shown.page.evaluate(WATCH, [".oe-stale", "busy, stopped or out of reach"])
     shown.page.get_by_role("button", name="3", exact=True).click()
@@ -502,7 +503,8 @@ def test_without_its_kernel_the_sliders_move_and_the_page_says_so(shown: Present
     trouble = shown.page.locator("#trouble", has_text="F5 runs the lesson again")
     trouble.wait_for()
     assert shown.page.evaluate("noticed") < 3
-    at = shown.page.locator(".oe-picture").first.bounding_box()
+    shown.page.evaluate(STILL)
+    assert shown.page.locator(".oe-picture").first.bounding_box() == at
     for size in [(390, 844), (1280, 720)]:
         shown.resize(*size)
         assert trouble.evaluate(FITS), size
