@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BROWSER = "tests/browser/test_"
+# Files whose tests share one JupyterLab, which takes ten seconds to start and to load.
+LAB = {f"{BROWSER}{name}.py" for name in ("explorers", "handles", "notebooks", "player", "states")}
 SHOWN = "^04_.*-lab"
 # How the ids of tests begin that are thorough, and a pattern of the cases of each that `make test`
 # keeps all the same; None where others stand for it, which are named behind it.
@@ -121,3 +124,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("thorough")
         if test.partition("::")[0] in whole and not 0 < len(out) < len(found) + (kept is None):
             raise pytest.UsageError(f"conftest.py: {test} leaves out {len(out)} of {len(found)}")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one worker, and all files that share a JupyterLab to the same one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByServer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "JupyterLab" if file in LAB else file
+
+    return ByServer(config, log) if config.getvalue("dist") == "loadfile" else None
