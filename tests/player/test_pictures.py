@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +321,40 @@ def test_without_chrome_it_says_what_does_without(
 # --- what Chrome draws ---
 
 
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Callable[..., Any]]:
+    """Yield what works in a tab of one Chrome, as `in_browser` does in one of its own."""
+    choreographer = pytest.importorskip("choreographer")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def wait_for(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(120)
+
+    async def opened() -> Any:
+        return await choreographer.Browser().__aenter__()
+
+    try:
+        browser = wait_for(opened())
+    except choreographer.errors.ChromeNotFoundError as problem:
+        pytest.skip(str(problem))
+
+    def in_tab(work: Callable[[pictures.Tab], Any]) -> Any:
+        async def open_and_work() -> Any:
+            tab = pictures.Tab(await browser.create_tab("about:blank"))
+            await tab.send("Page.enable")
+            return await work(tab)
+
+        return wait_for(open_and_work())
+
+    yield in_tab
+    wait_for(browser.close())
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
 def pixels(path: Path) -> Any:
     images = pytest.importorskip("PIL.Image")
     with images.open(path) as image:
@@ -340,7 +377,10 @@ def in_chrome(what: Any, path: Path, **options: Any) -> Path:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_png_is_what_is_seen_at_its_size(explorer: Explorer, tmp_path: Path) -> None:
+def test_a_png_is_what_is_seen_at_its_size(
+    explorer: Explorer, chrome: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pictures, "in_browser", chrome)
     image = pixels(in_chrome(explorer, tmp_path / "a.png", inches=(5, 5), dpi=192))
     assert image.shape[:2] == (960, 960)
     assert holds(image, (0xD5, 0x5E, 0x00, 255))  # the markers are there
@@ -357,7 +397,10 @@ def test_a_png_is_what_is_seen_at_its_size(explorer: Explorer, tmp_path: Path) -
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_vectors_hold_sentence_table_and_plot(explorer: Explorer, tmp_path: Path) -> None:
+def test_vectors_hold_sentence_table_and_plot(
+    explorer: Explorer, chrome: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pictures, "in_browser", chrome)
     text = in_chrome(explorer, tmp_path / "a.svg").read_text(encoding="utf-8")
     words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", text))
     for part in ("At step 3. It arrives after two as", "all", "twelve"):
