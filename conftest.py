@@ -5,6 +5,7 @@ Kernels that tests start inherit the environment.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -21,6 +22,8 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 # be endless.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+gc.disable()  # until all tests are collected: no rubbish, and much to look through
 
 BROWSER = "tests/browser/test_"
 # Files whose tests share one JupyterLab, which takes ten seconds to start and to load.
@@ -124,6 +127,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("thorough")
         if test.partition("::")[0] in whole and not 0 < len(out) < len(found) + (kept is None):
             raise pytest.UsageError(f"conftest.py: {test} leaves out {len(out)} of {len(found)}")
+
+
+def pytest_collection_finish() -> None:
+    """Look for rubbish again, but not among what was collected."""
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
