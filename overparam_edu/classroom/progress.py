@@ -221,7 +221,7 @@ class Progress:
     @property
     def last(self) -> str:
         """The day of the last thing done, such as "2026-11-26"; empty if there is none."""
-        return max((event["at"] for event in self._known.values()), default="")[:10]
+        return max(map(itemgetter("at"), list(self._known.values())), default="")[:10]
 
     def table(self) -> list[Lesson]:
         """Return what was done of each lesson of the course."""

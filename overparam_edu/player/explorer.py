@@ -110,8 +110,8 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         self._quiet = True
         try:
             for name, value in values.items():
-                self.controls[name].value = value
-                if self.controls[name].value != value:  # a slider takes the nearest it has
+                # A slider takes the nearest it has; a hand may come between, but not each time.
+                if not any(_takes(self.controls[name], value) for _ in range(3)):
                     raise ValueError
         except Exception as problem:
             for control, old in before.items():
@@ -226,6 +226,12 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         elif handles:
             said.append("So does dragging in the picture.")
         return " ".join([*said, "The notebook computes the rest."]) if said else ""
+
+
+def _takes(control: widgets.Widget, value: Any) -> bool:
+    """Give a control a value, and return whether it has it."""
+    control.value = value
+    return bool(control.value == value)
 
 
 def _why(problem: BaseException) -> str:

@@ -516,6 +516,11 @@ class Player {
     }
   }
 
+  // Whether what is drawn is of the scene at hand: another may have come while Plotly drew.
+  current() {
+    return this.alive && this.floats && this.pictured === this.spec;
+  }
+
   async redraw() {
     const before = this.drawn;
     this.drawn = { ...this.at };
@@ -534,16 +539,16 @@ class Player {
     // A restyle draws everything again: points that move beside other things go with them.
     if (!changed.every(isPoint)) await this.restyle(changed);
     else if (changed.length) await this.movePoints(changed);
-    this.strip.draw();
+    if (this.current()) this.strip.draw();
   }
 
   async drawAll() {
     const figure = this.wholeFigure();
     this.fold();
     await this.Plotly.react(this.picture, figure);
+    if (!this.current()) return;
     this.sketch.place();
     this.strip.place();
-    if (!this.alive) return;
     this.picture.removeAllListeners("plotly_afterplot");
     this.picture.on("plotly_afterplot", () => this.placeHandles()); // other widths, other ranges
     this.placeHandles();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from overparam_edu.explorers.trajectories import trajectory_scene
 from overparam_edu.player.frames import frame
 from overparam_edu.player.page import page, piece_html, pieces
+from overparam_edu.player.wire import message
 
 pytestmark = pytest.mark.browser
 
@@ -126,3 +128,32 @@ def test_a_phone_folds_them_away_and_they_come_back(saved: Any, sheets: Any) -> 
     opened.page.set_viewport_size({"width": 1035, "height": 646})
     root.locator(".oe-above .oe-strip").wait_for()
     assert not root.locator("summary").is_visible()
+
+
+# Hold back what Plotly has drawn until the next scene has come, and its numbers have not.
+OVERTAKE = """async ([spec, buffer, position]) => {
+    const { player } = document.querySelector('.piece'), library = player.Plotly;
+    const frame = () => new Promise(requestAnimationFrame);
+    let draws = false, go;
+    const gate = new Promise(done => (go = done));
+    const held = name => async (...all) => (await library[name](...all), draws = true, await gate);
+    const names = ['react', 'update', 'animate'];
+    player.Plotly = { ...library, ...Object.fromEntries(names.map(name => [name, held(name)])) };
+    player.move(position);
+    while (!draws) await frame();
+    player.Plotly = library;
+    player.show(spec, Uint8Array.from(atob(buffer), letter => letter.charCodeAt(0)));
+    go();
+    while (player.busy || !player.floats) await frame();
+}"""
+
+
+def test_a_scene_may_come_while_the_one_before_is_being_drawn(saved: Any, sheets: Any) -> None:
+    opened = saved(sheets["plain"])
+    for p, position in ((6, {"step": 3}), (3, {"depth": 1})):
+        scene = trajectory_scene(p=p)
+        sent = message(scene)
+        buffer = base64.b64encode(sent["buffer"]).decode()
+        opened.page.evaluate(OVERTAKE, [sent["spec"], buffer, position])
+        opened.player().check(scene, opened.player().stops())
+    opened.check_quiet()

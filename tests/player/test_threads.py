@@ -89,6 +89,15 @@ def test_a_control_moved_while_a_cell_sets_another(threads, gate, refused) -> No
     assert list(explorer.scene.tracks[0].values) == [0, drawn, 2 * drawn]
 
 
+def test_a_hand_that_comes_between_a_value_and_its_check_is_no_refusal() -> None:
+    slope, hand = widgets.FloatText(1.0), iter([7.0])
+    explorer = Explorer(line, {"slope": slope})
+    slope.observe(lambda _: setattr(slope, "value", next(hand, slope.value)), "value")
+    explorer.set(slope=2.0)
+    assert explorer.values == {"slope": 2.0}
+    assert explorer.player._drawn["settings"] == [2.0]
+
+
 def test_a_slider_moved_while_a_cell_shows_a_scene(threads, gate, monkeypatch) -> None:
     cell, hand = threads
     player = Player(line(1))
