@@ -26,8 +26,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 gc.disable()  # until all tests are collected: no rubbish, and much to look through
 
 BROWSER = "tests/browser/test_"
-# Files whose tests share one JupyterLab, which takes ten seconds to start and to load.
-LAB = {f"{BROWSER}{name}.py" for name in ("explorers", "handles", "notebooks", "player", "states")}
+# Files that share what takes long: a JupyterLab to start and load, and explorers' computations.
+IN_LAB = ("explorers", "handles", "notebooks", "player", "states")
+TOGETHER = {f"{BROWSER}{name}.py": "JupyterLab" for name in IN_LAB}
+TOGETHER |= {
+    f"tests/{name}.py": "settings" for name in ("explorers/test_states", "player/test_position")
+}
 SHOWN = "^04_.*-lab"
 # How the ids of tests begin that are thorough, and a pattern of the cases of each that `make test`
 # keeps all the same; None where others stand for it, which are named behind it.
@@ -137,12 +141,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each file to one worker, and all files that share a JupyterLab to the same one."""
+    """Give each file to one worker, and files that share something to the same one."""
     from xdist.scheduler import LoadFileScheduling
 
-    class ByServer(LoadFileScheduling):
+    class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = str(super()._split_scope(nodeid))
-            return "JupyterLab" if file in LAB else file
+            return TOGETHER.get(file, file)
 
-    return ByServer(config, log) if config.getvalue("dist") == "loadfile" else None
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
