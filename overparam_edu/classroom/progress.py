@@ -303,10 +303,8 @@ class Progress:
             self._known = log.events | self._known
             if not log.ours:
                 kept = _aside(path)
-                rest = "What it says is taken over."
-                if not log.events:
-                    rest = "Nothing in it could be read."
-                self._say(f"{path} was no progress file of this edition: it is now {kept}. {rest}")
+                how = "What it says is taken over" if log.events else "Nothing in it could be read"
+                self._say(f"{path} was no progress file of this edition: it is now {kept}. {how}.")
             found = log.events if log.ours else {}
             lacking = [event for name, event in self._known.items() if name not in found]
             if lacking:

@@ -330,15 +330,20 @@ def in_browser(work: Callable[[Tab], Awaitable[_T]]) -> _T:
 
     async def open_and_work() -> _T:
         async with Browser() as browser:
-            tab = Tab(await browser.create_tab("about:blank"))
-            await tab.send("Page.enable")
-            return await work(tab)
+            return await in_tab(browser, work)
 
     with ThreadPoolExecutor(1) as thread:
         try:  # in a thread, since a notebook has an event loop of its own
             return thread.submit(asyncio.run, open_and_work()).result()
         except ChromeNotFoundError as problem:
             raise RuntimeError(_NO_BROWSER) from problem
+
+
+async def in_tab(browser: Any, work: Callable[[Tab], Awaitable[_T]]) -> _T:
+    """Return what `work` makes of a new tab of an open browser."""
+    tab = Tab(await browser.create_tab("about:blank"))
+    await tab.send("Page.enable")
+    return await work(tab)
 
 
 async def _shot(send: Any, run: Any, sheet: _Sheet, height: int) -> bytes:

@@ -340,15 +340,7 @@ def chrome() -> Iterator[Callable[..., Any]]:
     except choreographer.errors.ChromeNotFoundError as problem:
         pytest.skip(str(problem))
 
-    def in_tab(work: Callable[[pictures.Tab], Any]) -> Any:
-        async def open_and_work() -> Any:
-            tab = pictures.Tab(await browser.create_tab("about:blank"))
-            await tab.send("Page.enable")
-            return await work(tab)
-
-        return wait_for(open_and_work())
-
-    yield in_tab
+    yield lambda work: wait_for(pictures.in_tab(browser, work))
     wait_for(browser.close())
     loop.call_soon_threadsafe(loop.stop)
     thread.join()

@@ -127,7 +127,7 @@ def test_an_order_is_not_taken_back_by_a_move_of_the_same_moment(
     assert player._place["order"] == 1
 
 
-def test_what_two_threads_note_at_once_is_all_kept(tmp_path) -> None:
+def test_what_two_threads_note_at_once_is_all_kept() -> None:
     mine, before = Progress(), sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
