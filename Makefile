@@ -45,7 +45,7 @@ $(READY): $(LOCKED) pyproject.toml
 lab: $(READY)
 	@$(BIN)/overparam-edu lab --dir . $(ARGS)
 
-# A file goes to one worker, which shares servers and pages among its tests; the browser's come first.
+# A file goes to one worker, which shares servers and pages among its tests (conftest.py says which first).
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(READY)

@@ -102,6 +102,7 @@ THOROUGH = {
     "tests/explorers/test_states.py::test_each_end": "^(?!explore_regression)",
     "tests/explorers/test_states.py::test_every_option": "^(?!explore_trajectories)",
     "tests/test_security.py::test_nothing_listens": "lab",
+    "tests/test_security.py::test_nobody_gets_in": "lab",  # present.py::test_only_who_has_the_token
     "tests/player/test_pictures.py::test_a_proof_is": None,  # test_vectors_hold_sentence_table
     "tests/player/test_position.py::test_no_control": "^(?!explore_regression)",
     # It installs the wheel and what it needs, and runs every lesson.
@@ -141,12 +142,23 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each file to one worker, and files that share something to the same one."""
+    """Give each file to one worker, and files that share something to the same one.
+
+    The first worker begins with browsers, for which it often waits, and the others with the rest.
+    """
     from xdist.scheduler import LoadFileScheduling
 
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = str(super()._split_scope(nodeid))
             return TOGETHER.get(file, file)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            first = node is self.nodes[0]
+            for file, tests in self.workqueue.items():
+                if next(iter(tests)).startswith(BROWSER) == first:
+                    self.workqueue.move_to_end(file, last=False)
+                    break
+            super()._assign_work_unit(node)
 
     return Together(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -228,11 +228,16 @@ def test_only_who_has_the_token_gets_in(address: str, shown: Presentation) -> No
     with urllib.request.urlopen(bare, timeout=30) as answer:
         assert urlsplit(answer.url).path == "/login"
         assert "made-up" not in answer.read().decode()
-    server = bare.split("/voila/")[0]
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{server}/api/kernels/{shown.kernel()}/channels", timeout=30)
-    assert refused.value.code == 403
-    refused.value.close()
+    server, token = bare.split("/voila/")[0], address.partition("?token=")[2]
+    assert len(token) >= 48
+    kernel = f"/api/kernels/{shown.kernel()}/channels"
+    for path in (kernel, "/api/contents", "/api/kernels", "/api/sessions"):
+        for tried in ({}, {"Authorization": f"token {'0' * len(token)}"}):
+            request = urllib.request.Request(server + path, headers=tried)
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=30)
+            assert refused.value.code in (403, 404), path
+            refused.value.close()
     assert "token" not in shown.page.url  # what is bookmarked is no key
 
 
