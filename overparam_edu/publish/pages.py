@@ -7,6 +7,7 @@ player.js as in the notebook (player/page.py says how their data gets there).
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
 import hashlib
 import html
@@ -15,7 +16,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -166,8 +167,10 @@ def _each_executed(paths: Sequence[Path], tell: Callable[[str], None]) -> list[A
     began, workers = time.monotonic(), min(len(paths), os.cpu_count() or 1)
     tell(f"{len(paths)} to run, {workers} at a time")
     with ThreadPoolExecutor(workers) as pool:
-        running = {pool.submit(executed, path): path for path in paths}
+        running: dict[Future[Any], Path] = {}
         try:
+            for path in paths:
+                running[pool.submit(executed, path)] = path
             for done, future in enumerate(as_completed(running), start=1):
                 future.result()
                 minutes = (time.monotonic() - began) / 60 / done * (len(paths) - done)
@@ -175,11 +178,19 @@ def _each_executed(paths: Sequence[Path], tell: Callable[[str], None]) -> list[A
                 tell(f"{done} of {len(paths)}: {running[future].name} has run{left}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for client in list(_clients):  # the kernels of what still runs
-                if client.km is not None and client.km.provisioner is not None:
-                    client.km.provisioner.process.kill()
+            while not all(future.done() for future in running):
+                _kill_kernels()  # of what still runs; one that was starting is there only now
+                time.sleep(0.1)
             raise
     return [future.result() for future in running]
+
+
+def _kill_kernels() -> None:
+    for client in list(_clients):
+        provisioner = getattr(client.km, "provisioner", None)
+        process = getattr(provisioner, "process", None)
+        if process is not None:
+            process.kill()
 
 
 def executed(path: Path) -> Any:
@@ -210,11 +221,12 @@ def executed(path: Path) -> Any:
     _clients.add(client)
     try:
         asyncio.run(client.async_execute(env=environment))  # which closes its loop
-    except (CellExecutionError, CellTimeoutError) as problem:
+    except (CellExecutionError, CellTimeoutError, RuntimeError) as problem:
         last = _ANSI.sub("", str(problem)).strip().splitlines()[-1]
         raise RuntimeError(f"{path.name} does not run: {last}") from problem
     finally:
         _clients.discard(client)
+        atexit.unregister(client._cleanup_kernel)  # which fails where a kernel died as it started
     del notebook.cells[0]
     return notebook
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets as widgets
 import nbformat
 import plotly.graph_objects as go
 import pytest
+from nbclient import NotebookClient
 
 from overparam_edu.player.explorer import Explorer
 from overparam_edu.player.scene import Axis, Scene
+from overparam_edu.publish import pages
 from overparam_edu.publish.pages import build_pages, executed, lesson, lesson_notebooks
 from overparam_edu.publish.presenter import Bookmark
 
@@ -118,3 +126,49 @@ def test_a_bookmark_holds_what_is_not_as_it_opened_and_brings_it_back() -> None:
     assert explorer.values == {"power": 2}
     bookmark.restore({"0": {"power": 7}})  # an option that is not there
     assert explorer.values == {"power": 2}
+
+
+def test_an_interrupt_ends_kernels_that_were_only_starting(monkeypatch: Any) -> None:
+    ended: list[str] = []
+
+    class Client:  # of nbclient, which has a process only once its kernel has started
+        km: Any = None
+
+    def run(path: Path) -> None:
+        if path.stem == "has run":
+            return
+        client, killed = Client(), threading.Event()
+        pages._clients.add(client)
+        time.sleep(0.3)
+        process = SimpleNamespace(kill=killed.set)
+        client.km = SimpleNamespace(provisioner=SimpleNamespace(process=process))
+        if killed.wait(10):
+            ended.append(path.stem)
+
+    def tell(line: str) -> None:
+        if line.startswith("1 of 4"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pages, "executed", run)
+    monkeypatch.setattr(pages, "_clients", set())
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    names = ["has run", "starts", "starts too", "never starts"]
+    with pytest.raises(KeyboardInterrupt):
+        pages._each_executed([Path(name) for name in names], tell)
+    assert sorted(ended) == ["starts", "starts too"]
+
+
+def test_a_kernel_that_cannot_start_is_said_plainly(tmp_path: Path, monkeypatch: Any) -> None:
+    kernel = tmp_path / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    command = {"argv": [sys.executable, "-c", "0"], "display_name": "gone", "language": "python"}
+    kernel.write_text(json.dumps(command))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    path = tmp_path / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), path)
+    left: list[Any] = []  # to be called at the exit, where nbclient's fails
+    monkeypatch.setattr(atexit, "register", lambda call, *_: left.append(call) or call)
+    monkeypatch.setattr(atexit, "unregister", left.remove)
+    with pytest.raises(RuntimeError, match=r"^a\.ipynb does not run: Kernel died"):
+        executed(path)
+    assert not [call for call in left if isinstance(getattr(call, "__self__", 0), NotebookClient)]
