@@ -87,26 +87,3 @@ def test_pages_take_numbers_as_present_does(monkeypatch: Any, capsys: Any, tmp_p
     assert options["url"] == "https://example.org"
     assert cli.main(["pages", "99", "--out", "o"]) == 2
     assert "notebook must be a path, or begin one of" in capsys.readouterr().err
-
-
-def test_a_notebook_that_fails_stops_the_others(monkeypatch: Any, tmp_path: Path) -> None:
-    killed: list[str] = []
-
-    class Kernel:
-        """Stands for a kernel that runs until it is killed."""
-
-        def __init__(self) -> None:
-            self.km = self.provisioner = self.process = self
-
-        def kill(self) -> None:
-            killed.append("kernel")
-
-    monkeypatch.setattr(pages, "_clients", {Kernel()})
-
-    def run(path: Path) -> Any:
-        raise RuntimeError(f"{path.name} does not run")
-
-    monkeypatch.setattr(pages, "executed", run)
-    with pytest.raises(RuntimeError, match=r"a.ipynb does not run"):
-        pages.build_pages(tmp_path / "out", notebooks=[tmp_path / "a.ipynb"])
-    assert killed == ["kernel"]

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -328,15 +329,24 @@ def in_browser(work: Callable[[Tab], Awaitable[_T]]) -> _T:
         needed = install("export")
         raise ImportError(f"this needs choreographer; install it with: {needed}") from problem
 
+    stopped = threading.Event()  # by Ctrl-C, which only the main thread hears
+
     async def open_and_work() -> _T:
         async with Browser() as browser:
-            return await in_tab(browser, work)
+            working = asyncio.ensure_future(in_tab(browser, work))
+            while not working.done():
+                if stopped.is_set():
+                    working.cancel()
+                await asyncio.wait([working], timeout=0.1)
+            return working.result()
 
     with ThreadPoolExecutor(1) as thread:
         try:  # in a thread, since a notebook has an event loop of its own
             return thread.submit(asyncio.run, open_and_work()).result()
         except ChromeNotFoundError as problem:
             raise RuntimeError(_NO_BROWSER) from problem
+        finally:
+            stopped.set()
 
 
 async def in_tab(browser: Any, work: Callable[[Tab], Awaitable[_T]]) -> _T:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -319,6 +320,30 @@ def test_without_chrome_it_says_what_does_without(
 
 
 # --- what Chrome draws ---
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are otherwise elsewhere")
+def test_an_interrupt_ends_the_drawing_and_closes_the_browser(monkeypatch: Any) -> None:
+    closed, drawn = threading.Event(), threading.Event()
+
+    class Browser:
+        async def __aenter__(self) -> Browser:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            closed.set()
+
+    async def draw(browser: Any, work: Any) -> None:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        await asyncio.sleep(10)
+        drawn.set()
+
+    monkeypatch.setattr("choreographer.Browser", Browser)
+    monkeypatch.setattr(pictures, "in_tab", draw)
+    with pytest.raises(KeyboardInterrupt):
+        pictures.in_browser(draw)
+    assert closed.wait(5)
+    assert not drawn.is_set()
 
 
 @pytest.fixture(scope="module")

@@ -128,14 +128,19 @@ def test_a_bookmark_holds_what_is_not_as_it_opened_and_brings_it_back() -> None:
     assert explorer.values == {"power": 2}
 
 
-def test_an_interrupt_ends_kernels_that_were_only_starting(monkeypatch: Any) -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
+def test_what_stops_one_notebook_ends_kernels_that_are_only_starting(
+    end: type[BaseException], monkeypatch: Any
+) -> None:
     ended: list[str] = []
 
     class Client:  # of nbclient, which has a process only once its kernel has started
         km: Any = None
 
     def run(path: Path) -> None:
-        if path.stem == "has run":
+        if path.stem == "first":
+            if end is RuntimeError:
+                raise RuntimeError("first does not run")
             return
         client, killed = Client(), threading.Event()
         pages._clients.add(client)
@@ -152,8 +157,8 @@ def test_an_interrupt_ends_kernels_that_were_only_starting(monkeypatch: Any) -> 
     monkeypatch.setattr(pages, "executed", run)
     monkeypatch.setattr(pages, "_clients", set())
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    names = ["has run", "starts", "starts too", "never starts"]
-    with pytest.raises(KeyboardInterrupt):
+    names = ["first", "starts", "starts too", "never starts"]
+    with pytest.raises(end):
         pages._each_executed([Path(name) for name in names], tell)
     assert sorted(ended) == ["starts", "starts too"]
 
