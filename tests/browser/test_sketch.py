@@ -138,6 +138,12 @@ class Drawing:
         return str(self.words.inner_text())
 
 
+# Moves the slider that plays to its end, where the focus stays.
+TO_THE_END = """() => {
+    const slider = document.querySelector('[data-axis=step] input');
+    slider.value = slider.max;
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+}"""
 KEPT_BACK = (".oe-reading", "[data-axis=step]")
 
 
@@ -227,6 +233,8 @@ def test_keys_draw_lift_and_reveal(saved: Any, sheets: Any, violations: Any) -> 
     ]
     assert ys[14] < ys[15] == pytest.approx(ys[19], abs=0.1)
     page.keyboard.press("Enter")
+    assert one.root.get_by_role("button", name="Pause iteration").is_visible()
+    page.evaluate(TO_THE_END)  # and no key, which would take the focus
     assert "yours does not" in one.verdict()
     assert page.evaluate("document.activeElement.textContent") == "Whole picture"
     found = violations(page)
