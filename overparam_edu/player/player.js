@@ -759,9 +759,10 @@ export function mount(el, options) {
 // `moves` counts those made here, `told` is the last that was sent and `heard` the last that Python
 // has told back; `mine` are the axes moved since. As long as there are any, the hand knows better.
 // `began` is the move that was a Reset: only Python knows where it leads, but what follows it counts.
+// `edits` counts where a hand put handles, and `answers` is the last that Python has answered.
 const me = crypto.randomUUID?.() ?? String(Math.random());
 const views = new Set();
-let moves = 0, told = 0, heard = 0, began = 0, order = null, scene = null, edits = 0;
+let moves = 0, told = 0, heard = 0, began = 0, order = null, scene = null, edits = 0, answers = 0;
 const mine = new Set();
 
 function moved(view, position, name) {
@@ -779,6 +780,7 @@ function tell(model, view) {
 
 function hear(model) {
   const place = model.get("_place"), { edit } = model.get("_drawn");
+  if (edit?.[0] === me) answers = Math.max(answers, edit[1]);
   if (scene !== (scene = model.get("_scene"))) {
     for (const view of views) {
       if (String(edit) === String(view.edit)) view.ghost = null; // not a handle's doing
@@ -852,8 +854,7 @@ function render({ model, el }) {
   let controls = [], since = null, timer = null;
   const state = () => JSON.stringify(controls.map(({ attributes }) => ("index" in attributes ? attributes.index : attributes.value)));
   const look = () => {
-    const { settings, failed, why, edit } = model.get("_drawn"), now = state();
-    const answered = !edits || (edit?.[0] === me ? edit[1] >= edits : false);
+    const { settings, failed, why } = model.get("_drawn"), now = state(), answered = answers >= edits;
     const done = !controls.length || (answered && JSON.stringify(settings) === now);
     clearTimeout(timer);
     if (done && (view.pictured === view.spec || since === null)) return (since = null), view.mark("");

@@ -28,6 +28,9 @@ function arrival(points, level) {
 }
 
 const rounded = (factor) => shown(Number(factor.toPrecision(2)));
+// Whether a guess is one: what a page keeps is read as it is found.
+const sound = (guess) => Boolean(guess?.at) && Array.isArray(guess.points) && guess.points.length > 0
+  && guess.points.every((point) => Array.isArray(point) && point.length === 3 && point.every(Number.isFinite));
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 class Sketch {
@@ -75,7 +78,8 @@ class Sketch {
     const name = this.spec?.name ?? null;
     this.bar.hidden = !name;
     if (name !== this.name) {
-      this.guess = (name && this.guesses?.(name)) ?? null;
+      const known = name && this.guesses?.(name);
+      this.guess = sound(known) ? known : null;
       Object.assign(this, { name, phase: !name ? "off" : this.guess ? "shown" : "drawing" });
     }
     if (this.drawing) this.xs = [];
@@ -85,9 +89,11 @@ class Sketch {
     for (const { name } of this.player.spec.axes) this.player.controls[name].row.classList.toggle("oe-hidden", !chosen.includes(name));
   }
 
-  // Where a track stands: while the reader draws, what may be known is seen whole.
+  // Where a track stands: while the reader draws, what may be known is seen whole, and of the run only
+  // its beginning, wherever another view or Python has it.
   position({ trace, trail }, at) {
-    if (!this.drawing || !trail || !this.spec.whole.includes(trace)) return at;
+    if (!this.drawing) return at;
+    if (!trail || !this.spec.whole.includes(trace)) return { ...at, [this.spec.along]: 0 };
     return { ...at, [trail]: this.player.spec.axes.find(({ name }) => name === trail).stops.length - 1 };
   }
 
@@ -146,9 +152,10 @@ class Sketch {
   begin() {
     this.phase = "drawing";
     this.player.pause();
-    this.player.move({ [this.spec.along]: 0 });
+    this.player.moveHere(this.spec.along, 0);
     this.changed();
     this.surface.focus({ preventScroll: true });
+    this.player.rest();
   }
 
   // The places where heights are wanted: along a curve whose first one is known, or at each point.
@@ -186,7 +193,9 @@ class Sketch {
     this.changed();
     this.all.focus({ preventScroll: true });
     this.unfold();
-    if (!spec.points) player.play(spec.along);
+    if (spec.points) return;
+    player.moveHere(spec.along, 0);
+    player.play(spec.along);
   }
 
   changed() {

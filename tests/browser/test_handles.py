@@ -186,6 +186,19 @@ def test_another_change_lays_the_ghost(view: Any, notebook: Any, room: dict[str,
     assert view.root.evaluate(GHOSTS) == []
 
 
+def test_a_hand_on_another_page_leaves_no_picture_in_doubt(
+    view: Any, notebook: Any, room: dict[str, Any]
+) -> None:
+    view.root.locator(".oe-handle").focus()
+    notebook.page.keyboard.press("ArrowUp")
+    see(view, room, (1.0, 1.1), step=2)
+    [handle] = room["build"](1, 1).handles
+    edit = {"author": "another", "number": 1, "handle": handle.trace, "place": [1.5, 0.5]}
+    notebook.run(f"shown._edited({edit})")
+    see(view, room, (1.5, 0.5), step=2)
+    assert view.root.locator(".oe-stale").inner_text() == ""
+
+
 # --- on a page ---
 
 

@@ -498,6 +498,14 @@ def test_the_address_holds_the_sliders_by_value(
     opened.players[0].check(scene, {"depth": 5, "step": 22})
     load_again(opened, path, "depth.-3")
     assert opened.players[0].stops()["depth"] == 0
+    opened.page.evaluate("location.hash = 'depth.8~step.30'")  # typed into the open page
+    opened.players[0].check(scene, {"depth": 7, "step": 30})
+    opened.page.evaluate("location.hash = 'depth.1'")
+    opened.players[0].check(scene, {"depth": 0, "step": 10})  # as when the page is opened with it
+    opened.page.go_back()
+    opened.players[0].check(scene, {"depth": 7, "step": 30})
+    load_again(opened, path, "%E0%A4%A")
+    opened.check_quiet()
 
 
 def test_a_frame_may_allow_no_more_than_scripts(

@@ -284,6 +284,54 @@ def test_a_page_keeps_the_guess_with_its_curve(saved: Any, sheets: Any) -> None:
     assert Drawing(page).words.inner_text() == "Draw the loss of depth 2."
 
 
+# How many points are seen of the traces "one", which may be known, and "loss", which is not yet.
+SEEN = "() => [1, 2].map((n) => document.querySelector('.oe-picture').data[n].x.length)"
+NO_GUESSES = [None, {}, 5, {"at": None, "points": [[1, 1, 1]]}]
+NO_GUESSES += [{"at": {"depth": 1}, "points": points} for points in (5, [], [[1, 1]])]
+
+
+def test_the_answer_is_not_seen_wherever_the_slider_is(saved: Any, sheets: Any) -> None:
+    one = Drawing(saved(sheets["race"], **LAPTOP).page)
+    player = "document.querySelector('.piece').player"
+    frames = f"({player}).root.dataset.frames"
+    before = one.page.evaluate(frames)
+    one.page.evaluate(f"{player}.move({{ step: 30 }})")  # as another view of it or Python does
+    one.page.wait_for_function(f"{frames} !== '{before}'")
+    assert one.page.evaluate(SEEN) == [40, 1]
+    one.page.evaluate(f"({player}.drawn = null, {player}.settle())")  # drawn again from nothing
+    one.page.wait_for_function(f"!{player}.busy")
+    assert one.page.evaluate(SEEN) == [40, 1]
+    one.press("Skip")
+    one.page.wait_for_function(f"{player}.drawn && !{player}.busy")
+    assert one.page.evaluate(SEEN) == [31, 31]
+    told = "({ at: null, rests: 0 })"
+    one.page.evaluate(
+        f"() => {{ window.told = {told};"
+        f" {player}.onPosition = (at) => {{ told.at = at.step; }};"
+        f" {player}.onRest = () => {{ told.rests += 1; }}; }}"
+    )
+    one.press("Draw this one")  # which moves the run for all who see it
+    assert one.page.evaluate("told.at") == 0
+    assert one.page.evaluate("told.rests") > 0
+
+
+def test_what_is_no_guess_is_no_guess(saved: Any, sheets: Any) -> None:
+    opened = saved(sheets["race"], **LAPTOP)
+    Drawing(opened.page)
+    phases = opened.page.evaluate(
+        """kept => kept.map((guess) => {
+            const { sketch } = document.querySelector('.piece').player;
+            Object.assign(sketch, { name: null, guesses: () => guess });
+            sketch.adopt();
+            sketch.refresh();
+            return sketch.phase;
+        })""",
+        NO_GUESSES,
+    )
+    assert phases == ["drawing"] * len(NO_GUESSES)
+    opened.check_quiet()
+
+
 @pytest.mark.parametrize("view", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_a_wait_is_set_for_each_depth(saved: Any, sheets: Any, view: Any) -> None:
     one = Drawing(saved(sheets["waits"], **view).page)
