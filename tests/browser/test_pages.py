@@ -298,7 +298,7 @@ def test_code_folds_links_lead_on_and_print_leaves_the_controls_out(made_up: Any
     page.emulate_media(media="screen")
     page.get_by_role("link", name="before", exact=True).click()
     page.wait_for_url("**/03_preconditioning.html")
-    page.wait_for_function("document.documentElement.dataset.ready")  # nothing moves any more
+    page.wait_for_function("() => document.documentElement.dataset.ready")  # nothing moves any more
     page.get_by_role("link", name="A made-up lesson").click()
     page.get_by_role("link", name="All lessons").click()
     page.wait_for_url("**/index.html")
@@ -335,7 +335,7 @@ def test_a_link_to_a_section_lands_on_it(saved: Any, site: Pages) -> None:
     for number in (1, 2):
         if number == 2:
             load_again(opened, site.lessons[1], "section-2")
-        opened.page.wait_for_function("document.documentElement.dataset.ready")
+        opened.page.wait_for_function("() => document.documentElement.dataset.ready")
         for player in opened.players:
             player.settle()
         below = "n => document.getElementById(`section-${n}`).getBoundingClientRect().top"
@@ -349,7 +349,7 @@ def test_pictures_have_their_room_before_they_are_there(saved: Any, site: Pages)
     page.evaluate("document.querySelectorAll('noscript').forEach((one) => one.remove())")
     before = [piece.bounding_box()["height"] for piece in page.locator(".piece").all()]
     opened = saved(site.lessons[1])
-    opened.page.wait_for_function("document.documentElement.dataset.ready")
+    opened.page.wait_for_function("() => document.documentElement.dataset.ready")
     for player in opened.players:
         player.settle()
     after = [piece.bounding_box()["height"] for piece in opened.page.locator(".piece").all()]
@@ -400,7 +400,7 @@ def test_without_chrome_the_words_stay(
 
 
 def test_a_key_stops_only_where_there_is_something_to_do(made_up: Any) -> None:
-    made_up.page.wait_for_function("document.documentElement.dataset.ready")
+    made_up.page.wait_for_function("() => document.documentElement.dataset.ready")
     stops = made_up.page.evaluate(
         """() => [...document.querySelectorAll('pre, .scrolls, .oe-board')]
             .filter(node => node.tabIndex === 0).map(node => node.scrollWidth - node.clientWidth)"""
@@ -411,7 +411,7 @@ def test_a_key_stops_only_where_there_is_something_to_do(made_up: Any) -> None:
 
 def test_paper_has_the_whole_proof(made_up: Any) -> None:
     page = made_up.page
-    page.wait_for_function("document.documentElement.dataset.ready")
+    page.wait_for_function("() => document.documentElement.dataset.ready")
     made_up.players[1].settle()
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
@@ -475,7 +475,7 @@ def test_one_picture_fits_its_window(
     opened = saved(path, viewport={"width": width, "height": height})
     opened.players[0].settle()
     opened.page.wait_for_function(
-        "document.documentElement.scrollHeight <= innerHeight"
+        "() => document.documentElement.scrollHeight <= innerHeight"
         " && document.documentElement.scrollWidth <= innerWidth"
     )
     for part in (".oe-picture", "[data-axis=depth] input", "[data-axis=step] input", ".settings"):

@@ -296,13 +296,13 @@ def test_the_answer_is_not_seen_wherever_the_slider_is(saved: Any, sheets: Any) 
     frames = f"({player}).root.dataset.frames"
     before = one.page.evaluate(frames)
     one.page.evaluate(f"{player}.move({{ step: 30 }})")  # as another view of it or Python does
-    one.page.wait_for_function(f"{frames} !== '{before}'")
+    one.page.wait_for_function(f"() => {frames} !== '{before}'")
     assert one.page.evaluate(SEEN) == [40, 1]
     one.page.evaluate(f"({player}.drawn = null, {player}.settle())")  # drawn again from nothing
-    one.page.wait_for_function(f"!{player}.busy")
+    one.page.wait_for_function(f"() => !{player}.busy")
     assert one.page.evaluate(SEEN) == [40, 1]
     one.press("Skip")
-    one.page.wait_for_function(f"{player}.drawn && !{player}.busy")
+    one.page.wait_for_function(f"() => {player}.drawn && !{player}.busy")
     assert one.page.evaluate(SEEN) == [31, 31]
     told = "({ at: null, rests: 0 })"
     one.page.evaluate(
