@@ -211,7 +211,8 @@ def _differs_somewhere(entry: Any) -> bool:
     names = sorted(whole | entry.free_symbols, key=str)
     at = {}
     for name in names:
-        size = sp.Rational(random.randrange(500, 2000), 1000)
+        # Not a rational: SymPy would look for the prime factors of its powers.
+        size = sp.Float(random.randrange(500, 2000), 40) / 1000
         at[name] = sp.Integer(4) if name.is_even else sp.Integer(3) if name.is_integer else size
     value = entry.xreplace(at).evalf(30)
     return bool(value.is_number and value.is_finite and abs(value) > sp.Float("1e-15"))

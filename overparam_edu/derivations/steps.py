@@ -228,6 +228,16 @@ class _Latex(_WrittenOrder, LatexPrinter):  # type: ignore[misc]
         # Limits beside the sign: a board has little height.
         return str(super()._print_Integral(expr)).replace(r"\limits", "")
 
+    def _print_Mul(self, expr: Any) -> str:
+        # SymPy simplifies a negative exponent of letters, to see whether it is a number.
+        factors = expr.as_ordered_factors() if expr.is_Mul and expr.is_commutative else []
+        for place, factor in enumerate(factors):
+            base, exponent = factor.as_base_exp()
+            if exponent.is_negative and exponent.free_symbols:
+                factors[place] = base ** sp.UnevaluatedExpr(exponent)
+                expr = sp.Mul(*factors, evaluate=False)
+        return str(super()._print_Mul(expr))
+
     def _print_MatMul(self, expr: Any) -> str:
         # SymPy tells a sign by comparing a product with its negative, and does so for each factor.
         first, *rest = expr.args

@@ -193,7 +193,7 @@ def _integral(e: Any, v: Values) -> Any:
 
 @cache
 def _integrated(function: Any, limits: tuple[Any, Any, Any]) -> Any:
-    return sp.integrate(function, limits)
+    return sp.integrate(sp.powsimp(function), limits)
 
 
 def _rate(e: Any, v: Values) -> Any:
