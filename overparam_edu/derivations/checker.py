@@ -212,7 +212,7 @@ def _differs_somewhere(entry: Any) -> bool:
     at = {}
     for name in names:
         # Not a rational: SymPy would look for the prime factors of its powers.
-        size = sp.Float(random.randrange(500, 2000), 40) / 1000
+        size = sp.Float(random.randrange(500, 2000), 80) / 1000
         at[name] = sp.Integer(4) if name.is_even else sp.Integer(3) if name.is_integer else size
     value = entry.xreplace(at).evalf(30)
     return bool(value.is_number and value.is_finite and abs(value) > sp.Float("1e-15"))
