@@ -214,7 +214,7 @@ function control(axis, { move, step, toggle }) {
 // is marked as spare, such as a proof's earlier lines, takes what room is left.
 function tallest(node, width, texts) {
   const twins = texts.map((text) => {
-    const twin = element("div", { class: node.className, style: "grid-area: 1 / 1; min-width: 0" });
+    const twin = element("div", { class: node.className, style: "grid-area: 1 / 1; min-width: 0; margin: 0" });
     if (node.matches(".oe-board")) twin.innerHTML = text;
     else twin.textContent = text;
     for (const part of twin.querySelectorAll("[data-spare]")) part.remove();

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+import plotly.graph_objects as go
 import pytest
 
 import overparam_edu as oe
@@ -22,7 +23,7 @@ from overparam_edu.explorers.convnet import convnet_scene, recorded_convnet
 from overparam_edu.explorers.derivation import derivation_scene
 from overparam_edu.explorers.own_loss import EXAMPLES
 from overparam_edu.player.pictures import save
-from overparam_edu.player.scene import Scene
+from overparam_edu.player.scene import Axis, Board, Reading, Scene
 
 pytestmark = pytest.mark.browser
 
@@ -240,3 +241,18 @@ def test_every_explorer_is_accessible(
     assert opened.page.locator(".oe-handle").count() > 0
     found = violations(opened.page)
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+
+
+def test_no_more_room_is_kept_than_the_longest_sentence_and_the_tallest_board_take(
+    saved: Any, tmp_path: Path
+) -> None:
+    axis = Axis("step", "step", [1, 2], start=1)
+    board = Board(["<p>one</p>", "<p>one</p><p>two</p>"], ["step"])
+    reading = Reading("A sentence {more}.", {"more": (["", "and more " * 30], ["step"])})
+    scene = Scene(go.Figure(go.Scatter(y=[1, 2])), [axis], [], reading, alt="A line", board=board)
+    view = saved(save(scene, tmp_path / "room.html")).player()
+    for part in (".oe-reading", ".oe-board"):
+        kept, needed = view.root.locator(part).evaluate(
+            "part => [part.offsetHeight, ((part.style.minHeight = 0), part.offsetHeight)]"
+        )
+        assert kept == needed > 40, part
