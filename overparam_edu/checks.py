@@ -34,7 +34,8 @@ def install(extra: str) -> str:
 
 def brief(value: Any) -> str:
     """Return `value` for an error message, cut to one short line."""
-    text = " ".join(repr(value).split())
+    plain = value.item() if isinstance(value, np.generic) else value
+    text = " ".join(repr(plain).split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 

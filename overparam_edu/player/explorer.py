@@ -88,49 +88,65 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
     def set(self, **values: Any) -> None:
         """Set several controls at once, with one computation.
 
-        Raises a ValueError, and changes nothing, if a value is not offered or has no picture.
+        Raises a ValueError, and changes nothing, if a value is not offered or has no picture. What
+        a callback of a control raises is raised again when the picture is of the new values.
         """
         before = self.values
-        self._put(values)
+        raised = self._put(values)
         asked = self.values
         try:
             self._compute()
         except BaseException:  # what a hand has moved meanwhile stays
             now = self.values
-            self._put({name: old for name, old in before.items() if now[name] == asked[name]})
+            self._give({name: old for name, old in before.items() if now[name] == asked[name]})
             self._show_controls()
             raise
+        _raise_first(raised)
 
-    def _put(self, values: Mapping[str, Any]) -> None:
-        """Give controls these values without computing; if one is not offered, change none."""
+    def _put(self, values: Mapping[str, Any]) -> list[Exception]:
+        """Give controls these values, as `_give`; if one is not offered, change none and raise."""
         for name in values:
             if name not in self.controls:
                 raise ValueError(f"{name} must be one of {list(self.controls)}; got {name!r}")
-        before = self.values
-        self._quiet = True
+        before, raised = self.values, []
+        for name, value in values.items():
+            for _ in range(3):  # a hand may come between, but not each time
+                problems = self._give({name: value})
+                if taken := _holds(self.controls[name], value):
+                    break
+            if not taken:  # a slider takes the nearest it has
+                self._give(before)
+                cause = problems[0] if problems else None
+                offers = f"{name} must be a value its control offers"
+                raise ValueError(f"{offers}; got {brief(value)}") from cause
+            raised += problems
+        return raised
+
+    def _give(self, values: Mapping[str, Any]) -> list[Exception]:
+        """Give controls these values without computing, and return what they or callbacks raise."""
+        raised, self._quiet = [], True
         try:
             for name, value in values.items():
-                # A slider takes the nearest it has; a hand may come between, but not each time.
-                if not any(_takes(self.controls[name], value) for _ in range(3)):
-                    raise ValueError
-        except Exception as problem:
-            for control, old in before.items():
-                self.controls[control].value = old
-            raise ValueError(
-                f"{name} must be a value its control offers; got {brief(value)}"
-            ) from problem
+                try:
+                    self.controls[name].value = value
+                except Exception as problem:
+                    raised.append(problem)
         finally:
             self._quiet = False
+        return raised
 
     @alone
     def reset(self) -> None:
         """Go back to the settings and the position the explorer opened with."""
-        self.set(**self._first)
-        self.player.move(**{axis.name: axis.start for axis in self.scene.axes})
+        try:
+            self.set(**self._first)
+        finally:
+            self.player.move(**{axis.name: axis.start for axis in self.scene.axes})
 
     def _restart(self) -> None:
-        self._put(self._first)
+        raised = self._give(self._first)
         self._refresh()
+        _raise_first(raised)
 
     @alone
     def _changed(self, _: Any) -> None:
@@ -142,8 +158,9 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         done = {"edit": [edit["author"], edit["number"]]}
         for handle in self.scene.handles:
             if handle.trace == edit["handle"]:
-                self._put(handle.values(edit["place"]))
+                raised = self._give(handle.values(edit["place"]))
                 self._refresh(**done)
+                _raise_first(raised)
                 return
         self._tell(**done)  # the scene it was in has gone
 
@@ -228,10 +245,17 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         return " ".join([*said, "The notebook computes the rest."]) if said else ""
 
 
-def _takes(control: widgets.Widget, value: Any) -> bool:
-    """Give a control a value, and return whether it has it."""
-    control.value = value
-    return bool(control.value == value)
+def _holds(control: widgets.Widget, value: Any) -> bool:
+    """Return whether a control has this value, which may be anything."""
+    try:
+        return bool(control.value == value)
+    except Exception:
+        return False
+
+
+def _raise_first(problems: Sequence[Exception]) -> None:
+    if problems:
+        raise problems[0]
 
 
 def _why(problem: BaseException) -> str:

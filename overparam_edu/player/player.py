@@ -152,8 +152,10 @@ class Player(Saves, anywidget.AnyWidget):
         if kind == "moved" and content["order"] == self._place["order"]:
             self._take(content, self._moved(content["moved"]))
         if kind == "reset" and self.on_reset is not None and not self._taken(content):
-            self.on_reset()
-            self._take(content, {axis.name: axis.start for axis in self.scene.axes})
+            try:
+                self.on_reset()
+            finally:  # a callback of a reader's own may raise
+                self._take(content, {axis.name: axis.start for axis in self.scene.axes})
         if kind == "guessed" and self._keep_guess is not None:
             self._guesses = self._guesses | {content["name"]: content["guess"]}
             self._keep_guess(content["name"], content["guess"])

@@ -413,3 +413,8 @@ def test_an_error_shows_a_long_value_in_one_short_line():
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 100
+
+
+def test_a_message_shows_the_number_not_numpys_name_of_its_kind():
+    with pytest.raises(ValueError, match=r"start must be in \[-10, 10\]; got 15\.0$"):
+        checks.number("start", np.float64(15), lower=-10, upper=10)

@@ -49,9 +49,11 @@ def message(explorer: Explorer) -> str:
     return explorer.trouble
 
 
+RESET = {"kind": "reset", "author": "a page", "number": 1, "order": 0}
+
+
 def press_reset(explorer: Explorer) -> None:
-    pressed = {"kind": "reset", "author": "a page", "number": 1, "order": 0}
-    explorer.player._handle_custom_msg(pressed, [])
+    explorer.player._handle_custom_msg(RESET, [])
 
 
 def test_a_control_makes_one_new_scene(explorer: Explorer, build: Lines) -> None:
@@ -206,3 +208,57 @@ def test_every_control_is_in_the_row(explorer: Explorer) -> None:
     assert row[3].description == "Reset"
     assert row[3]._dom_classes == ("oe-reset",)
     assert explorer.children[1] is explorer.player
+
+
+# --- callbacks of a reader's own ---
+
+
+def raises(_: Any) -> None:
+    raise RuntimeError("mine")
+
+
+def test_what_a_callback_raises_comes_when_the_picture_is_of_the_new_values(
+    explorer: Explorer,
+) -> None:
+    explorer.controls["slope"].observe(raises, "value")
+    with pytest.raises(RuntimeError, match="mine"):
+        explorer.set(slope=2.0, colour="blue")
+    assert explorer.values == {"slope": 2.0, "colour": "blue", "rate": 1.0}
+    assert explorer.scene.tracks[0].values.tolist() == [0, 2, 4]
+    explorer.player.move(step=0)
+    with pytest.raises(RuntimeError, match="mine"):
+        explorer.reset()
+    assert explorer.values == {"slope": 1.0, "colour": "red", "rate": 1.0}
+    assert explorer.player.position == {"step": 2}
+
+
+def test_a_refused_setting_is_put_back_whatever_a_callback_raises(explorer: Explorer) -> None:
+    before = explorer.values
+    explorer.controls["slope"].observe(raises, "value")
+    for refused in ({"slope": -1.0, "colour": "blue"}, {"slope": 2.0, "rate": 9.0}):
+        with pytest.raises(ValueError, match=r"alert|rate .*9"):
+            explorer.set(**refused)
+        assert explorer.values == before
+
+
+def test_a_page_hears_that_its_reset_was_taken_whatever_a_callback_raises(
+    explorer: Explorer,
+) -> None:
+    explorer.set(slope=2.0)
+    explorer.player.move(step=0)
+    explorer.controls["slope"].observe(raises, "value")
+    with pytest.raises(RuntimeError, match="mine"):
+        explorer.player._answer(None, RESET, None)
+    assert explorer.player._place["author"] == RESET["author"]
+    assert explorer.player.position == {"step": 2}
+    assert explorer.scene.tracks[0].values.tolist() == [0, 1, 2]
+
+
+def test_a_value_that_a_callback_takes_back_is_refused(explorer: Explorer) -> None:
+    slope = explorer.controls["slope"]
+    slope.observe(lambda _: setattr(slope, "value", min(slope.value, 3.0)), "value")
+    with pytest.raises(ValueError, match=r"slope .*4\.0"):
+        explorer.set(slope=4.0)
+    assert explorer.values["slope"] == 1.0
+    explorer.set(slope=2.0)
+    assert explorer.scene.tracks[0].values.tolist() == [0, 2, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import nullcontext
 from typing import Any
 
 import plotly.graph_objects as go
@@ -100,3 +101,25 @@ def test_every_handle_of_an_explorer_goes_where_it_is_put(
         assert explorer.scene.place_of(now) == pytest.approx(place, abs=1e-12)
         assert [explorer.values[name] for name in now.controls] == pytest.approx(place, abs=1e-12)
     assert explorer.scene.handles
+
+
+@pytest.mark.parametrize("limit", [0.1, None], ids=["it takes the value back", "it raises"])
+def test_a_page_hears_where_its_handle_is_whatever_a_callback_does(limit: float | None) -> None:
+    explorer = oe.explore_trajectories()
+    control = explorer.controls["start_1"]
+
+    def callback(_: Any) -> None:
+        if limit is None:
+            raise RuntimeError("mine")
+        control.value = min(control.value, limit)
+
+    control.observe(callback, "value")
+    [handle] = explorer.scene.handles
+    content = {"handle": handle.trace, "kind": "edited", "author": "page"}
+    for number, across in enumerate((0.3, 0.4), start=1):
+        content |= {"number": number, "place": [across, 0.05]}
+        with nullcontext() if limit else pytest.raises(RuntimeError, match="mine"):
+            explorer.player._answer(None, content, None)
+        assert explorer.player._drawn["edit"] == ["page", number]
+        assert explorer.player._drawn["settings"] == explorer.state
+        assert explorer.scene.place_of(handle) == pytest.approx((limit or across, 0.05))
