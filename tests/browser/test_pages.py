@@ -18,6 +18,7 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
+import overparam_edu as oe
 from overparam_edu.player.page import NO_SCRIPT, pieces
 from overparam_edu.player.pictures import save
 from overparam_edu.publish import pages
@@ -483,6 +484,32 @@ def test_one_picture_fits_its_window(
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= height + 1
     opened.check_quiet()
+
+
+# All sizes that the page and its parts have in the next ten animation frames.
+SIZES = """() => new Promise(done => {
+    const seen = new Set();
+    let frames = 0;
+    (function look() {
+        const parts = ['.oe-player', '.oe-picture', '.oe-reading', '.oe-board'];
+        const tall = parts.map(part => document.querySelector(part).getBoundingClientRect().height);
+        seen.add([document.body.style.zoom, ...tall].join(' '));
+        (frames += 1) < 10 ? requestAnimationFrame(look) : done([...seen]);
+    })();
+})"""
+
+
+def test_a_picture_comes_to_rest_at_every_size_of_its_window(saved: Any, tmp_path: Path) -> None:
+    """A page that is made smaller has its lines broken elsewhere, and may then fit at full size."""
+    opened = saved(save(oe.explore_own_loss().player, tmp_path / "a.html"))
+    opened.player().settle()
+    restless = {}
+    for width, height in ((700, 680), (957, 630), (957, 640), (1100, 550)):
+        opened.page.set_viewport_size({"width": width, "height": height})
+        opened.page.wait_for_timeout(250)
+        sizes = opened.page.evaluate(SIZES)
+        restless |= {(width, height): sizes} if len(sizes) > 1 else {}
+    assert restless == {}
 
 
 def test_the_address_holds_the_sliders_by_value(
