@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -177,10 +178,12 @@ def _each_executed(paths: Sequence[Path], tell: Callable[[str], None]) -> list[A
                 left = f"; about {max(1, round(minutes))} min left" if done < len(paths) else ""
                 tell(f"{done} of {len(paths)}: {running[future].name} has run{left}")
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in running):
+            # An interrupt in `submit` leaves a notebook that runs and is not in `running`.
+            stops = Thread(target=pool.shutdown, kwargs={"cancel_futures": True})
+            stops.start()
+            while stops.is_alive():
                 _kill_kernels()  # of what still runs; one that was starting is there only now
-                time.sleep(0.1)
+                stops.join(0.1)
             raise
     return [future.result() for future in running]
 

@@ -167,6 +167,29 @@ def test_what_stops_one_notebook_ends_kernels_that_are_only_starting(
     assert sorted(ended) == sorted(begun)
 
 
+def test_an_interrupt_while_a_notebook_is_handed_over_ends_it_too(monkeypatch: Any) -> None:
+    killed = threading.Event()
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *work: Any, **named: Any) -> Any:
+            super().submit(*work, **named)
+            raise KeyboardInterrupt
+
+    def run(_: Path) -> None:
+        process = SimpleNamespace(kill=killed.set)
+        manager = SimpleNamespace(provisioner=SimpleNamespace(process=process))
+        clients.append(SimpleNamespace(km=manager))
+        killed.wait(5)
+
+    monkeypatch.setattr(pages, "executed", run)
+    monkeypatch.setattr(pages, "ThreadPoolExecutor", Interrupted)
+    clients: list[Any] = []
+    monkeypatch.setattr(pages, "_clients", clients)
+    with pytest.raises(KeyboardInterrupt):
+        pages._each_executed([Path("first")], lambda _: None)
+    assert killed.is_set()
+
+
 def test_a_kernel_that_cannot_start_is_said_plainly(tmp_path: Path, monkeypatch: Any) -> None:
     kernel = tmp_path / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
