@@ -201,6 +201,7 @@ def test_a_damaged_notebook_is_said_plainly(text, tmp_path, capsys):
 STOPPED = {"claims": ["claims"], "pages": ["pages", str(ROOT / "notebooks" / FIRST_NOTEBOOK)]}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are otherwise elsewhere")
 @pytest.mark.parametrize("name", STOPPED)
 def test_ctrl_c_ends_a_command_in_a_word(name, tmp_path):

@@ -190,6 +190,7 @@ def test_an_interrupt_while_a_notebook_is_handed_over_ends_it_too(monkeypatch: A
     assert killed.is_set()
 
 
+@pytest.mark.slow
 def test_a_kernel_that_cannot_start_is_said_plainly(tmp_path: Path, monkeypatch: Any) -> None:
     kernel = tmp_path / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
