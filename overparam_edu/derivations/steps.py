@@ -229,7 +229,8 @@ class _Latex(_WrittenOrder, LatexPrinter):  # type: ignore[misc]
         return str(super()._print_Integral(expr)).replace(r"\limits", "")
 
     def _print_Mul(self, expr: Any) -> str:
-        # SymPy simplifies a negative exponent of letters, to see whether it is a number.
+        # SymPy simplifies a negative exponent of letters, to see whether it is a number; one that
+        # is marked as unevaluated has no sign.
         factors = expr.as_ordered_factors() if expr.is_Mul and expr.is_commutative else []
         for place, factor in enumerate(factors):
             base, exponent = factor.as_base_exp()

@@ -112,13 +112,12 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         for name, value in values.items():
             for _ in range(3):  # a hand may come between, but not each time
                 problems = self._give({name: value})
-                if taken := _holds(self.controls[name], value):
+                if _holds(self.controls[name], value):
                     break
-            if not taken:  # a slider takes the nearest it has
+            else:  # a slider takes the nearest it has
                 self._give(before)
-                cause = problems[0] if problems else None
                 offers = f"{name} must be a value its control offers"
-                raise ValueError(f"{offers}; got {brief(value)}") from cause
+                raise ValueError(f"{offers}; got {brief(value)}") from next(iter(problems), None)
             raised += problems
         return raised
 
@@ -144,8 +143,12 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
             self.player.move(**{axis.name: axis.start for axis in self.scene.axes})
 
     def _restart(self) -> None:
-        raised = self._give(self._first)
-        self._refresh()
+        self._hand(self._first)
+
+    def _hand(self, values: Mapping[str, Any], **news: Any) -> None:
+        """Put controls where a hand has them, and compute; what a callback raised comes last."""
+        raised = self._give(values)
+        self._refresh(**news)
         _raise_first(raised)
 
     @alone
@@ -158,9 +161,7 @@ class Explorer(Saves, widgets.VBox):  # type: ignore[misc]
         done = {"edit": [edit["author"], edit["number"]]}
         for handle in self.scene.handles:
             if handle.trace == edit["handle"]:
-                raised = self._give(handle.values(edit["place"]))
-                self._refresh(**done)
-                _raise_first(raised)
+                self._hand(handle.values(edit["place"]), **done)
                 return
         self._tell(**done)  # the scene it was in has gone
 
@@ -254,6 +255,7 @@ def _holds(control: widgets.Widget, value: Any) -> bool:
 
 
 def _raise_first(problems: Sequence[Exception]) -> None:
+    """Raise what a callback of a reader's own raised, if one did."""
     if problems:
         raise problems[0]
 
